@@ -1,0 +1,115 @@
+"""The engines, in one literal registry. An engine is a module that meets :class:`Engine`.
+
+This file is the only one outside an engine's own package that knows an engine's name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.plan import Command, Plan, PlannedFile
+    from orchestrator.recipe.schema import Recipe
+
+#: name -> module. Loaded only when it is asked for.
+REGISTRY = {
+    "xtuner": "orchestrator.engines.xtuner",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One locked version of an engine in its own virtual environment."""
+
+    engine: str
+    version: str
+    python: str
+    """The Python it runs on, as uv takes it: "3.11"."""
+    imports: tuple[str, ...]
+    """Tool modules that must import in the environment before it counts as healthy."""
+    command: str
+    """The engine's command in the environment's bin folder."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.engine}@{self.version}"
+
+    @property
+    def lock_name(self) -> str:
+        return f"{self.engine}-{self.version}-py{self.python.replace('.', '')}.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What an engine plans with, beside the recipe: places and the mode of the run.
+
+    ``model`` is the base model as the engine's files name it, relative to the run directory.
+    """
+
+    release: Release
+    model: str
+    train_file: str = "data/train.jsonl"
+    work: str = "work"
+    adapter: str = "adapter"
+    merged: str = "merged"
+    rehearsal: bool = False
+    gpus: int | None = None
+    resume_from: str | None = None
+    passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Extra words of the command line for one stage, after ``--``."""
+
+
+class Engine(Protocol):
+    """What a module must offer to be an engine (see docs/adding-an-engine.md)."""
+
+    name: str
+    releases: tuple[Release, ...]
+    stages: tuple[str, ...]
+    """The engine's own stages, in order, after data, model, render and check."""
+
+    def files(self, recipe: Recipe, context: Context) -> tuple[PlannedFile, ...]:
+        """What the engine reads, rendered."""
+
+    def plan(self, stage: str, recipe: Recipe, context: Context) -> Plan:
+        """The plan of ``check`` or of one of :attr:`stages`."""
+
+    def chat(self, recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+        """The command that talks to what the run made."""
+
+    def rehearse(self, recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
+        """The recipe as a rehearsal runs it, and what that changed, in words."""
+
+    def explain(self, log: str) -> tuple[str, str] | None:
+        """The cause and the fix of a failure, from the engine's log; None when unknown."""
+
+
+def get(name: str) -> Engine:
+    """The engine of that name; :class:`UsageError` with the nearest names when there is none."""
+    module = REGISTRY.get(name)
+    if module is None:
+        near = difflib.get_close_matches(name, REGISTRY, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"engines: {', '.join(REGISTRY)}"
+        raise UsageError(f"There is no engine called {name!r}.", fix=hint)
+    return cast(Engine, importlib.import_module(module))
+
+
+def release(name: str) -> Release:
+    """The release called ``engine@version``; :class:`UsageError` naming those there are."""
+    engine, _, version = name.partition("@")
+    known = get(engine).releases
+    for one in known:
+        if one.version == version:
+            return one
+    names = ", ".join(one.name for one in known)
+    raise UsageError(f"There is no engine release {name!r}.", fix=f"releases: {names}")
+
+
+def all_releases() -> list[Release]:
+    return [one for name in REGISTRY for one in get(name).releases]

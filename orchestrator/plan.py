@@ -1,0 +1,83 @@
+"""What a stage wants done, as plain values: nothing here touches a disk or starts a process.
+
+A stage is a pure planner: recipe + paths -> :class:`Plan`. A dry run prints plans, a homework pack
+writes them, the runner executes them, and a golden-file test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class NewestCheckpoint:
+    """An argument known only after training: the checkpoint that ``last_checkpoint`` names.
+
+    The engine writes one absolute path into that file; only its last component is used, so a run
+    directory may be moved. ``folder`` is relative to the run directory.
+    """
+
+    folder: str = "work"
+
+    def shell(self) -> str:
+        return f'"{self.folder}/$(basename "$(cat {self.folder}/last_checkpoint)")"'
+
+
+Argument = str | NewestCheckpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One engine command: ``argv[0]`` is looked up in the environment's own bin folder.
+
+    ``env`` is added to the inherited environment. ``succeeded`` is text that the engine prints
+    when it really came to its end, for engines whose exit code says nothing.
+    """
+
+    argv: tuple[Argument, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    succeeded: str | None = None
+
+
+ArtifactKind = Literal["file", "json_rows", "config", "checkpoint", "adapter", "model", "log"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """Something a stage must leave behind, new and whole. ``path`` is relative to the run.
+
+    ``kind`` selects the check in :mod:`orchestrator.artifacts`.
+    """
+
+    path: str
+    kind: ArtifactKind
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedFile:
+    """A text file that a stage writes. ``path`` is relative to the run directory."""
+
+    path: str
+    text: str
+    executable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything one stage does.
+
+    ``task`` names an in-process step of the stage (the data and model stages have one); ``inputs``
+    are files and folders whose content decides whether a finished stage still holds.
+    """
+
+    stage: str
+    files: tuple[PlannedFile, ...] = ()
+    commands: tuple[Command, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    inputs: tuple[Path, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """Anything else that decides the outcome, as JSON values (recipe parts, releases)."""

@@ -1,0 +1,1 @@
+"""Recipe files: the schema, loading, and what is wrong with one."""
