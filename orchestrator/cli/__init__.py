@@ -1,0 +1,85 @@
+"""The command line. Each verb's module is imported only when that verb is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from orchestrator import __version__
+from orchestrator.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
+
+#: verb -> (module, attribute, one line for the help page). The help page imports none of them.
+VERBS: dict[str, tuple[str, str, str]] = {
+    "list": ("orchestrator.cli.recipes", "list_", "List the recipes that can be run."),
+    "show": ("orchestrator.cli.recipes", "show", "Print a recipe and where each value came from."),
+    "new": ("orchestrator.cli.recipes", "new", "Start a recipe of your own from another one."),
+    "validate": ("orchestrator.cli.recipes", "validate", "Report every fault of recipe files."),
+    "schema": ("orchestrator.cli.recipes", "schema", "Print the JSON Schema of a recipe."),
+    "plan": ("orchestrator.cli.runs", "plan", "Print what a run would do, and do nothing."),
+    "run": ("orchestrator.cli.runs", "run", "Run a recipe from data to merged model."),
+    "render": ("orchestrator.cli.runs", "render", "Write a homework pack that needs no `recipe`."),
+    "status": ("orchestrator.cli.status", "status", "Show runs, their stages and how they ended."),
+    "logs": ("orchestrator.cli.status", "logs", "Print a stage's log; -f follows it."),
+    "chat": ("orchestrator.cli.chat", "chat", "Talk to the model that a run made."),
+    "env": ("orchestrator.cli.env", "env", "Install, list, check and remove engine releases."),
+    "data": ("data_tools.cli", "data", "Convert, split, clean, merge and look at data."),
+    "completion": ("orchestrator.cli.completion", "completion", "Print shell completion code."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a verb's module when the verb is called, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        module, attribute, _ = VERBS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in VERBS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="recipe")
+def cli() -> None:
+    """Turn a fine-tuning tutorial into a run that works: recipe run medqa-qlora --rehearse"""
+
+
+def main() -> None:
+    """Entry point: a user's error prints four plain lines, an interrupt exits 130, a bug is one."""
+    try:
+        cli.main(standalone_mode=False, prog_name="recipe")
+    except RecipeError as error:
+        _print_error(str(error))
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        _print_error("Interrupted.")
+        sys.exit(EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _print_error("Interrupted.")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) went away: not a failure, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED)
+
+
+def _print_error(text: str) -> None:
+    first, *rest = text.splitlines() or [""]
+    click.secho(f"error: {first}", fg="red", err=True)
+    for line in rest:
+        click.echo(line, err=True)
