@@ -54,7 +54,10 @@ class Context:
     """
 
     release: Release
+    recipe_name: str
     model: str
+    dataset: str | None = None
+    """A hub data set that the engine loads itself, instead of ``train_file``."""
     train_file: str = "data/train.jsonl"
     work: str = "work"
     adapter: str = "adapter"

@@ -5,266 +5,345 @@ Schema are generated from here. A field that is ``None`` means "the engine's own
 value in the engine's reference config, which the engine module knows and records.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: the validator reads the annotations as types.
 
-from typing import Annotated, Any, Literal
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from orchestrator.recipe.value import Value, about
 
 ENGINE_PATTERN = r"^[a-z0-9_-]+@[0-9A-Za-z.+-]+$"
-EngineName = Annotated[str, StringConstraints(pattern=ENGINE_PATTERN)]
-PositiveInt = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+_SHARE = re.compile(r"\d+(\.\d+)?%")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=False, protected_namespaces=(), defer_build=True
-    )
-
-
-class Model(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Model(Value):
     """The base model and the one prompt template used for training, chat and export."""
 
-    id: str = Field(min_length=1, description="Model id on its hub, or a local folder")
-    hub: Literal["modelscope", "huggingface", "local"] = Field(
-        "modelscope", description="Where the id is looked up"
+    id: str = field(metadata=about("Model id on its hub, or a local folder", min_length=1))
+    hub: Literal["modelscope", "huggingface", "local"] = field(
+        default="modelscope", metadata=about("Where the id is looked up")
     )
-    revision: str | None = Field(None, description="Tag, branch or commit on the hub")
-    path: str | None = Field(
-        None, description="A local folder with the weights; nothing is downloaded when it is given"
+    revision: str | None = field(default=None, metadata=about("Tag, branch or commit on the hub"))
+    path: str | None = field(
+        default=None,
+        metadata=about("A local folder with the weights; nothing is downloaded when it is given"),
     )
-    template: str = Field(
-        min_length=1, description="Prompt template, one name for training, chat and export"
+    template: str = field(
+        metadata=about("Prompt template, one name for training, chat and export", min_length=1)
     )
-    architecture: str | None = Field(
-        None,
-        description="Model family of a rehearsal's stand-in (llama, glm4, qwen2 …); "
-        "by default it follows from the id or from the local config.json",
+    architecture: str | None = field(
+        default=None,
+        metadata=about(
+            "Model family of a rehearsal's stand-in (llama, glm4, qwen2 …); "
+            "by default it follows from the id or from the local config.json"
+        ),
     )
 
 
-class SelfCognition(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class SelfCognition(Value):
     """Rows in which the model says who it is and whose assistant it is (the camp's homework)."""
 
-    name: str = Field(min_length=1, description="Whose assistant the model is to become")
-    maker: str | None = Field(None, description="What the model says it is, inside")
-    repeats: PositiveInt = Field(1, description="How many times the generated rows are repeated")
-    language: Literal["zh", "en", "both"] = Field("zh", description="Language of the rows")
+    name: str = field(metadata=about("Whose assistant the model is to become", min_length=1))
+    maker: str | None = field(default=None, metadata=about("What the model says it is, inside"))
+    repeats: int = field(
+        default=1, metadata=about("How many times the generated rows are repeated", ge=1)
+    )
+    language: Literal["zh", "en", "both"] = field(
+        default="zh", metadata=about("Language of the rows")
+    )
 
 
-class Columns(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Columns(Value):
     """Which column holds what: a letter (A, D, AA) or the text of a header cell."""
 
-    input: str = Field(description="The question")
-    output: str = Field(description="The answer")
-    system: str | None = Field(None, description="The system text of each row")
+    input: str = field(metadata=about("The question"))
+    output: str = field(metadata=about("The answer"))
+    system: str | None = field(default=None, metadata=about("The system text of each row"))
 
 
-class Source(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Source(Value):
     """One source of rows: exactly one of ``path``, ``dataset`` and ``self_cognition``."""
 
-    path: str | None = Field(
-        None,
-        description="Spreadsheet, JSON, JSONL, CSV or Parquet file; looked for in the current "
-        "folder, then beside the recipe",
+    path: str | None = field(
+        default=None,
+        metadata=about(
+            "Spreadsheet, JSON, JSONL, CSV or Parquet file; looked for in the "
+            "current folder, then beside the recipe"
+        ),
     )
-    url: str | None = Field(
-        None, description="Where the file is fetched from when it is nowhere on disk"
+    url: str | None = field(
+        default=None, metadata=about("Where the file is fetched from when it is nowhere on disk")
     )
-    sha256: str | None = Field(
-        None, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file behind `url`, checked"
+    sha256: str | None = field(
+        default=None,
+        metadata=about("SHA-256 of the file behind `url`, checked", pattern=r"^[0-9a-f]{64}$"),
     )
-    sample: str | None = Field(
-        None,
-        description="A small shipped file in the same layout, which a rehearsal uses when the "
-        "real one is not there",
+    sample: str | None = field(
+        default=None,
+        metadata=about(
+            "A small shipped file in the same layout, beside the recipe, which a rehearsal "
+            "uses when the real one is not there"
+        ),
     )
-    get: str | None = Field(None, description="In words: where a reader gets this file")
-    dataset: str | None = Field(None, description="A data set on a hub, loaded by the engine")
-    map_fn: str | None = Field(
-        None, description="The engine's own map function for `dataset` (XTuner: oasst1_map_fn …)"
+    get: str | None = field(default=None, metadata=about("In words: where a reader gets this file"))
+    dataset: str | None = field(
+        default=None, metadata=about("A data set on a hub, loaded by the engine")
     )
-    self_cognition: SelfCognition | None = Field(None, description="Rows that are generated")
-    name: str | None = Field(None, description="A short name, for messages and the row account")
-    format: str = Field(
-        "auto", description="Row format when looking into the file is not enough (see `data`)"
+    map_fn: str | None = field(
+        default=None,
+        metadata=about("The engine's own map function for `dataset` (XTuner: oasst1_map_fn …)"),
     )
-    sheet: str | int | None = Field(None, description="Sheet name, or its number from 1")
-    header_row: Annotated[int, Field(ge=0)] = Field(
-        1, description="Row number of the header line; 0 when there is none"
+    self_cognition: SelfCognition | None = field(
+        default=None, metadata=about("Rows that are generated")
     )
-    columns: Columns | None = Field(None, description="Which spreadsheet column holds what")
-    system: str | None = Field(None, description="System text for every row of this source")
-    sample_rows: PositiveInt | None = Field(
-        None, description="Take this many rows, drawn with the split's seed"
+    name: str | None = field(
+        default=None, metadata=about("A short name, for messages and the row account")
     )
-    clean: dict[str, Any] = Field(
-        default_factory=dict, description="Cleaning rules, as `recipe data clean` takes them"
+    format: str = field(
+        default="auto",
+        metadata=about("Row format when looking into the file is not enough (see `data`)"),
+    )
+    sheet: str | int | None = field(
+        default=None, metadata=about("Sheet name, or its number from 1")
+    )
+    header_row: int = field(
+        default=1, metadata=about("Row number of the header line; 0 when there is none", ge=0)
+    )
+    columns: Columns | None = field(
+        default=None, metadata=about("Which spreadsheet column holds what")
+    )
+    system: str | None = field(
+        default=None, metadata=about("System text for every row of this source")
+    )
+    sample_rows: int | None = field(
+        default=None, metadata=about("Take this many rows, drawn with the split's seed", ge=1)
+    )
+    clean: dict[str, Any] = field(
+        default_factory=dict, metadata=about("Cleaning rules, as `recipe data clean` takes them")
     )
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Source:
+    def __post_init__(self) -> None:
         given = [k for k in ("path", "dataset", "self_cognition") if getattr(self, k) is not None]
         if len(given) != 1:
             said = " and ".join(given) if given else "none of them"
             raise ValueError(f"give exactly one of path, dataset, self_cognition; this has {said}")
-        return self
 
 
-class Split(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Split(Value):
     """Train and test shares. The ratio floors as the tutorial's script does: int(rows * train)."""
 
-    train: Fraction = Field(1.0, description="Share of the rows that is trained on")
-    seed: int = Field(0, description="Seed of the shuffle")
-    keep_duplicates_together: bool = Field(
-        False, description="Rows with the same question stay on one side"
+    train: float = field(
+        default=1, metadata=about("Share of the rows that is trained on", ge=0, le=1)
+    )
+    seed: int = field(default=0, metadata=about("Seed of the shuffle"))
+    keep_duplicates_together: bool = field(
+        default=False, metadata=about("Rows with the same question stay on one side")
     )
 
 
-class Data(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Data(Value):
     """The rows: where they come from, how they are split, and how many may be rejected."""
 
-    sources: Annotated[list[Source], Field(min_length=1)] = Field(description="Merged in order")
-    split: Split = Field(default_factory=lambda: Split.model_validate({}), description="Shares")
-    max_rejects: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")] = (
-        Field(0, description="Rejected rows that are accepted: a number, or a share such as 5%")
+    sources: list[Source] = field(metadata=about("Merged in order", min_length=1))
+    split: Split = field(default_factory=Split, metadata=about("Shares"))
+    max_rejects: int | str = field(
+        default=0,
+        metadata=about("Rejected rows that are accepted: a number, or a share such as 5%"),
     )
-    shuffle: bool = Field(True, description="Shuffle before packing")
+    shuffle: bool = field(default=True, metadata=about("Shuffle before packing"))
+
+    def __post_init__(self) -> None:
+        limit = self.max_rejects
+        fine = limit >= 0 if isinstance(limit, int) else _SHARE.fullmatch(limit) is not None
+        if not fine:
+            raise ValueError(
+                f"max_rejects is a number of rows or a share such as 5%, not {limit!r}"
+            )
 
 
-class Lora(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Lora(Value):
     """Low-rank adapter settings (Hu et al. 2021, arXiv:2106.09685)."""
 
-    rank: PositiveInt = Field(64, description="Rank r")
-    alpha: float = Field(16, gt=0, description="Scale: the update is multiplied by alpha / rank")
-    dropout: Fraction = Field(0.1, description="Dropout before the adapter")
-    targets: list[str] = Field(
-        default_factory=list, description="Module names; empty means every linear layer"
+    rank: int = field(default=64, metadata=about("Rank r", ge=1))
+    alpha: float = field(
+        default=16, metadata=about("Scale: the update is multiplied by alpha / rank", gt=0)
     )
-    dora: bool = Field(False, description="Weight-decomposed LoRA (arXiv:2402.09353)")
-    rslora: bool = Field(False, description="Rank-stabilised scale (arXiv:2312.03732)")
+    dropout: float = field(default=0.1, metadata=about("Dropout before the adapter", ge=0, le=1))
+    targets: list[str] = field(
+        default_factory=list, metadata=about("Module names; empty means every linear layer")
+    )
+    dora: bool = field(default=False, metadata=about("Weight-decomposed LoRA (arXiv:2402.09353)"))
+    rslora: bool = field(default=False, metadata=about("Rank-stabilised scale (arXiv:2312.03732)"))
 
 
-class Quantization(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Quantization(Value):
     """How the frozen base weights are stored under QLoRA (arXiv:2305.14314)."""
 
-    bits: Literal[4, 8] = Field(4, description="Bits a weight")
-    type: Literal["nf4", "fp4"] = Field("nf4", description="4-bit number format")
-    double: bool = Field(True, description="Quantise the quantisation constants as well")
+    bits: Literal[4, 8] = field(default=4, metadata=about("Bits a weight"))
+    type: Literal["nf4", "fp4"] = field(default="nf4", metadata=about("4-bit number format"))
+    double: bool = field(
+        default=True, metadata=about("Quantise the quantisation constants as well")
+    )
 
 
-class Train(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Train(Value):
     """How the model is trained. ``None`` is the engine's own default."""
 
-    stage: Literal["sft", "pt", "rm", "dpo", "kto"] = Field("sft", description="Kind of training")
-    method: Literal["full", "lora", "qlora", "freeze"] = Field(
-        "qlora", description="Which weights are trained"
+    stage: Literal["sft", "pt", "rm", "dpo", "kto"] = field(
+        default="sft", metadata=about("Kind of training")
     )
-    lora: Lora = Field(default_factory=lambda: Lora.model_validate({}), description="Adapter")
-    quantization: Quantization = Field(
-        default_factory=lambda: Quantization.model_validate({}), description="For qlora"
+    method: Literal["full", "lora", "qlora", "freeze"] = field(
+        default="qlora", metadata=about("Which weights are trained")
     )
-    epochs: float | None = Field(None, gt=0, description="Passes over the training rows")
-    max_steps: PositiveInt | None = Field(None, description="Stop after this many iterations")
-    batch_size: PositiveInt = Field(1, description="Rows (or packed sequences) a GPU and step")
-    accumulate: PositiveInt = Field(16, description="Steps whose gradients are added up")
-    learning_rate: float = Field(2.0e-4, gt=0, description="Peak learning rate")
-    optimizer: str | None = Field(None, description="Optimizer, by the engine's own name")
-    weight_decay: float | None = Field(None, ge=0, description="Weight decay")
-    max_grad_norm: float | None = Field(None, gt=0, description="Gradient clipping norm")
-    warmup_ratio: Fraction | None = Field(None, description="Share of the steps that warm up")
-    scheduler: str | None = Field(None, description="Learning-rate schedule, e.g. cosine")
-    max_length: PositiveInt = Field(2048, description="Longest sequence, in tokens")
-    pack: bool = Field(True, description="Pack several rows into one sequence of max_length")
-    precision: Literal["auto", "fp16", "bf16", "fp32"] = Field(
-        "auto", description="auto: the engine's reference setting, fitted to the hardware"
+    lora: Lora = field(default_factory=Lora, metadata=about("Adapter"))
+    quantization: Quantization = field(default_factory=Quantization, metadata=about("For qlora"))
+    epochs: float | None = field(
+        default=None, metadata=about("Passes over the training rows", gt=0)
     )
-    deepspeed: (
-        Literal["zero1", "zero2", "zero2_offload", "zero3", "zero3_offload"] | None
-    ) = Field(None, description="DeepSpeed ZeRO stage, with or without offload to host memory")
-    gpus: PositiveInt | None = Field(None, description="GPUs on this machine (NPROC_PER_NODE)")
-    seed: int | None = Field(None, description="Random seed of the training")
-    save_steps: PositiveInt | None = Field(None, description="Iterations between checkpoints")
-    save_total_limit: Annotated[int, Field(ge=-1)] | None = Field(
-        None, description="Checkpoints kept; -1 keeps all"
+    max_steps: int | None = field(
+        default=None, metadata=about("Stop after this many iterations", ge=1)
     )
-    logging_steps: PositiveInt | None = Field(None, description="Iterations between log lines")
-    workers: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="Data loader processes"
+    batch_size: int = field(
+        default=1, metadata=about("Rows (or packed sequences) a GPU and step", ge=1)
     )
-    gradient_checkpointing: bool | None = Field(None, description="Trade time for memory")
-    flash_attention: Literal["auto", "disabled", "sdpa", "fa2"] | None = Field(
-        None, description="Attention kernel"
+    accumulate: int = field(default=16, metadata=about("Steps whose gradients are added up", ge=1))
+    learning_rate: float = field(default=0.0002, metadata=about("Peak learning rate", gt=0))
+    optimizer: str | None = field(
+        default=None, metadata=about("Optimizer, by the engine's own name")
     )
-    liger: bool | None = Field(None, description="Liger fused kernels")
-    neftune_alpha: float | None = Field(None, gt=0, description="NEFTune noise (arXiv:2310.05914)")
-    max_samples: PositiveInt | None = Field(
-        None, description="Use at most this many rows, a seeded sample over all sources"
+    weight_decay: float | None = field(default=None, metadata=about("Weight decay", ge=0))
+    max_grad_norm: float | None = field(
+        default=None, metadata=about("Gradient clipping norm", gt=0)
     )
-    freeze_layers: int | None = Field(None, description="method freeze: layers that are trained")
+    warmup_ratio: float | None = field(
+        default=None, metadata=about("Share of the steps that warm up", ge=0, le=1)
+    )
+    scheduler: str | None = field(
+        default=None, metadata=about("Learning-rate schedule, e.g. cosine")
+    )
+    max_length: int = field(default=2048, metadata=about("Longest sequence, in tokens", ge=1))
+    pack: bool = field(
+        default=True, metadata=about("Pack several rows into one sequence of max_length")
+    )
+    precision: Literal["auto", "fp16", "bf16", "fp32"] = field(
+        default="auto",
+        metadata=about("auto: the engine's reference setting, fitted to the hardware"),
+    )
+    deepspeed: Literal["zero1", "zero2", "zero2_offload", "zero3", "zero3_offload"] | None = field(
+        default=None, metadata=about("DeepSpeed ZeRO stage, with or without offload to host memory")
+    )
+    gpus: int | None = field(
+        default=None, metadata=about("GPUs on this machine (NPROC_PER_NODE)", ge=1)
+    )
+    seed: int | None = field(default=None, metadata=about("Random seed of the training"))
+    save_steps: int | None = field(
+        default=None, metadata=about("Iterations between checkpoints", ge=1)
+    )
+    save_total_limit: int | None = field(
+        default=None, metadata=about("Checkpoints kept; -1 keeps all", ge=-1)
+    )
+    logging_steps: int | None = field(
+        default=None, metadata=about("Iterations between log lines", ge=1)
+    )
+    workers: int | None = field(default=None, metadata=about("Data loader processes", ge=0))
+    gradient_checkpointing: bool | None = field(
+        default=None, metadata=about("Trade time for memory")
+    )
+    flash_attention: Literal["auto", "disabled", "sdpa", "fa2"] | None = field(
+        default=None, metadata=about("Attention kernel")
+    )
+    liger: bool | None = field(default=None, metadata=about("Liger fused kernels"))
+    neftune_alpha: float | None = field(
+        default=None, metadata=about("NEFTune noise (arXiv:2310.05914)", gt=0)
+    )
+    max_samples: int | None = field(
+        default=None,
+        metadata=about("Use at most this many rows, a seeded sample over all sources", ge=1),
+    )
+    freeze_layers: int | None = field(
+        default=None, metadata=about("method freeze: layers that are trained")
+    )
 
 
-class Export(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Export(Value):
     """What is made from the trained weights."""
 
-    merge: bool = Field(True, description="Merge the adapter into the base model")
-    max_shard_size: str = Field(
-        "2GB", pattern=r"^[1-9]\d*(MB|GB)$", description="Largest file of the merged model"
+    merge: bool = field(default=True, metadata=about("Merge the adapter into the base model"))
+    max_shard_size: str = field(
+        default="2GB",
+        metadata=about("Largest file of the merged model", pattern=r"^[1-9]\d*(MB|GB)$"),
     )
-    safe_serialization: bool | None = Field(
-        None, description="safetensors (true) or .bin (false); None is the engine's own default"
+    safe_serialization: bool | None = field(
+        default=None,
+        metadata=about("safetensors (true) or .bin (false); None is the engine's own default"),
     )
-    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="Where merging happens")
-    fp32: bool = Field(False, description="Keep 32-bit weights when converting")
+    device: Literal["auto", "cuda", "cpu"] = field(
+        default="auto", metadata=about("Where merging happens")
+    )
+    fp32: bool = field(default=False, metadata=about("Keep 32-bit weights when converting"))
 
 
-class Evaluate(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Value):
     """Prompts answered during training, so that a reader sees the model change."""
 
-    prompts: list[str] = Field(default_factory=list, description="Asked every `every` iterations")
-    system: str | None = Field(None, description="System text of these prompts")
-    every: PositiveInt | None = Field(None, description="Iterations between evaluations")
-    validation_share: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="Share of the training rows held out for the loss during training"
+    prompts: list[str] = field(
+        default_factory=list, metadata=about("Asked every `every` iterations")
+    )
+    system: str | None = field(default=None, metadata=about("System text of these prompts"))
+    every: int | None = field(default=None, metadata=about("Iterations between evaluations", ge=1))
+    validation_share: float = field(
+        default=0,
+        metadata=about(
+            "Share of the training rows held out for the loss during training", ge=0, lt=1
+        ),
     )
 
 
-class Expect(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Expect(Value):
     """What a finished run must show; a difference fails the stage that finds it."""
 
-    rows: int | None = Field(None, description="Rows after conversion")
-    train_rows: int | None = Field(None, description="Rows of the training split")
-    test_rows: int | None = Field(None, description="Rows of the test split")
+    rows: int | None = field(default=None, metadata=about("Rows after conversion"))
+    train_rows: int | None = field(default=None, metadata=about("Rows of the training split"))
+    test_rows: int | None = field(default=None, metadata=about("Rows of the test split"))
 
 
-class Recipe(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Value):
     """One recipe file, resolved."""
 
-    title: str = Field(min_length=1, description="One line, shown by `recipe list`")
-    source: str = Field("", description="The tutorial, paper or course this follows")
-    engine: EngineName = Field(description="Engine release, e.g. NAME@VERSION; see `recipe env`")
-    model: Model = Field(description="The base model")
-    data: Data = Field(description="The rows")
-    train: Train = Field(
-        default_factory=lambda: Train.model_validate({}), description="The training"
+    title: str = field(metadata=about("One line, shown by `recipe list`", min_length=1))
+    source: str = field(default="", metadata=about("The tutorial, paper or course this follows"))
+    engine: str = field(
+        metadata=about(
+            "Engine release, e.g. NAME@VERSION; see `recipe env`", pattern=ENGINE_PATTERN
+        )
     )
-    export: Export = Field(
-        default_factory=lambda: Export.model_validate({}), description="The result"
-    )
-    evaluate: Evaluate = Field(
-        default_factory=lambda: Evaluate.model_validate({}), description="Prompts on the way"
-    )
-    expect: Expect = Field(
-        default_factory=lambda: Expect.model_validate({}), description="Figures that must come out"
-    )
-    params: dict[str, str] = Field(
+    model: Model = field(metadata=about("The base model"))
+    data: Data = field(metadata=about("The rows"))
+    train: Train = field(default_factory=Train, metadata=about("The training"))
+    export: Export = field(default_factory=Export, metadata=about("The result"))
+    evaluate: Evaluate = field(default_factory=Evaluate, metadata=about("Prompts on the way"))
+    expect: Expect = field(default_factory=Expect, metadata=about("Figures that must come out"))
+    params: dict[str, str] = field(
         default_factory=dict,
-        description="Short names for `-p NAME=VALUE`: each maps to a dotted key of this recipe",
+        metadata=about("Short names for `-p NAME=VALUE`: each maps to a dotted key of this recipe"),
     )
-    engine_options: dict[str, Any] = Field(
+    engine_options: dict[str, Any] = field(
         default_factory=dict,
-        description="Native keys of the engine, passed through and checked against the engine",
+        metadata=about("Native keys of the engine, passed through and checked against the engine"),
     )
 
     @property
@@ -278,7 +357,9 @@ class Recipe(_Frozen):
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a recipe file as written, ``extends`` included."""
-    schema = Recipe.model_json_schema()
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(Recipe).json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["properties"] = {
         "extends": {"type": "string", "description": "Name or path of the recipe to inherit from"},

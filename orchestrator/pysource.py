@@ -1,0 +1,89 @@
+"""Values to readable Python source, for engines whose config is a Python file.
+
+Only an engine module can make a :class:`Name` (an identifier printed bare). Whatever comes from a
+recipe is a plain value and goes through ``repr``, so a quote, a newline or ``{{ }}`` in a recipe
+can never become code.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_WIDTH = 88
+_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+class Name(str):
+    """A dotted identifier, or a short expression over such, written by an engine module."""
+
+    __slots__ = ()
+
+
+def is_identifier(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
+def to_source(value: Any, *, column: int = 0, indent: int = 0) -> str:
+    """``value`` as Python source; ``column`` is where it starts, ``indent`` its line's indent.
+
+    Supports None, bool, int, float, str, :class:`Name`, lists, tuples and string-keyed mappings.
+    Raises TypeError for anything else, and ValueError for a number Python cannot write.
+    """
+    if isinstance(value, Mapping):
+        return _container(*_mapping_parts(value), column=column, indent=indent)
+    if isinstance(value, (list, tuple)):
+        brackets = ("[", "]") if isinstance(value, list) else ("(", ")")
+        items = [("", item) for item in value]
+        return _container(*brackets, items, column=column, indent=indent, one=len(value) == 1)
+    return _atom(value)
+
+
+def _atom(value: Any) -> str:
+    if isinstance(value, Name):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value!r} cannot be written as a Python number")
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    raise TypeError(f"a {type(value).__name__} cannot be written as Python source")
+
+
+def _mapping_parts(value: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, Any]]]:
+    if all(isinstance(key, str) and is_identifier(key) for key in value):
+        return "dict(", ")", [(f"{key}=", item) for key, item in value.items()]
+    return "{", "}", [(f"{key!r}: ", item) for key, item in value.items()]
+
+
+def _container(
+    opening: str,
+    closing: str,
+    items: list[tuple[str, Any]],
+    *,
+    column: int,
+    indent: int,
+    one: bool = False,
+) -> str:
+    flat = ", ".join(head + to_source(item) for head, item in items)
+    comma = "," if one and opening == "(" else ""
+    single = f"{opening}{flat}{comma}{closing}"
+    if "\n" not in single and column + len(single) <= _WIDTH:
+        return single
+    if not items:
+        return opening + closing
+    inner = indent + 4
+    lines = [
+        " " * inner + head + to_source(item, column=inner + len(head), indent=inner) + ","
+        for head, item in items
+    ]
+    return "\n".join([opening, *lines, " " * indent + closing])
+
+
+def assignment(target: str, value: Any) -> str:
+    """``target = value`` as one statement, wrapped where it is long."""
+    if not _DOTTED.match(target):
+        raise ValueError(f"{target!r} cannot be assigned to")
+    return f"{target} = {to_source(value, column=len(target) + 3)}"
