@@ -7,7 +7,7 @@ writes them, the runner executes them, and a golden-file test compares them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,16 +33,24 @@ Argument = str | NewestCheckpoint
 class Command:
     """One engine command: ``argv[0]`` is looked up in the environment's own bin folder.
 
-    ``env`` is added to the inherited environment. ``succeeded`` is text that the engine prints
-    when it really came to its end, for engines whose exit code says nothing.
+    ``env`` is set; ``defaults`` are set only where the user's environment says nothing.
+    ``succeeded`` is text that the engine prints when it really came to its end, for engines whose
+    exit code says nothing.
     """
 
     argv: tuple[Argument, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
     succeeded: str | None = None
+    by_hand: bool = True
+    """Whether it belongs into ``commands.sh``; a check of this tool's own does not."""
+
+    def with_env(self, extra: Mapping[str, str]) -> Command:
+        """The same command with more variables set."""
+        return replace(self, env={**self.env, **extra})
 
 
-ArtifactKind = Literal["file", "json_rows", "config", "checkpoint", "adapter", "model", "log"]
+ArtifactKind = Literal["file", "rows", "check", "checkpoint", "adapter", "model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +78,9 @@ class PlannedFile:
 class Plan:
     """Everything one stage does.
 
-    ``task`` names an in-process step of the stage (the data and model stages have one); ``inputs``
-    are files and folders whose content decides whether a finished stage still holds.
+    ``inputs`` are files and folders whose content decides whether a finished stage still holds;
+    ``outputs`` are the files and folders it makes, relative to the run, set aside before it runs
+    again.
     """
 
     stage: str
@@ -79,5 +88,6 @@ class Plan:
     commands: tuple[Command, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     inputs: tuple[Path, ...] = ()
+    outputs: tuple[str, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     """Anything else that decides the outcome, as JSON values (recipe parts, releases)."""

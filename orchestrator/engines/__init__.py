@@ -74,8 +74,9 @@ class Engine(Protocol):
 
     name: str
     releases: tuple[Release, ...]
-    stages: tuple[str, ...]
-    """The engine's own stages, in order, after data, model, render and check."""
+
+    def stages(self, recipe: Recipe) -> tuple[str, ...]:
+        """The engine's own stages, in order, after data, model, render and check."""
 
     def files(self, recipe: Recipe, context: Context) -> tuple[PlannedFile, ...]:
         """What the engine reads, rendered."""

@@ -43,7 +43,7 @@ _SOURCES = {
     "PROMPT_TEMPLATE": "xtuner.utils",
 }
 #: Where 0.1.9's configs import from instead.
-_SOURCES_0_1_9 = _SOURCES | dict.fromkeys(("DatasetInfoHook", "EvaluateChatHook"), "xtuner.engine")
+_SOURCES_0_1_9 = {
     **_SOURCES,
     "DatasetInfoHook": "xtuner.engine",
     "EvaluateChatHook": "xtuner.engine",

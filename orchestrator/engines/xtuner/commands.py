@@ -1,0 +1,126 @@
+"""XTuner's own commands as a tutorial types them: train, pth_to_hf, merge, chat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.engines import Context
+from orchestrator.engines.xtuner.config import has_train_loop
+from orchestrator.errors import UsageError
+from orchestrator.plan import Argument, Command, NewestCheckpoint
+from orchestrator.recipe.schema import Recipe
+
+#: MKL beside libgomp stops converting and merging without these two (XTuner tutorial, 2.3.6).
+MKL = {"MKL_SERVICE_FORCE_INTEL": "1", "MKL_THREADING_LAYER": "GNU"}
+#: Without a launcher DeepSpeed asks MPI who it is, and mpi4py is not there.
+ONE_PROCESS = {
+    "RANK": "0",
+    "LOCAL_RANK": "0",
+    "WORLD_SIZE": "1",
+    "MASTER_ADDR": "127.0.0.1",
+    "MASTER_PORT": "29500",
+}
+ALL_DONE = "All done!"
+
+
+def train(recipe: Recipe, context: Context) -> Command:
+    """``xtuner train config.py --work-dir work [--deepspeed …] [--resume …]``."""
+    argv: list[Argument] = ["xtuner", "train", "config.py", "--work-dir", context.work]
+    deepspeed = recipe.train.deepspeed
+    if deepspeed:
+        argv += ["--deepspeed", f"deepspeed_{deepspeed}"]
+    if context.resume_from:
+        argv += ["--resume", context.resume_from]
+    argv += context.passthrough.get("train", ())
+    gpus = context.gpus or recipe.train.gpus
+    env = dict(MKL)
+    defaults: dict[str, str] = {}
+    if gpus and gpus > 1:
+        env["NPROC_PER_NODE"] = str(gpus)
+    elif deepspeed:
+        defaults = ONE_PROCESS
+    return Command(argv=tuple(argv), env={**env, **_device(context)}, defaults=defaults)
+
+
+def convert(recipe: Recipe, context: Context) -> Command:
+    """``xtuner convert pth_to_hf config.py CHECKPOINT FOLDER``; a full model goes to merged."""
+    target = context.merged if recipe.train.method == "full" else context.adapter
+    checkpoint = NewestCheckpoint(context.work)
+    argv: list[Argument] = ["xtuner", "convert", "pth_to_hf", "config.py", checkpoint, target]
+    if recipe.train.method == "full":
+        argv += ["--max-shard-size", recipe.export.max_shard_size]
+    if recipe.export.fp32:
+        argv.append("--fp32")
+    argv += _safe(recipe, context)
+    argv += context.passthrough.get("convert", ())
+    return Command(argv=tuple(argv), env={**MKL, **_device(context)}, succeeded=ALL_DONE)
+
+
+def merge(recipe: Recipe, context: Context) -> Command:
+    """``xtuner convert merge BASE ADAPTER FOLDER --max-shard-size …``."""
+    argv: list[Argument] = ["xtuner", "convert", "merge"]
+    argv += [context.model, context.adapter, context.merged]
+    argv += ["--max-shard-size", recipe.export.max_shard_size]
+    argv += _safe(recipe, context)
+    env = {**MKL, **_device(context)}
+    if recipe.export.device == "cpu" and not context.rehearsal:
+        # 0.1.9 has no --device: hiding the GPUs puts the merge on the CPU there.
+        if has_train_loop(context.release.version):
+            argv += ["--device", "cpu"]
+        else:
+            env["CUDA_VISIBLE_DEVICES"] = ""
+    argv += context.passthrough.get("merge", ())
+    return Command(argv=tuple(argv), env=env, succeeded=ALL_DONE)
+
+
+def _safe(recipe: Recipe, context: Context) -> list[str]:
+    if not recipe.export.safe_serialization:
+        return []
+    if not has_train_loop(context.release.version):
+        raise UsageError(
+            "XTuner 0.1.9 cannot write safetensors.",
+            where="export.safe_serialization",
+            fix="remove the key, or use a newer release (recipe env list)",
+        )
+    return ["--safe-serialization"]
+
+
+def _device(context: Context) -> dict[str, str]:
+    return {"CUDA_VISIBLE_DEVICES": ""} if context.rehearsal else {}
+
+
+#: Options of ``xtuner chat`` (the tutorial's table), as click parameter names.
+CHAT_VALUES = (
+    "system",
+    "system_template",
+    "bits",
+    "bot_name",
+    "command_stop_word",
+    "answer_stop_word",
+    "offload_folder",
+    "max_new_tokens",
+    "temperature",
+    "top_k",
+    "top_p",
+    "seed",
+)
+#: 0.2.0 renamed two of them.
+_RENAMED = {"command_stop_word": "stop_words", "answer_stop_word": "stop_words"}
+
+
+def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+    """``xtuner chat MODEL [--adapter …] --prompt-template T …`` with the run's own template."""
+    given = {key: value for key, value in options.items() if value not in (None, (), False, "")}
+    argv: list[Argument] = ["xtuner", "chat", given.get("model", context.model)]
+    if given.get("adapter"):
+        argv += ["--adapter", given["adapter"]]
+    argv += ["--prompt-template", given.get("prompt_template") or recipe.model.template]
+    for key in CHAT_VALUES:
+        if key in given:
+            argv += [f"--{key.replace('_', '-')}", str(given[key])]
+    if given.get("with_plugins"):
+        argv += ["--with-plugins", *given["with_plugins"]]
+    argv += [f"--{key.replace('_', '-')}" for key in ("no_streamer", "lagent") if given.get(key)]
+    argv += given.get("extra", ())
+    return Command(argv=tuple(argv), env={**MKL, **_device(context)})
