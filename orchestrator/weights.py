@@ -27,6 +27,7 @@ _STORAGES = {
     "LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8",
     "ByteStorage": "U8", "BoolStorage": "BOOL",
 }  # fmt: skip
+_CUT_OFF = "it is not a whole torch file (cut off while it was written?)"
 _HEADER_LIMIT = 100 * 1024 * 1024
 
 
@@ -178,7 +179,7 @@ class _NamesOnly(pickle.Unpickler):
 
 def _torch_tensors(path: Path) -> dict[str, Tensor]:
     if not zipfile.is_zipfile(path):
-        raise DamagedWeights("it is not a whole torch file (cut off while it was written?)")
+        raise DamagedWeights(_CUT_OFF)
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
         pickles = [name for name in names if name.endswith("/data.pkl")]
@@ -219,9 +220,7 @@ def check_bytes(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
     except (zipfile.BadZipFile, EOFError) as error:
-        raise DamagedWeights(
-            "it is not a whole torch file (cut off while it was written?)"
-        ) from error
+        raise DamagedWeights(_CUT_OFF) from error
     if bad is not None:
         raise DamagedWeights(f"the checksum of {bad} does not fit")
 

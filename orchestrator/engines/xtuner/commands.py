@@ -96,8 +96,6 @@ CHAT_VALUES = (
     "system_template",
     "bits",
     "bot_name",
-    "command_stop_word",
-    "answer_stop_word",
     "offload_folder",
     "max_new_tokens",
     "temperature",
@@ -105,8 +103,6 @@ CHAT_VALUES = (
     "top_p",
     "seed",
 )
-#: 0.2.0 renamed two of them.
-_RENAMED = {"command_stop_word": "stop_words", "answer_stop_word": "stop_words"}
 
 
 def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
@@ -122,5 +118,16 @@ def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Comman
     if given.get("with_plugins"):
         argv += ["--with-plugins", *given["with_plugins"]]
     argv += [f"--{key.replace('_', '-')}" for key in ("no_streamer", "lagent") if given.get(key)]
+    argv += _stop_words(given, context)
+    if context.rehearsal and has_train_loop(context.release.version):
+        argv += ["--torch-dtype", "fp32"]
     argv += given.get("extra", ())
     return Command(argv=tuple(argv), env={**MKL, **_device(context)})
+
+
+def _stop_words(given: Mapping[str, Any], context: Context) -> list[str]:
+    """0.1.9 has a stop word for commands and one for answers; 0.2.0 takes a list of stop words."""
+    words = {key: given[key] for key in ("command_stop_word", "answer_stop_word") if key in given}
+    if has_train_loop(context.release.version):
+        return ["--stop-words", *words.values()] if words else []
+    return [part for key, word in words.items() for part in (f"--{key.replace('_', '-')}", word)]
