@@ -1,0 +1,49 @@
+"""Data tools: turn what you have into what the engines read, and account for every row.
+
+    from data_tools import read, write, split
+    rows = list(read("MedQA2019.xlsx", columns={"input": "A", "output": "D"}))
+    train, test = split(rows, train=0.7)
+    write(train, "train.jsonl")
+
+Importing the package costs next to nothing; each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from data_tools.account import Account as Account
+    from data_tools.cognition import self_cognition as self_cognition
+    from data_tools.converting import convert as convert
+    from data_tools.errors import DataError as DataError
+    from data_tools.errors import Reject as Reject
+    from data_tools.reading import read as read
+    from data_tools.rows import Row as Row
+    from data_tools.splitting import split as split
+    from data_tools.writing import write as write
+
+_HOMES = {
+    "Account": "account",
+    "DataError": "errors",
+    "Reject": "errors",
+    "Row": "rows",
+    "convert": "converting",
+    "read": "reading",
+    "self_cognition": "cognition",
+    "split": "splitting",
+    "write": "writing",
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - the table above is the one list of names
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,135 @@
+"""The row account: read = written + rejected, with a reason for every row that is not written."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from data_tools.errors import DataError, Reject
+
+EXAMPLES = 5  # how many rejected rows the summary shows with their place
+
+
+@dataclass
+class Account:
+    """Counts the rows of one operation.
+
+    `rejects` counts rejected rows by reason. `faults` are those of them that are damaged or
+    unusable; the others were left out because the caller asked for it (duplicates, not sampled,
+    outside the length limits). Only faults count for `strict` and `max_rejects`.
+    `dropped` counts what was taken out of rows that were kept (tools, images, loss flags, …).
+    """
+
+    read: int = 0
+    written: int = 0
+    rejected: int = 0
+    faults: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    strict: bool = False
+    max_rejects: str | int | None = None
+    sink: Callable[[dict[str, Any]], None] | None = None
+
+    def reject(
+        self,
+        reject: Reject,
+        *,
+        file: str = "",
+        place: dict[str, Any] | None = None,
+        row: Any = None,
+        asked: bool = False,
+    ) -> None:
+        """Set one row aside. Raises DataError when the limits of this run are passed."""
+        place = place or {}
+        self.rejected += 1
+        self.rejects[reject.reason] += 1
+        where = " ".join([file, *(f"{key} {value}" for key, value in place.items())]).strip()
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(f"{where}: {reject}" if where else str(reject))
+        if self.sink is not None:
+            spot = {"at": reject.spot} if reject.spot else {}
+            self.sink({"file": file, **place, "reason": reject.reason, **spot, "row": row})
+        if not asked:
+            self.faults += 1
+            self._stop_if_too_many(reject, where)
+
+    def _stop_if_too_many(self, reject: Reject, where: str) -> None:
+        if self.strict:
+            raise DataError(
+                f"A row was rejected: {reject}",
+                where,
+                "strict: the first rejected row ends the operation",
+                "mend the row, or run without --strict to set such rows aside in rejected.jsonl",
+            )
+        limit = self.max_rejects
+        if limit is not None and not str(limit).endswith("%") and self.faults > int(limit):
+            raise self._too_many(f"{self.faults} rows rejected, at most {limit} allowed", where)
+
+    def _too_many(self, why: str, where: str = "") -> DataError:
+        fix = "see the reasons above, mend the rows, or raise --max-rejects"
+        return DataError("Too many rows were rejected", where, why + "\n" + self.summary(), fix)
+
+    def check(self) -> None:
+        """Assert read = written + rejected, and a limit given as a percentage of rows read."""
+        if self.read != self.written + self.rejected:
+            raise AssertionError(
+                f"row account does not add up: read {self.read}, written {self.written}, "
+                f"rejected {self.rejected}"
+            )
+        limit = str(self.max_rejects or "")
+        if limit.endswith("%") and self.faults * 100 > float(limit[:-1]) * self.read:
+            raise self._too_many(f"{self.faults} of {self.read} rows rejected, limit {limit}")
+
+    def drop(self, what: str, count: int = 1) -> None:
+        """Count something that was left out of a row that is kept."""
+        self.dropped[what] += count
+
+    def note(self, text: str, count: int = 1) -> None:
+        """Count something worth knowing that changed no row."""
+        self.notes[text] += count
+
+    def add(self, other: Account) -> None:
+        """Add the counts of another account (another file, another process)."""
+        self.read += other.read
+        self.written += other.written
+        self.rejected += other.rejected
+        self.faults += other.faults
+        self.rejects.update(other.rejects)
+        self.dropped.update(other.dropped)
+        self.notes.update(other.notes)
+        self.examples = (self.examples + other.examples)[:EXAMPLES]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "read": self.read,
+            "written": self.written,
+            "rejected": self.rejected,
+            "faults": self.faults,
+            "rejects": dict(self.rejects),
+            "dropped": dict(self.dropped),
+            "notes": dict(self.notes),
+        }
+
+    def summary(self) -> str:
+        """A small table in plain text."""
+        lines = [_line("rows read", self.read), _line("rows written", self.written)]
+        lines.append(_line("rows rejected", self.rejected))
+        lines += [_line(f"  {reason}", n) for reason, n in self.rejects.most_common()]
+        lines += [_line(f"dropped from kept rows: {what}", n) for what, n in self.dropped.items()]
+        lines += [_line(f"note: {text}", n) for text, n in self.notes.items()]
+        if self.examples:
+            lines += ["first rejected:", *(f"  {example}" for example in self.examples)]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+
+def _line(label: str, count: int) -> str:
+    return f"{label:<60} {count:>12,}"

@@ -1,0 +1,49 @@
+"""The two ways a data operation can say no.
+
+`DataError` stops an operation and is meant for a person: what, where, why, and what to do next.
+`Reject` sets one row aside; the operation goes on and the row account keeps the reason.
+"""
+
+from __future__ import annotations
+
+
+class DataError(Exception):
+    """An operation cannot go on. Nothing was written over an earlier result."""
+
+    def __init__(self, what: str, where: str = "", why: str = "", fix: str = "") -> None:
+        super().__init__(what, where, why, fix)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        labelled = (("where", self.where), ("why", self.why), ("fix", self.fix))
+        return "\n".join([self.what, *(f"  {name}: {text}" for name, text in labelled if text)])
+
+
+class Reject(Exception):  # noqa: N818 - it is a verdict on a row, not an error of the program
+    """One row cannot be used.
+
+    `reason` is short and the same for all rows with the same fault (the account counts by it);
+    `spot` is the place inside the row: a cell ("D5"), a turn ("turn 3"), a column.
+    """
+
+    def __init__(self, reason: str, spot: str = "") -> None:
+        super().__init__(reason, spot)
+        self.reason = reason
+        self.spot = spot
+
+    def __str__(self) -> str:
+        return f"{self.spot}: {self.reason}" if self.spot else self.reason
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """'did you mean X?' for the nearest known word, or an empty string."""
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if not near:
+        lowered = {name.lower(): name for name in known}
+        near = [lowered[word.lower()]] if word.lower() in lowered else []
+    return f"did you mean {near[0]!r}?" if near else ""

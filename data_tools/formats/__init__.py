@@ -1,0 +1,67 @@
+"""The formats: one module each, listed here in the order in which they are tried."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from data_tools.errors import DataError, Reject, did_you_mean
+from data_tools.formats import (
+    alpaca,
+    chatglm3,
+    conversation,
+    messages,
+    prompt_response,
+    sharegpt,
+    text,
+    xcomposer,
+)
+from data_tools.formats.common import Format, Raw
+
+FORMATS: dict[str, Format] = {
+    module.NAME: cast(Format, module)
+    for module in (
+        alpaca,
+        conversation,
+        messages,
+        xcomposer,
+        sharegpt,
+        chatglm3,
+        prompt_response,
+        text,
+    )
+}
+ALIASES = {
+    "xtuner": "conversation",
+    "openai": "messages",
+    "chat": "messages",
+    "prompt": "prompt-response",
+    "pairs": "prompt-response",
+    "input-output": "prompt-response",
+    "completion": "prompt-response",
+    "pretrain": "text",
+    "pt": "text",
+    "txt": "text",
+    "xcomposer2": "xcomposer",
+    "llava": "xcomposer",
+}
+
+
+def by_name(name: str) -> Format:
+    """The format of that name (or alias); DataError names the ones there are."""
+    wanted = name.lower().replace("_", "-")
+    found = FORMATS.get(ALIASES.get(wanted, wanted))
+    if found is None:
+        known = ", ".join(FORMATS)
+        near = did_you_mean(name, list(FORMATS))
+        raise DataError(f"There is no format {name!r}", why=f"known formats: {known}", fix=near)
+    return found
+
+
+def recognise(raw: Raw) -> Format | None:
+    """The format that this object looks like, or None."""
+    return next((fmt for fmt in FORMATS.values() if fmt.matches(raw)), None)
+
+
+def unknown(raw: Raw) -> Reject:
+    """What to say about an object of no known format."""
+    return Reject("no known format has these keys: " + ", ".join(sorted(map(str, raw))[:8]))
