@@ -8,10 +8,11 @@ value in the engine's reference config, which the engine module knows and record
 # No `from __future__ import annotations`: the validator reads the annotations as types.
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from orchestrator.recipe.value import Value, about
+from orchestrator.recipe.value import Problem, Value, about
 
 ENGINE_PATTERN = r"^[a-z0-9_-]+@[0-9A-Za-z.+-]+$"
 _SHARE = re.compile(r"\d+(\.\d+)?%")
@@ -81,7 +82,11 @@ class Source(Value):
     )
     sha256: str | None = field(
         default=None,
-        metadata=about("SHA-256 of the file behind `url`, checked", pattern=r"^[0-9a-f]{64}$"),
+        metadata=about(
+            "SHA-256 of the file behind `url`, checked",
+            pattern=r"^[0-9a-f]{64}$",
+            examples=["64 hexadecimal digits"],
+        ),
     )
     sample: str | None = field(
         default=None,
@@ -127,11 +132,12 @@ class Source(Value):
         default_factory=dict, metadata=about("Cleaning rules, as `recipe data clean` takes them")
     )
 
-    def __post_init__(self) -> None:
-        given = [k for k in ("path", "dataset", "self_cognition") if getattr(self, k) is not None]
-        if len(given) != 1:
-            said = " and ".join(given) if given else "none of them"
-            raise ValueError(f"give exactly one of path, dataset, self_cognition; this has {said}")
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        kinds = [key for key in ("path", "dataset", "self_cognition") if given.get(key) is not None]
+        if len(kinds) != 1:
+            said = " and ".join(kinds) or "none of them"
+            yield (f"give exactly one of path, dataset, self_cognition; this has {said}",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,13 +165,12 @@ class Data(Value):
     )
     shuffle: bool = field(default=True, metadata=about("Shuffle before packing"))
 
-    def __post_init__(self) -> None:
-        limit = self.max_rejects
-        fine = limit >= 0 if isinstance(limit, int) else _SHARE.fullmatch(limit) is not None
-        if not fine:
-            raise ValueError(
-                f"max_rejects is a number of rows or a share such as 5%, not {limit!r}"
-            )
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        limit = given.get("max_rejects", 0)
+        text = isinstance(limit, str) and not _SHARE.fullmatch(limit)
+        if text or (isinstance(limit, int) and limit < 0):
+            yield f"must be a number of rows or a share such as 5%, not {limit!r}", "max_rejects"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +287,11 @@ class Export(Value):
     merge: bool = field(default=True, metadata=about("Merge the adapter into the base model"))
     max_shard_size: str = field(
         default="2GB",
-        metadata=about("Largest file of the merged model", pattern=r"^[1-9]\d*(MB|GB)$"),
+        metadata=about(
+            "Largest file of the merged model",
+            pattern=r"^[1-9]\d*(MB|GB)$",
+            examples=["2GB", "500MB"],
+        ),
     )
     safe_serialization: bool | None = field(
         default=None,
@@ -328,7 +337,9 @@ class Recipe(Value):
     source: str = field(default="", metadata=about("The tutorial, paper or course this follows"))
     engine: str = field(
         metadata=about(
-            "Engine release, e.g. NAME@VERSION; see `recipe env`", pattern=ENGINE_PATTERN
+            "Engine release, e.g. NAME@VERSION; see `recipe env`",
+            pattern=ENGINE_PATTERN,
+            examples=["NAME@VERSION"],
         )
     )
     model: Model = field(metadata=about("The base model"))

@@ -1,0 +1,136 @@
+"""The tree against the schema: pydantic's verdict in plain English, with places and guesses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from orchestrator import engines
+from orchestrator.errors import UsageError
+from orchestrator.recipe import keys
+from orchestrator.recipe.faults import Fault, listed, nearest, shown
+from orchestrator.recipe.layers import at_path, stripped
+from orchestrator.recipe.schema import Recipe
+from orchestrator.recipe.yaml_tree import Node, children
+
+Path = tuple[str, ...]
+Words = tuple[str, str, str]
+"""What is wrong, why, and what was probably meant."""
+
+_LIMITS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+_FIXED: dict[str, Words] = {
+    "string_too_short": ("must not be empty", "", ""),
+    "too_short": ("must have at least one item", "", ""),
+    "string_unicode": ("must be valid text", "it holds bytes that are not UTF-8", ""),
+}
+
+
+def check(tree: Node, faults: list[Fault]) -> Recipe | None:
+    """The recipe; None when ``faults`` has grown."""
+    from pydantic_core import ValidationError
+
+    found: list[Fault] = []
+    recipe = None
+    try:
+        recipe = Recipe.model_validate(stripped(tree))
+    except ValidationError as error:
+        # What a class says about its own fields is asked below, even where pydantic gave up early.
+        told = [one for one in error.errors(include_url=False) if one["type"] != "value_error"]
+        found = [_fault(tree, one) for one in told]
+    found += _problems(tree, (), Recipe)
+    if not any(fault.key == "engine" for fault in found):
+        found += _engine_faults(tree)
+    faults += found
+    return None if found else recipe
+
+
+def _engine_faults(tree: Node) -> list[Fault]:
+    node = at_path(tree, ["engine"])[0]
+    try:
+        engines.release(node.value)
+    except UsageError as error:
+        names = [one.name for one in engines.all_releases()]
+        why = f"there are {listed(names, 'and')}"
+        near = difflib.get_close_matches(node.value, names, n=1, cutoff=0.5)
+        return [Fault(node.at, "engine", error.what.rstrip("."), why, "".join(near))]
+    return []
+
+
+def _fault(tree: Node, error: Any) -> Fault:
+    path = tuple(str(part) for part in error["loc"])
+    node, depth = at_path(tree, path)
+    if error["type"] == "missing":
+        return _missing(path, node, depth)
+    if error["type"] == "unexpected_keyword_argument":
+        return _unknown(path, node)
+    path = path[:depth]  # further down stand only the names of a union's members
+    return Fault(node.at, ".".join(path), *_words(error, path, node))
+
+
+def _missing(path: Path, node: Node, depth: int) -> Fault:
+    reset = depth == len(path)
+    what = "is required, and null takes it away" if reset else "is required, but missing"
+    field = keys.field_of(keys.kind_at(path[:-1]), path[-1])
+    why = field.metadata["description"] if field else ""
+    return Fault(node.key_at or node.at, ".".join(path), what, why)
+
+
+def _unknown(path: Path, node: Node) -> Fault:
+    meant = keys.meant(path)
+    known = [one.name for one in keys.known_fields(keys.kind_at(path[:-1]))]
+    why = "" if meant else f"known here: {listed(known, 'and')}"
+    return Fault(node.key_at or node.at, ".".join(path), "there is no such key", why, meant)
+
+
+def _problems(node: Node, path: Path, kind: Any) -> Iterator[Fault]:
+    """What the schema's classes say about their own fields, all the way down."""
+    cls = keys.value_class(kind)
+    if cls is not None and isinstance(node.value, dict):
+        for message, *inner in cls.problems(stripped(node, cls)):
+            yield Fault(at_path(node, inner)[0].at, ".".join([*path, *inner]), message)
+    for key, one in children(node):
+        yield from _problems(one, (*path, key), keys.step(kind, key))
+
+
+def _words(error: Any, path: Path, node: Node) -> Words:
+    type_, said = error["type"], shown(node.value)
+    if type_ in _FIXED:
+        return _FIXED[type_]
+    if type_ in _LIMITS:
+        word, limit = _LIMITS[type_]
+        return f"must be {word} {error['ctx'][limit]:g}, not {said}", "", ""
+    if type_ == "string_pattern_mismatch":
+        field = keys.field_of(keys.kind_at(path[:-1]), path[-1])
+        examples = field.metadata.get("examples", []) if field else []
+        return f"must look like {listed(examples)}, not {said}", "", ""
+    return _wrong_kind(keys.kind_at(path), node)
+
+
+def _wrong_kind(kind: Any, node: Node) -> Words:
+    what = f"must be {keys.described(kind)}, not {_said(node)}"
+    if str in keys.members(kind) and node.text:
+        return what, f'to mean the text, write "{node.text}" in quotes', ""
+    words = [
+        str(word)
+        for one in keys.members(kind)
+        if get_origin(one) is Literal
+        for word in get_args(one)
+    ]
+    return what, "", nearest(str(node.value), words)
+
+
+def _said(node: Node) -> str:
+    if isinstance(node.value, dict):
+        return "a mapping"
+    if isinstance(node.value, list):
+        return "a list"
+    if isinstance(node.value, bool) or node.value is None:
+        return node.text or "nothing"
+    prefix = "the text " if isinstance(node.value, str) else "the number "
+    return prefix + shown(node.value)

@@ -1,0 +1,92 @@
+"""Everything wrong with a recipe, as values that are collected and told at once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.errors import UsageError
+
+
+class Mark(NamedTuple):
+    """A place: a file (or the words of the command line) and, in a file, line and column from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        if self.line is None:
+            return self.file
+        near = os.path.relpath(self.file)
+        file = self.file if near.startswith(os.pardir) else near
+        return ":".join(str(part) for part in (file, *self[1:]) if part is not None)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong: where, with which key, what, why, and the likely intention."""
+
+    at: Mark
+    key: str
+    what: str
+    why: str = ""
+    meant: str = ""
+
+    def __str__(self) -> str:
+        key = f"{self.key}: " if self.key else ""
+        why = f" ({self.why})" if self.why else ""
+        meant = f" — did you mean {self.meant}?" if self.meant else ""
+        return printable(f"{self.at}  {key}{self.what}{why}{meant}")
+
+
+class RecipeFaults(UsageError):
+    """All faults of one recipe, in the order of the file (exit code 2)."""
+
+    def __init__(self, name: str, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(dict.fromkeys(faults), key=_order))
+        count = len(self.faults)
+        what = f"The recipe {name} has {count} fault{'s' if count > 1 else ''}."
+        super().__init__(
+            printable(what), fix="mend the lines above; `recipe schema` lists every key"
+        )
+
+    def __str__(self) -> str:
+        lines = [self.what, *(f"  {fault}" for fault in self.faults), f"  next step: {self.fix}"]
+        return "\n".join(lines)
+
+
+def _order(fault: Fault) -> tuple[bool, str, int, int]:
+    """Files first, then what the environment and the command line add."""
+    file, line, column = fault.at
+    return line is None, file, line or 0, column or 0
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that ``word`` was probably meant to be, or nothing."""
+    folded = {one.casefold().replace("-", "_"): one for one in known}
+    asked = word.casefold().replace("-", "_")
+    near = difflib.get_close_matches(asked, folded, n=1, cutoff=0.6)
+    return folded[near[0]] if near else ""
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value inside a message: one line, quoted, not too long."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def listed(words: Sequence[str], last: str = "or") -> str:
+    """ "a, b or c"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def printable(text: str) -> str:
+    """Text that any terminal takes: lone surrogates and control characters are spelled out."""
+    safe = "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
+    return safe.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,140 @@
+"""Questions about the schema: what a dotted key is, what stands beside it, what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import Field, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from orchestrator.recipe.faults import listed, nearest
+from orchestrator.recipe.schema import Recipe
+from orchestrator.recipe.value import Value
+
+_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+#: The engines' and tutorials' own words for keys that are called otherwise here.
+_SYNONYMS = {
+    "accumulative_counts": "accumulate",
+    "cutoff_len": "max_length",
+    "data_path": "path",
+    "evaluation_freq": "every",
+    "evaluation_inputs": "prompts",
+    "gradient_accumulation_steps": "accumulate",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "lora_rank": "rank",
+    "lr": "learning_rate",
+    "lr_scheduler_type": "scheduler",
+    "max_epochs": "epochs",
+    "model_name_or_path": "id",
+    "num_train_epochs": "epochs",
+    "pack_to_max_length": "pack",
+    "packing": "pack",
+    "per_device_train_batch_size": "batch_size",
+    "pretrained_model_name_or_path": "id",
+    "prompt_template": "template",
+    "r": "rank",
+}
+
+
+def members(kind: Any) -> tuple[Any, ...]:
+    """The kinds that a field takes, ``None`` left out: ``int | str | None`` gives (int, str)."""
+    if get_origin(kind) in (Union, UnionType):
+        return tuple(one for one in get_args(kind) if one is not NoneType)
+    return (kind,)
+
+
+def field_of(kind: Any, name: str) -> Field[Any] | None:
+    """The field ``name`` when ``kind`` is one of the schema's classes and has it."""
+    return next((one for one in known_fields(kind) if one.name == name), None)
+
+
+def value_class(kind: Any) -> type[Value] | None:
+    """The schema's class among the kinds that a field takes."""
+    for one in members(kind):
+        if isinstance(one, type) and issubclass(one, Value):
+            return one
+    return None
+
+
+def known_fields(kind: Any) -> tuple[Field[Any], ...]:
+    cls = value_class(kind)
+    return fields(cls) if cls is not None else ()
+
+
+def step(kind: Any, part: str) -> Any:
+    """The kind one part further down a dotted key; None when there is no such key."""
+    for one in members(kind):
+        if one is Any:
+            return Any
+        if (field := field_of(one, part)) is not None:
+            return field.type
+        if get_origin(one) is list and part.isdecimal():
+            return get_args(one)[0]
+        if get_origin(one) is dict:
+            return get_args(one)[1]
+    return None
+
+
+def kind_at(path: Sequence[str]) -> Any:
+    """The kind of a dotted key of the recipe; None when there is no such key."""
+    kind: Any = Recipe
+    for part in path:
+        if kind is not None:
+            kind = step(kind, part)
+    return kind
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a value for this field is taken as it stands, not read as YAML."""
+    kinds = members(kind)
+    return all(one is str or _is_words(one) for one in kinds)
+
+
+def _is_words(kind: Any) -> bool:
+    return get_origin(kind) is Literal and all(isinstance(one, str) for one in get_args(kind))
+
+
+def described(kind: Any) -> str:
+    """What belongs into a field, in words: "one of zh, en or both", "a list of text"."""
+    return " or ".join(_described(one) for one in members(kind))
+
+
+def _described(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {listed([str(one) for one in get_args(kind)])}"
+    if get_origin(kind) is list:
+        inner = get_args(kind)[0]
+        return f"a list of {'mappings' if is_dataclass(inner) else described(inner)}"
+    return _NAMES.get(kind, "a mapping (`key: value` lines)")
+
+
+@cache
+def all_keys() -> tuple[str, ...]:
+    """Every dotted key of a recipe; `0` stands for any item of a list."""
+    return tuple(_keys(Recipe, ""))
+
+
+def _keys(kind: Any, prefix: str) -> Iterator[str]:
+    for one in members(kind):
+        if get_origin(one) is list:
+            yield from _keys(get_args(one)[0], f"{prefix}0.")
+        for field in known_fields(one):
+            yield f"{prefix}{field.name}"
+            yield from _keys(field.type, f"{prefix}{field.name}.")
+
+
+def meant(path: Sequence[str]) -> str:
+    """The key that an unknown dotted key was probably meant to be, or nothing.
+
+    A neighbour that is spelled alike comes first, then the same word elsewhere in the recipe.
+    """
+    *above, last = path
+    last = _SYNONYMS.get(last, last)
+    near = nearest(last, [one.name for one in known_fields(kind_at(above))])
+    if near:
+        return ".".join([*above, near])
+    by_last_word = {key.rpartition(".")[2]: key for key in reversed(all_keys())}
+    return by_last_word.get(nearest(last, by_last_word), "")

@@ -1,0 +1,220 @@
+"""Who said what: laying one tree over another, and single values over both.
+
+Precedence: default < parent < recipe < environment < command line. Mappings merge, lists replace,
+and `null` puts a key back to its default (under a free-form mapping such as `engine_options` it is
+a value like any other).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from orchestrator.recipe import keys
+from orchestrator.recipe.faults import Fault, Mark, listed, nearest
+from orchestrator.recipe.schema import Recipe
+from orchestrator.recipe.yaml_tree import Node, parse
+
+Layer = Literal["default", "parent", "recipe", "environment", "command line"]
+ENVIRONMENT_PREFIX = "RECIPE_SET_"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value came from. ``text`` is the value as it was written there."""
+
+    layer: Layer
+    file: str | None = None
+    line: int | None = None
+    text: str = ""
+
+    def __str__(self) -> str:
+        place = str(Mark(self.file, self.line)) if self.file else ""
+        return f"{self.layer} {place}".strip()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value laid over the files: a dotted key and text, from a place that has no lines."""
+
+    path: tuple[str, ...]
+    text: str
+    at: Mark
+    layer: Layer
+    literal: bool = False
+    """Text fields take the value as it stands even where `null` would reset them."""
+
+
+def merge(base: Node | None, over: Node) -> Node:
+    """``over`` laid on ``base``: mappings key by key, everything else replaced."""
+    if base is None or not isinstance(base.value, dict) or not isinstance(over.value, dict):
+        return over
+    merged = dict(base.value)
+    for key, node in over.value.items():
+        merged[key] = merge(merged.get(key), node)
+    return replace(over, value=merged)
+
+
+def from_environment(environ: Mapping[str, str]) -> list[Setting]:
+    """RECIPE_SET_TRAIN__BATCH_SIZE=2 sets train.batch_size: `__` for a dot, in any case."""
+    found = []
+    for name in sorted(environ):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            path = _folded(name[len(ENVIRONMENT_PREFIX) :].split("__"))
+            found.append(Setting(path, environ[name], Mark(name), "environment"))
+    return found
+
+
+def _folded(parts: Sequence[str]) -> tuple[str, ...]:
+    """The parts in the schema's own spelling; a free-form part stays as it is."""
+    path: list[str] = []
+    for part in parts:
+        known = {one.name.casefold(): one.name for one in keys.known_fields(keys.kind_at(path))}
+        free = keys.kind_at(path) is Any or not known
+        path.append(part if free else known.get(part.casefold(), part.casefold()))
+    return tuple(path)
+
+
+def from_params(
+    params: Sequence[str], table: Mapping[str, Any], faults: list[Fault]
+) -> list[Setting]:
+    """``-p name=VALUE`` through the recipe's own table of short names."""
+    found = []
+    for given in params:
+        name, equals, text = given.partition("=")
+        at = Mark(f"-p {name}")
+        target = table.get(name)
+        if not equals:
+            faults.append(Fault(Mark(f"-p {given}"), "", "give it as NAME=VALUE"))
+        elif isinstance(target, str):
+            found.append(Setting(tuple(target.split(".")), text, at, "command line", True))
+        elif target is None:
+            known = listed([str(one) for one in table], "and")
+            why = f"this recipe has {known}" if known else "this recipe has none"
+            meant = nearest(name, table)
+            faults.append(Fault(at, "", "this recipe has no such parameter", why, meant))
+    return found
+
+
+def from_sets(sets: Sequence[str], faults: list[Fault]) -> list[Setting]:
+    """``--set a.b=v``."""
+    found = []
+    for given in sets:
+        key, equals, text = given.partition("=")
+        if equals and key:
+            at = Mark(f"--set {key}")
+            found.append(Setting(tuple(key.strip().split(".")), text, at, "command line"))
+        else:
+            faults.append(Fault(Mark(f"--set {given}"), "", "give it as KEY=VALUE"))
+    return found
+
+
+def apply(tree: Node, setting: Setting, faults: list[Fault]) -> Node:
+    """The tree with one value set. A key that the schema does not have is a fault."""
+    kind = keys.kind_at(setting.path)
+    if kind is None:
+        faults.append(_unknown(setting))
+        return tree
+    node = _value(setting, kind, faults)
+    return tree if node is None else _set(tree, setting.path, node, (), faults)
+
+
+def _unknown(setting: Setting) -> Fault:
+    key = ".".join(setting.path)
+    if key == "extends":
+        return Fault(setting.at, key, "cannot be set here", "it belongs into a recipe file")
+    return Fault(setting.at, key, "there is no such key", meant=keys.meant(setting.path))
+
+
+def _value(setting: Setting, kind: Any, faults: list[Fault]) -> Node | None:
+    """The text as a node. For a text field it is data as it stands; else it is read as YAML."""
+    asis = Node(setting.text, setting.at, text=setting.text, layer=setting.layer)
+    if keys.is_text(kind):
+        reset = setting.text == "null" and not setting.literal
+        return replace(asis, value=None) if reset else asis
+    found: list[Fault] = []
+    node = parse(setting.text, setting.at.file, found, layer=setting.layer, at=setting.at)
+    if str in keys.members(kind) and (found or node is None or not _is_number(node.value)):
+        return asis
+    key = ".".join(setting.path)
+    faults += [replace(fault, key=key) for fault in found]
+    return node if not found else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _set(
+    tree: Node, path: Sequence[str], node: Node, above: tuple[str, ...], faults: list[Fault]
+) -> Node:
+    if not path:
+        return merge(tree, node)
+    first, *rest = path
+    here = (*above, first)
+    if isinstance(tree.value, list):
+        if not first.isdecimal() or int(first) >= len(tree.value):
+            why = f"{'.'.join(above)} has {len(tree.value)} items, counted from 0"
+            faults.append(Fault(node.at, ".".join(here), "there is no such item", why))
+            return tree
+        items = list(tree.value)
+        items[int(first)] = _set(items[int(first)], rest, node, here, faults)
+        return replace(tree, value=items)
+    inner = dict(tree.value) if isinstance(tree.value, dict) else {}
+    empty = Node({}, node.at, layer=node.layer)
+    if not isinstance(inner.get(first, empty).value, (dict, list)) and rest:
+        inner.pop(first)
+    inner[first] = _set(inner.get(first, empty), rest, node, here, faults)
+    return replace(tree, value=inner)
+
+
+def stripped(node: Node, kind: Any = Recipe) -> Any:
+    """Plain data for the validator, without the keys that `null` puts back to their default."""
+    if isinstance(node.value, dict):
+        inner = {key: (one, keys.step(kind, key)) for key, one in node.value.items()}
+        return {
+            key: stripped(one, under)
+            for key, (one, under) in inner.items()
+            if one.value is not None or under is Any or under is None
+        }
+    if isinstance(node.value, list):
+        return [stripped(one, keys.step(kind, "0")) for one in node.value]
+    return node.value
+
+
+def at_path(tree: Node, path: Sequence[str]) -> tuple[Node, int]:
+    """The node as far down ``path`` as the tree goes, and how many parts that were."""
+    node = tree
+    for depth, part in enumerate(path):
+        if isinstance(node.value, dict) and part in node.value:
+            node = node.value[part]
+        elif isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
+            node = node.value[int(part)]
+        else:
+            return node, depth
+    return node, len(path)
+
+
+def provenance(recipe: Recipe, tree: Node) -> dict[str, Origin]:
+    """The origin of every value, by dotted key, in the order of the schema."""
+    return {".".join(path): _origin(tree, path) for path in _leaves(recipe.model_dump(), ())}
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [leaf for key, one in inner for leaf in _leaves(one, (*path, str(key)))] or [path]
+
+
+def _origin(tree: Node, path: tuple[str, ...]) -> Origin:
+    node, depth = at_path(tree, path)
+    if depth < len(path) or (node.value is None and keys.kind_at(path) is not Any):
+        return Origin("default")
+    layer: Any = node.layer
+    return Origin(layer, node.at.file, node.at.line, node.text)

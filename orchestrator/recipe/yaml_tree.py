@@ -1,0 +1,220 @@
+"""YAML text as a tree that remembers where everything stands.
+
+The dialect is YAML 1.2's core schema without its traps: `1e-4` is a number, `no` and `on` are
+text, a key may stand once, there are no tags (so no objects), one document, and an alias cannot
+blow up. Why PyYAML's event stream and not another library: docs/decisions/yaml.md.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+from yaml import events
+
+from orchestrator.recipe.faults import Fault, Mark, shown
+
+MAX_DEPTH = 40
+MAX_NODES = 20_000
+"""Bound of a tree after its aliases are expanded; the largest real recipe has a few hundred."""
+
+_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITE = re.compile(r"([-+]?)\.(inf|Inf|INF)")
+_NAN = {".nan", ".NaN", ".NAN"}
+_LONGEST_INT = 4000  # Python refuses to convert longer ones
+
+#: What the parser's own words mean to somebody who wrote the file.
+_PLAIN_WORDS = (
+    ("mapping values are not allowed", "a second `: ` in one line; put the text in quotes"),
+    ("cannot start any token", "this character cannot begin a value; indent with spaces, not tabs"),
+    ("unexpected end of stream", "a quote or bracket opened here is never closed"),
+    ("expected ':'", "this line is not `key: value`"),
+    ("expected <block end>", "this line is indented differently from the ones it belongs to"),
+    ("did not find expected key", "this line is indented differently from the ones it belongs to"),
+    ("expected '-' indicator", "this line is indented differently from the list it belongs to"),
+    ("expected ',' or", "a comma or a closing bracket is missing"),
+    ("undefined alias", "`*name` refers to an `&name` that does not stand above it"),
+    ("control characters", "a control character stands here; remove it"),
+    ("special characters", "a control character stands here; remove it"),
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value: a scalar, ``dict[str, Node]`` or ``list[Node]``.
+
+    ``at`` is where the value stands, ``key_at`` its key, ``text`` a scalar as it was written, and
+    ``layer`` who said it (see :mod:`orchestrator.recipe.layers`).
+    """
+
+    value: Any
+    at: Mark
+    text: str = ""
+    key_at: Mark | None = None
+    layer: str = "recipe"
+
+    def plain(self) -> Any:
+        """The value without its places."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+
+def children(node: Node) -> list[tuple[str, Node]]:
+    """The nodes inside a mapping or list, by key or index."""
+    if isinstance(node.value, dict):
+        return list(node.value.items())
+    return (
+        [(str(i), one) for i, one in enumerate(node.value)] if isinstance(node.value, list) else []
+    )
+
+
+def scalar(text: str) -> Any:
+    """What a plain (unquoted) scalar means under YAML 1.2's core schema."""
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if _INT.fullmatch(text) and len(text) <= _LONGEST_INT:
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if infinite := _INFINITE.fullmatch(text):
+        return float(f"{infinite[1]}inf")
+    return math.nan if text in _NAN else text
+
+
+def parse(
+    text: str, file: str, faults: list[Fault], *, layer: str = "recipe", at: Mark | None = None
+) -> Node | None:
+    """The one document in ``text``; what is wrong with it is added to ``faults``.
+
+    ``at`` stands for every place in it: values of the command line have no lines. None when the
+    text is not YAML at all.
+    """
+    composer = _Composer(file, faults, layer, at)
+    try:
+        return composer.document(_Parser(text))
+    except _TooMuch as error:
+        faults.append(Fault(error.args[0], "", error.args[1]))
+    except yaml.YAMLError as error:
+        faults.append(_syntax_fault(error, file, at))
+    return None
+
+
+class _TooMuch(Exception):
+    """(place, what): the document is too deep or too large to go on."""
+
+
+class _Composer:
+    """Builds nodes out of parser events: one pass, bounded in depth and in size."""
+
+    def __init__(self, file: str, faults: list[Fault], layer: str, at: Mark | None) -> None:
+        self.file, self.faults, self.layer, self.fixed = file, faults, layer, at
+        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.count = 0
+
+    def document(self, parser: Any) -> Node | None:
+        parser.get_event()  # the stream's start
+        if parser.check_event(events.StreamEndEvent):
+            return Node(None, Mark(self.file, 1, 1), layer=self.layer)
+        parser.get_event()  # the document's start
+        node = self.node(parser, parser.get_event(), 0)
+        parser.get_event()  # the document's end
+        extra = parser.get_event()
+        if not isinstance(extra, events.StreamEndEvent):
+            what = "a second document begins here"
+            self.faults.append(Fault(self.mark(extra), "", what, "a recipe file holds one"))
+        return node
+
+    def mark(self, event: Any) -> Mark:
+        where = event.start_mark
+        return self.fixed or Mark(self.file, where.line + 1, where.column + 1)
+
+    def node(self, parser: Any, event: Any, depth: int) -> Node:
+        at, before = self.mark(event), self.count
+        self.grow(at, depth)
+        if isinstance(event, events.AliasEvent):
+            return self.alias(event, at)
+        self.refuse_tag(event, at)
+        if isinstance(event, events.MappingStartEvent):
+            made = Node(self.mapping(parser, depth + 1), at, layer=self.layer)
+        elif isinstance(event, events.SequenceStartEvent):
+            made = Node(self.sequence(parser, depth + 1), at, layer=self.layer)
+        else:
+            value = scalar(event.value) if not event.style else event.value
+            made = Node(value, at, text=event.value, layer=self.layer)
+        if event.anchor:
+            self.anchors[event.anchor] = (made, self.count - before)
+        return made
+
+    def grow(self, at: Mark, depth: int, by: int = 1) -> None:
+        self.count += by
+        if depth > MAX_DEPTH:
+            raise _TooMuch(at, f"nested more than {MAX_DEPTH} deep")
+        if self.count > MAX_NODES:
+            raise _TooMuch(at, f"more than {MAX_NODES} values once its aliases are expanded")
+
+    def alias(self, event: Any, at: Mark) -> Node:
+        if event.anchor not in self.anchors:
+            what = f"`*{event.anchor}` refers to an `&{event.anchor}` that is not finished above it"
+            raise _TooMuch(at, what)
+        node, size = self.anchors[event.anchor]
+        self.grow(at, 0, size)
+        return replace(node, at=at)
+
+    def refuse_tag(self, event: Any, at: Mark) -> None:
+        if event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.faults.append(Fault(at, "", f"the tag {tag} is not allowed", "a recipe is data"))
+
+    def mapping(self, parser: Any, depth: int) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        while not isinstance(event := parser.get_event(), events.MappingEndEvent):
+            key_at = self.mark(event)
+            if isinstance(event, events.ScalarEvent):
+                key = event.value
+            else:
+                key = ""
+                self.node(parser, event, depth)
+                self.faults.append(Fault(key_at, "", "a key must be a word"))
+            node = replace(self.node(parser, parser.get_event(), depth), key_at=key_at)
+            self.add(found, key, node)
+        return found
+
+    def add(self, found: dict[str, Node], key: str, node: Node) -> None:
+        at = node.key_at or node.at
+        if key in found:
+            first = found[key].key_at or found[key].at
+            why = f"the first one stands in line {first.line}" if first.line else ""
+            self.faults.append(Fault(at, key, "this key stands twice", why))
+        elif key == "<<":
+            why = "merge keys are not part of YAML 1.2; inherit with `extends`"
+            self.faults.append(Fault(at, key, "this key is not allowed", why))
+        else:
+            found[key] = node
+
+    def sequence(self, parser: Any, depth: int) -> list[Node]:
+        found = []
+        while not isinstance(event := parser.get_event(), events.SequenceEndEvent):
+            found.append(self.node(parser, event, depth))
+        return found
+
+
+def _syntax_fault(error: yaml.YAMLError, file: str, at: Mark | None) -> Fault:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    place = at or (Mark(file, mark.line + 1, mark.column + 1) if mark else Mark(file, 1, 1))
+    said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    words = f"{getattr(error, 'context', None) or ''} {said}"
+    plain = next((plain for part, plain in _PLAIN_WORDS if part in words), shown(said))
+    return Fault(place, "", "not valid YAML here", plain)
