@@ -1,0 +1,21 @@
+"""Models and data files from outside: ModelScope, Hugging Face, a web address, a local folder.
+
+Importing this package loads no client: ``modelscope`` and ``huggingface_hub`` are imported by the
+functions that talk to them.
+"""
+
+from __future__ import annotations
+
+from orchestrator.hub.commands import download_command
+from orchestrator.hub.fetch import fetch_model, local_model
+from orchestrator.hub.files import fetch_file
+from orchestrator.hub.folder import ModelFolder, check_folder
+
+__all__ = [
+    "ModelFolder",
+    "check_folder",
+    "download_command",
+    "fetch_file",
+    "fetch_model",
+    "local_model",
+]

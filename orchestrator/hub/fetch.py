@@ -1,0 +1,162 @@
+"""The model of a recipe as a folder on disk: the one given, the cached one, or a download."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator.errors import Interrupted, RecipeError
+from orchestrator.hub.folder import GIVE_A_FOLDER, ModelFolder, check_folder
+from orchestrator.hub.receipts import Receipt, read_receipt, receipt_path, write_receipt
+from orchestrator.hub.remote import Counter, Hub, Listing, Progress, RemoteFile, Stopped
+from orchestrator.hub.selection import is_weight, needed
+from orchestrator.recipe.schema import Model
+
+
+def local_model(model: Model) -> ModelFolder | None:
+    """The model when it is on disk and whole, without any network; None when it must be fetched.
+
+    A folder that the recipe names (``model.path``, or ``hub: local``) must be whole: a RecipeError
+    says what is missing. A cached copy that is not whole counts as absent.
+    """
+    given = _given(model)
+    if given is not None:
+        return replace(check_folder(given), hub=model.hub, id=model.id, revision=model.revision)
+    hub = _hub(model)
+    receipt = read_receipt(_receipt_path(model, hub))
+    if receipt is not None and receipt.path is not None:
+        kept = _whole(model, Path(receipt.path), receipt)
+        if kept is not None:
+            return kept
+    folder = hub.cached(model)
+    return _whole(model, folder, receipt) if folder is not None else None
+
+
+def fetch_model(
+    model: Model, *, progress: Progress | None = None, cancel: threading.Event | None = None
+) -> ModelFolder:
+    """The model on disk, downloading what is missing of it.
+
+    ``progress`` is called from several threads with bytes done, bytes in all and a file name;
+    setting ``cancel`` ends the download with :class:`Interrupted`, and what came stays for the next
+    try. Raises RecipeError for an unknown id or revision, a private model, no network, too little
+    disk, and a file that arrives damaged twice.
+    """
+    found = local_model(model)
+    if found is not None:
+        return found
+    hub = _hub(model)
+    listing = hub.listing(model)
+    wanted = _wanted(model, listing)
+    _must_fit(hub, model, wanted)
+    receipt = Receipt(
+        hub=model.hub,
+        id=model.id,
+        asked=model.revision,
+        commit=listing.commit,
+        files={each.path: each.size for each in wanted},
+    )
+    note = _receipt_path(model, hub)
+    write_receipt(note, receipt)
+    counter = Counter(sum(each.size for each in wanted), progress, cancel)
+    folder = _download(hub, model, wanted, counter)
+    whole = check_folder(folder)
+    write_receipt(note, replace(receipt, path=str(whole.path)))
+    counter.finish()
+    return replace(whole, hub=model.hub, id=model.id, revision=listing.commit or model.revision)
+
+
+def _given(model: Model) -> Path | None:
+    if model.path is not None:
+        return Path(model.path)
+    return Path(model.id) if model.hub == "local" else None
+
+
+def _hub(model: Model) -> Hub:
+    if model.hub == "huggingface":
+        from orchestrator.hub.on_huggingface import HuggingFace
+
+        return HuggingFace()
+    from orchestrator.hub.on_modelscope import ModelScope
+
+    return ModelScope()
+
+
+def _receipt_path(model: Model, hub: Hub) -> Path:
+    return receipt_path(model, os.environ.get(hub.cache_variable, ""))
+
+
+def _whole(model: Model, folder: Path, receipt: Receipt | None) -> ModelFolder | None:
+    if receipt is not None and not receipt.fulfilled_in(folder):
+        return None
+    try:
+        whole = check_folder(folder)
+    except RecipeError:
+        return None
+    commit = receipt.commit if receipt is not None else None
+    return replace(whole, hub=model.hub, id=model.id, revision=commit or model.revision)
+
+
+def _download(hub: Hub, model: Model, wanted: tuple[RemoteFile, ...], counter: Counter) -> Path:
+    again = "run the same command again: it goes on from what is already there"
+    try:
+        counter.check()
+        return hub.download(model, wanted, counter)
+    except Stopped:
+        raise Interrupted(f"The download of {model.id} was stopped.", fix=again) from None
+
+
+def _wanted(model: Model, listing: Listing) -> tuple[RemoteFile, ...]:
+    """The files to bring; refuses a repository that could never be trained before bringing it."""
+    names = [each.path for each in listing.files]
+    keep = set(needed(names))
+    if "config.json" not in names:
+        kind = "an adapter" if "adapter_config.json" in names else "not a Transformers model"
+        raise RecipeError(
+            f"{model.id} is {kind}.",
+            where="model.id",
+            why=f"the repository has no config.json; it holds {', '.join(names[:8]) or 'nothing'}",
+            fix="give the id of the base model",
+        )
+    if not any(is_weight(name) and "/" not in name for name in keep):
+        raise RecipeError(
+            f"{model.id} has no weights that can be trained.",
+            where="model.id",
+            why=f"no .safetensors and no .bin among {', '.join(names[:8])}",
+            fix="give the id of the original model rather than of a converted one (GGUF, ONNX …)",
+        )
+    return tuple(each for each in listing.files if each.path in keep)
+
+
+def _must_fit(hub: Hub, model: Model, wanted: tuple[RemoteFile, ...]) -> None:
+    """Enough free disk for what is still to come, or a RecipeError with both numbers."""
+    cached = hub.cached(model)
+    left = sum(max(0, each.size - _have(cached, each)) for each in wanted)
+    root = hub.cache_root()
+    free = shutil.disk_usage(_nearest(root)).free
+    if left > free:
+        raise RecipeError(
+            f"Not enough disk space for {model.id}.",
+            where=str(root),
+            why=f"{gigabytes(left)} are still to be downloaded and {gigabytes(free)} are free",
+            fix=f"free some space, point {hub.cache_variable} at a larger disk, or {GIVE_A_FOLDER}",
+        )
+
+
+def _have(folder: Path | None, file: RemoteFile) -> int:
+    if folder is None:
+        return 0
+    parts = (folder / file.path, folder / f"{file.path}.incomplete")
+    return max((each.stat().st_size for each in parts if each.is_file()), default=0)
+
+
+def _nearest(path: Path) -> Path:
+    """The nearest folder that exists."""
+    return next(each for each in (path, *path.parents) if each.is_dir())
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.2f} GB" if size >= 1e7 else f"{size:,} bytes"

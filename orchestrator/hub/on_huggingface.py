@@ -1,0 +1,173 @@
+"""Hugging Face, through its own client: ``huggingface_hub.snapshot_download``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import RecipeError
+from orchestrator.hub import faults
+from orchestrator.hub.clients import chain, is_full_disk, quiet, said
+from orchestrator.hub.remote import Counter, Listing, RemoteFile
+from orchestrator.recipe.schema import Model
+
+_BLOCK = 1 << 22
+
+
+class HuggingFace:
+    """Honours the client's own HF_ENDPOINT, HF_HOME, HF_HUB_OFFLINE and HF_TOKEN."""
+
+    name = "Hugging Face"
+    token_variable = "HF_TOKEN"
+    cache_variable = "HF_HOME"
+
+    def cached(self, model: Model) -> Path | None:
+        with quiet():
+            from huggingface_hub import snapshot_download
+            from huggingface_hub.errors import LocalEntryNotFoundError
+
+            try:
+                found = snapshot_download(model.id, revision=model.revision, local_files_only=True)
+            except LocalEntryNotFoundError as error:
+                found = getattr(error, "snapshot_path", None)
+        return Path(found) if found else None
+
+    def cache_root(self) -> Path:
+        with quiet():
+            from huggingface_hub.constants import HF_HUB_CACHE
+
+            return Path(HF_HUB_CACHE)
+
+    def listing(self, model: Model) -> Listing:
+        with quiet():
+            from huggingface_hub import HfApi
+
+            try:
+                info = HfApi().model_info(model.id, revision=model.revision, files_metadata=True)
+            except Exception as error:
+                raise self._explain(model, error) from error
+        files = (
+            RemoteFile(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None)
+            for each in info.siblings or ()
+        )
+        return Listing(tuple(files), info.sha)
+
+    def download(self, model: Model, wanted: Sequence[RemoteFile], counter: Counter) -> Path:
+        with quiet():
+            try:
+                return self._bring(model, wanted, counter)
+            except RecipeError:
+                raise
+            except Exception as error:
+                raise self._explain(model, error) from error
+
+    def _bring(self, model: Model, wanted: Sequence[RemoteFile], counter: Counter) -> Path:
+        from huggingface_hub import hf_hub_download, snapshot_download
+
+        folder = Path(
+            snapshot_download(
+                model.id,
+                revision=model.revision,
+                allow_patterns=[literal(each.path) for each in wanted],
+                tqdm_class=_counting(counter),
+            )
+        )
+        # This client compares sizes only, so a file with the right length may still be damaged.
+        for each in (file for file in wanted if _damaged(folder, file, counter)):
+            hf_hub_download(model.id, each.path, revision=folder.name, force_download=True)
+            if _damaged(folder, each, counter):
+                _remove(folder / each.path)
+                raise faults.corrupted(model, self.name, [each.path], "SHA-256 differs")
+        return folder
+
+    def _explain(self, model: Model, error: Exception) -> RecipeError:
+        from huggingface_hub import errors
+        from huggingface_hub.constants import ENDPOINT
+
+        causes = list(chain(error))
+
+        def is_a(*kinds: type[BaseException]) -> bool:
+            return any(isinstance(each, kinds) for each in causes)
+
+        detail = said(error)
+        given = bool(os.environ.get(self.token_variable))
+        statuses = {getattr(getattr(e, "response", None), "status_code", None) for e in causes}
+        if any(is_full_disk(each) for each in causes):
+            return faults.full_disk(model, self.cache_root())
+        if is_a(errors.OfflineModeIsEnabled):
+            return faults.offline(model, "HF_HUB_OFFLINE")
+        if is_a(errors.GatedRepoError) or (403 in statuses):
+            return faults.no_access(model, self.name, self.token_variable, given, detail)
+        if is_a(errors.RevisionNotFoundError):
+            return faults.unknown_revision(model, self.name, _revisions(model))
+        if is_a(errors.RepositoryNotFoundError, errors.HFValidationError):
+            return faults.unknown_model(model, self.name, self.token_variable)
+        if 401 in statuses:
+            return faults.no_access(model, self.name, self.token_variable, given, detail)
+        if not any(statuses - {None}) and is_a(ConnectionError, errors.LocalEntryNotFoundError):
+            return faults.no_network(model, self.name, ENDPOINT, detail)
+        if any(type(each).__name__ in ("ConnectError", "ConnectTimeout") for each in causes):
+            return faults.no_network(model, self.name, ENDPOINT, detail)
+        return faults.cut_off(model, self.name, [], detail)
+
+
+def _revisions(model: Model) -> list[str]:
+    from huggingface_hub import HfApi
+
+    try:
+        refs = HfApi().list_repo_refs(model.id)
+    except Exception:  # the names are only a help beside the error that is being told
+        return []
+    return [each.name for each in (*refs.tags, *refs.branches)]
+
+
+def _counting(counter: Counter) -> type[Any]:
+    """A silent bar class whose byte bar feeds the counter."""
+    from tqdm.auto import tqdm
+
+    class Count(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._counts = kwargs.get("unit") == "B" and "Reconstructing" in str(
+                kwargs.get("desc", "Reconstructing")
+            )
+            kwargs.pop("name", None)
+            kwargs["disable"] = True
+            super().__init__(*args, **kwargs)
+
+        def update(self, n: float | None = 1) -> bool | None:
+            counter.check()
+            if self._counts and n:
+                counter.add("", int(n))
+            return None
+
+    return Count
+
+
+def _damaged(folder: Path, file: RemoteFile, counter: Counter) -> bool:
+    path = folder / file.path
+    if file.size and path.stat().st_size != file.size:
+        return True
+    return file.sha256 is not None and _sha256(path, counter) != file.sha256
+
+
+def _sha256(path: Path, counter: Counter) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            counter.check()
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _remove(path: Path) -> None:
+    """The file and, when the client stores it as a link, what it points to."""
+    path.resolve().unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def literal(path: str) -> str:
+    """A glob that matches only this path."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
