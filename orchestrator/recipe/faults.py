@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.errors import UsageError
 
@@ -41,6 +41,11 @@ class Fault:
         why = f" ({self.why})" if self.why else ""
         meant = f" — did you mean {self.meant}?" if self.meant else ""
         return printable(f"{self.at}  {key}{self.what}{why}{meant}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data: file, line, column, key, what, why, meant."""
+        rest = {key: getattr(self, key) for key in ("key", "what", "why", "meant")}
+        return {**self.at._asdict(), **rest}
 
 
 class RecipeFaults(UsageError):

@@ -7,7 +7,7 @@ a value like any other).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -198,18 +198,17 @@ def at_path(tree: Node, path: Sequence[str]) -> tuple[Node, int]:
 
 def provenance(recipe: Recipe, tree: Node) -> dict[str, Origin]:
     """The origin of every value, by dotted key, in the order of the schema."""
-    return {".".join(path): _origin(tree, path) for path in _leaves(recipe.model_dump(), ())}
+    return {".".join(path): _origin(tree, path) for path, _ in leaves(recipe.model_dump())}
 
 
-def _leaves(value: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:
-    inner = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    return [leaf for key, one in inner for leaf in _leaves(one, (*path, str(key)))] or [path]
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path, value) of everything that has no parts: scalars, empty mappings and empty lists."""
+    if not value or not isinstance(value, (dict, list)):
+        yield path, value
+        return
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, one in inner:
+        yield from leaves(one, (*path, str(key)))
 
 
 def _origin(tree: Node, path: tuple[str, ...]) -> Origin:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.recipe import layers
 from orchestrator.recipe.chain import read_chain
@@ -27,6 +28,11 @@ class Loaded:
     name: str
     files: tuple[Path, ...]
     """The recipe's file, then its parent's, and so on."""
+
+    def values(self) -> dict[str, Any]:
+        """Every value by the dotted keys of :attr:`provenance`."""
+        plain = self.recipe.model_dump()
+        return {".".join(path): value for path, value in layers.leaves(plain)}
 
     def resolve(self, text: str) -> Path:
         """A path that the recipe mentions, absolute: the first of :meth:`candidates` that is there,
