@@ -10,12 +10,12 @@ from typing import Any
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import scalar
 
-#: Text that stands without quotes: it begins with a letter, says nothing to YAML, and holds no
-#: ": " or " #".
-_PLAIN = re.compile(r"[^\W\d_](?:[\w ./()+@%-]|[:#](?=[\w/]))*(?<! )")
+#: Text that stands without quotes: it begins with a letter, and holds no ": " and no " #".
+_PLAIN = re.compile(r"[^\W\d_](?:[\w ./()+@%,'-]|:(?=[\w/])|(?<=\w)#)*(?<! )")
 #: Words that some YAML 1.1 reader takes for true, false or a number.
 _YAML_1_1 = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|inf|nan")
-_LINE = 100
+#: What separates nothing inside brackets.
+_PLAIN_IN_FLOW = re.compile(r"[\w./@+-]*")
 
 
 def dump(recipe: Recipe) -> str:
@@ -72,13 +72,10 @@ def one_line(value: Any) -> str:
 
 
 def _flow(value: Any) -> str:
-    """Inside brackets, text is quoted when it holds what separates there."""
-    text = one_line(value)
-    return (
-        _quoted(value)
-        if isinstance(value, str) and re.search(r"[^\w./@+-]", text) and not text.startswith('"')
-        else text
-    )
+    """The same inside brackets, where a comma would separate."""
+    if isinstance(value, str) and not _PLAIN_IN_FLOW.fullmatch(value):
+        return _quoted(value)
+    return one_line(value)
 
 
 def _text(text: str) -> str:

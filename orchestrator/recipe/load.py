@@ -11,11 +11,14 @@ from typing import Any
 from orchestrator.recipe import layers
 from orchestrator.recipe.chain import read_chain
 from orchestrator.recipe.check import check
+from orchestrator.recipe.dump import dump
 from orchestrator.recipe.faults import Fault, Mark, RecipeFaults
 from orchestrator.recipe.find import find
 from orchestrator.recipe.layers import Origin, Setting, merge
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import Node
+
+__all__ = ["Loaded", "dump", "load"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ Schema comes from there). At run time the same rules go straight to pydantic's c
 method names are pydantic's.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
@@ -56,9 +56,26 @@ class Value:
         """A copy with some fields changed; the new values are taken as they are."""
         return replace(self, **(update or {}))
 
-    def model_dump(self) -> dict[str, Any]:
-        """Plain mappings and lists, in the order of the schema."""
-        return asdict(self)
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        exclude: Collection[str] = (),
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Plain mappings and lists, in the order of the schema.
+
+        ``exclude`` names fields of this value, ``exclude_none`` goes all the way down. Every value
+        is JSON already, so ``mode`` makes no difference.
+        """
+        kept = {key: one for key, one in asdict(self).items() if key not in exclude}
+        return cast(dict[str, Any], _without_none(kept)) if exclude_none else kept
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(one) for key, one in value.items() if one is not None}
+    return [_without_none(one) for one in value] if isinstance(value, list) else value
 
 
 @cache
