@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from data_tools.converting import convert as convert
     from data_tools.errors import DataError as DataError
     from data_tools.errors import Reject as Reject
+    from data_tools.mixing import merge as merge
+    from data_tools.mixing import mix as mix
+    from data_tools.mixing import mix_files as mix_files
+    from data_tools.mixing import sample as sample
     from data_tools.reading import read as read
     from data_tools.rows import Row as Row
     from data_tools.splitting import split as split
+    from data_tools.splitting import split_file as split_file
     from data_tools.writing import write as write
 
 _HOMES = {
@@ -30,12 +35,17 @@ _HOMES = {
     "Reject": "errors",
     "Row": "rows",
     "convert": "converting",
+    "merge": "mixing",
+    "mix": "mixing",
+    "mix_files": "mixing",
     "read": "reading",
+    "sample": "mixing",
     "self_cognition": "cognition",
     "split": "splitting",
+    "split_file": "splitting",
     "write": "writing",
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - the table above is the one list of names
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

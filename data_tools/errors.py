@@ -22,7 +22,7 @@ class DataError(Exception):
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in labelled if text)])
 
 
-class Reject(Exception):  # noqa: N818 - it is a verdict on a row, not an error of the program
+class Reject(Exception):
     """One row cannot be used.
 
     `reason` is short and the same for all rows with the same fault (the account counts by it);

@@ -305,7 +305,7 @@ def _table_kind(path: Path, text: str, gzipped: bool, encoding: str) -> FileKind
 
 
 def _has_known_header(text: str) -> bool:
-    from data_tools.formats import recognise
+    from data_tools.formats import known_columns
 
     header = text.split("\n", 1)[0].strip().split(_delimiter(text))
-    return len(header) > 1 and recognise(dict.fromkeys(h.strip('" ') for h in header)) is not None
+    return len(header) > 1 and known_columns(h.strip('" ') for h in header)

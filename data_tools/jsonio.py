@@ -19,6 +19,7 @@ _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]"]', re.DOTALL)
 _SCALAR = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s,\[\]{}"]+', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _WRAPPED = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"(?P<key>[^"\\]*)"[ \t\r\n]*:[ \t\r\n]*\[')
+_JOINT = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*\{[ \t\r\n]*"[^"\\]{0,64}"')
 _NEXT_KEY = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*"[^"\\]*"[ \t\r\n]*:[ \t\r\n]*\[')
 _SURROGATE = re.compile(
     rb"(?<!\\)(?:\\\\)*(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
@@ -87,6 +88,7 @@ class _Scanner:
         self.at = 0
         self.line = 1  # line of self.at
         self.items = 0
+        self.joint = b""  # what stood between the last two items: '},{"conversation"'
 
     def more(self) -> bool:
         """Read on; the part before `at` is forgotten. False at the end."""
@@ -246,9 +248,34 @@ def _objects(scan: _Scanner, bad: Bad) -> Iterator[tuple[int, Any]]:
         yield from _value(scan, bad)
 
 
+def _guessed(scan: _Scanner) -> tuple[bytes, Any] | None:
+    """The next item, cut at the next joint like the last one, if that is a whole JSON value.
+
+    A JSON object is never the beginning of another one, so a cut that parses is the right cut.
+    """
+    end = scan.buffer.find(scan.joint, scan.at) + 1 if scan.joint else 0
+    if not end:
+        return None
+    text = scan.buffer[scan.at : end]
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    scan.at = end
+    return text, value
+
+
 def _value(scan: _Scanner, bad: Bad) -> Iterator[tuple[int, Any]]:
     line = scan.line
-    text = scan.item()
+    guess = _guessed(scan)
+    if guess is not None and b"\\u0000" not in guess[0]:
+        yield line, guess[1]
+        scan.items += 1
+        scan.line = line + guess[0].count(b"\n")
+        return
+    text = guess[0] if guess is not None else scan.item()
+    joint = _JOINT.match(scan.buffer, scan.at)
+    scan.joint = b"}" + joint.group() if joint and text.endswith(b"}") else scan.joint
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -13,7 +13,7 @@ from typing import Any
 from data_tools import jsonio, tables
 from data_tools.account import Account
 from data_tools.errors import DataError, Reject
-from data_tools.files import FileKind, expand, look_into, open_utf8
+from data_tools.files import expand, look_into, open_utf8
 from data_tools.formats import by_name, recognise, unknown
 from data_tools.formats.common import Format, Raw, word_for
 from data_tools.rows import Row, Source, with_system

@@ -2,132 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
 
-from data_tools.errors import DataError
-from data_tools.rows import Row
+from data_tools.account import Account
+from data_tools.errors import DataError, Reject
+from data_tools.ordering import Order, shares, source_of, wanted
+from data_tools.reading import Paths, read
+from data_tools.rejects import rejected_file
+from data_tools.spool import Spool
+from data_tools.writing import Emitter, atomic_together, container_for, emitted, write_texts
 
 T = TypeVar("T")
-Key = tuple[bytes, bytes, str]
-"""(order of the row's group, order of the row in it, the row's stratum)"""
-
-
-def digest(seed: int, *parts: bytes) -> bytes:
-    """A seeded hash that is the same on every machine and in every run."""
-    return hashlib.blake2b(b"\0".join(parts), digest_size=16, key=str(seed).encode()).digest()
-
-
-def content(row: Any) -> bytes:
-    """The row's content as bytes; equal rows give equal bytes."""
-    shown = {k: v for k, v in row.items() if k != "raw"} if isinstance(row, Row) else row
-    return orjson.dumps(shown, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-
-
-def request(row: Any) -> bytes:
-    """What the row asks: its first user text, without regard to case and spacing."""
-    if not isinstance(row, dict):
-        return str(row).encode()
-    if not isinstance(row, Row):
-        from data_tools.writing import as_row
-
-        row = as_row(row)
-    asked = next((m["content"] for m in row["messages"] if m["role"] == "user"), None)
-    if asked is None:
-        return content(row)
-    return " ".join(str(asked).casefold().split()).encode("utf-8", "surrogatepass")
-
-
-GROUPS: dict[str, Callable[[Any], bytes]] = {"request": request, "row": content}
-
-
-def _source(row: Any) -> str:
-    if isinstance(row, Row):
-        return row.source.file + (f"#{row.source.sheet}" if row.source.sheet else "")
-    return str(row.get("source", "")) if isinstance(row, dict) else ""
-
-
-def key_of(row: Any, seed: int, group: str | None, stratify: str | None) -> Key:
-    """Where the row stands in the seeded order."""
-    if group is not None and group not in GROUPS:
-        raise DataError(f"Rows cannot be grouped by {group!r}", why="known: request, row")
-    if stratify not in (None, "source"):
-        raise DataError(f"Rows cannot be stratified by {stratify!r}", why="known: source")
-    own = content(row)
-    together = GROUPS[group](row) if group else own
-    stratum = _source(row) if stratify else ""
-    return digest(seed, b"group", together), digest(seed, b"row", own), stratum
-
-
-def wanted(share: float | int, total: int, name: str) -> int:
-    """A ratio floors as the tutorials' scripts do, int(690 * 0.7) = 482; an int is a count."""
-    if isinstance(share, bool) or share < 0:
-        raise DataError(f"{name} must be a ratio from 0 to 1 or a number of rows", why=f"{share}")
-    if isinstance(share, float):
-        if share > 1:
-            raise DataError(f"{name} is {share}", why="a ratio is at most 1.0; a count has no dot")
-        return int(total * share)
-    if share > total:
-        raise DataError(f"{name} asks for {share} rows", why=f"there are {total}")
-    return share
-
-
-def assign(
-    keys: Sequence[Key], *, train: float | int, test: float | int | None = None
-) -> list[str]:
-    """'train', 'test' or 'rest' for each row, by its key.
-
-    Whole groups go to one side. Counts are exact as long as groups can be found that fill them;
-    otherwise train is as near below as the groups allow.
-    """
-    total = len(keys)
-    count = wanted(train, total, "train")
-    others = total - count if test is None else wanted(test, total, "test")
-    if count + others > total:
-        raise DataError("train and test together ask for more rows than there are", why=f"{total}")
-    strata: dict[str, dict[bytes, list[int]]] = {}
-    for index, (group, _, stratum) in enumerate(keys):
-        strata.setdefault(stratum, {}).setdefault(group, []).append(index)
-    sides = ["rest"] * total
-    names = sorted(strata)
-    sizes = [sum(map(len, strata[name].values())) for name in names]
-    for name, n_train, n_test in zip(
-        names, _shares(sizes, count), _shares(sizes, others), strict=True
-    ):
-        _fill(strata[name], sides, n_train, n_test, everything=test is None)
-    return sides
-
-
-def _shares(sizes: list[int], count: int) -> list[int]:
-    """`count` rows shared out over strata by their size (largest remainders get the rest)."""
-    total = sum(sizes) or 1
-    exact = [size * count / total for size in sizes]
-    shares = [int(part) for part in exact]
-    by_rest = sorted(range(len(sizes)), key=lambda i: (shares[i] - exact[i], i))
-    for index in by_rest[: count - sum(shares)]:
-        shares[index] += 1
-    return shares
-
-
-def _fill(
-    groups: dict[bytes, list[int]], sides: list[str], n_train: int, n_test: int, everything: bool
-) -> None:
-    """Groups in their seeded order go to train while they fit, then to test."""
-    for group in sorted(groups):
-        members = groups[group]
-        if len(members) <= n_train:
-            n_train -= len(members)
-            side = "train"
-        elif everything or len(members) <= n_test:
-            n_test -= len(members)
-            side = "test"
-        else:
-            continue
-        for index in members:
-            sides[index] = side
+REST, TRAIN, TEST = 0, 1, 2
 
 
 def split(
@@ -145,9 +36,10 @@ def split(
     in. A float is a ratio and floors: `int(690 * 0.7)` = 482 rows; an int is a number of rows.
 
     Args:
-        group: "request" keeps rows that ask the same thing on one side, so that a duplicate never
-            sits on both; None splits plainly, as the tutorials' scripts do. Rows that are equal
-            in every respect are kept together either way when counts allow it.
+        group: "request" keeps rows that ask the same thing on one side ("row": rows that are the
+            same throughout), so that a duplicate never sits on both; None splits plainly, as the
+            tutorials' scripts do. Counts stay exact as long as groups can be found that fill them;
+            otherwise train is as near below as they allow.
         stratify: "source" takes the same share of each file.
         test: how many go to the other side; all the rest by default.
 
@@ -155,23 +47,120 @@ def split(
         DataError: a ratio above 1, more rows asked for than there are.
     """
     held = list(rows)
-    keys = [key_of(row, seed, group, stratify) for row in held]
-    if group is None:
-        keys = _distinct(keys)
-    sides = assign(keys, train=train, test=test)
-    order = sorted(range(len(held)), key=lambda i: keys[i])
+    order = Order(seed, group)
+    for row in held:
+        order.add(row, _stratum(row, stratify))
+    sides = assign(order, train=train, test=test)
     return (
-        [held[i] for i in order if sides[i] == "train"],
-        [held[i] for i in order if sides[i] == "test"],
+        [held[i] for i in order if sides[i] == TRAIN],
+        [held[i] for i in order if sides[i] == TEST],
     )
 
 
-def _distinct(keys: list[Key]) -> list[Key]:
-    """Each row its own group: equal rows get a counter, so that counts are always exact."""
-    seen: dict[Key, int] = {}
-    found = []
-    for key in keys:
-        number = seen.get(key, 0)
-        seen[key] = number + 1
-        found.append((key[0] + number.to_bytes(4, "big"), key[1], key[2]))
-    return found
+def _stratum(row: Any, stratify: str | None) -> str:
+    if stratify not in (None, "source"):
+        raise DataError(f"Rows cannot be stratified by {stratify!r}", why="known: source")
+    return source_of(row) if stratify else ""
+
+
+def assign(order: Order, *, train: float | int, test: float | int | None = None) -> bytearray:
+    """TRAIN, TEST or REST for each row. Whole groups go to one side."""
+    total = len(order)
+    n_train = wanted(train, total, "train")
+    n_test = total - n_train if test is None else wanted(test, total, "test")
+    if n_train + n_test > total:
+        why = f"{n_train:,} + {n_test:,} of {total:,}"
+        raise DataError("train and test together ask for more rows than there are", why=why)
+    sizes = _sizes(order)
+    left = {TRAIN: shares(sizes, n_train), TEST: shares(sizes, n_test)}
+    sides = bytearray(total)
+    for members in order.groups():
+        stratum = order.stratum(members[0])
+        if len(members) <= left[TRAIN][stratum]:
+            side = TRAIN
+        elif test is None or len(members) <= left[TEST][stratum]:
+            side = TEST
+        else:
+            continue
+        left[side][stratum] -= len(members)
+        for index in members:
+            sides[index] = side
+    return sides
+
+
+def _sizes(order: Order) -> list[int]:
+    """The rows of each stratum; a group counts for its first member's."""
+    sizes = [0] * max(1, len(order.strata))
+    for members in order.groups():
+        sizes[order.stratum(members[0])] += len(members)
+    return sizes
+
+
+def straddling(order: Order, sides: bytearray) -> int:
+    """How many groups have rows on both sides."""
+    count = 0
+    for members in order.groups():
+        found = {sides[index] for index in members}
+        count += TRAIN in found and TEST in found
+    return count
+
+
+def split_file(
+    src: Paths,
+    train_path: str | os.PathLike[str],
+    test_path: str | os.PathLike[str],
+    *,
+    train: float | int,
+    seed: int = 0,
+    group: str | None = None,
+    stratify: str | None = None,
+    test: float | int | None = None,
+    to: str = "same",
+    container: str | None = None,
+    indent: int | None = None,
+    drop: Iterable[str] = (),
+    rejected: str | os.PathLike[str] | None = None,
+    account: Account | None = None,
+    strict: bool = False,
+    max_rejects: str | int | None = None,
+    **reading: Any,
+) -> Account:
+    """Split files into two, with flat memory; see `split` and `convert` for the arguments.
+
+    Rows are written as they were unless `to` names a format. Both files appear together or not at
+    all. Rows that belong to neither side (with `test`) are in the rejected file, with that reason.
+    """
+    account = account or Account()
+    account.strict, account.max_rejects = strict, max_rejects
+    target = Path(rejected) if rejected is not None else Path(train_path).parent / "rejected.jsonl"
+    if Path(train_path).resolve() == Path(test_path).resolve():
+        raise DataError("Train and test have the same path", str(train_path))
+    with rejected_file(target, account), Spool(Path(train_path).parent) as spool:
+        emitter = Emitter(to, drop, account)
+        order, requests = Order(seed, group), Order(seed, "request")
+        rows = read(src, account=account, keep_raw=to == "same", **reading)
+        for row, text in emitted(rows, emitter, account):
+            spool.add(text)
+            order.add(row, _stratum(row, stratify))
+            if group is None:
+                requests.add(row)
+        sides = assign(order, train=train, test=test)
+        if group is None and (both := straddling(requests, sides)):
+            account.note("requests that sit on both sides (group by request to prevent)", both)
+        _leave_out(spool, order, sides, account)
+        outputs = [(train_path, TRAIN), (test_path, TEST)]
+        with atomic_together([path for path, _ in outputs]) as files:
+            for (path, side), file in zip(outputs, files, strict=True):
+                picked = spool.pick(i for i in order if sides[i] == side)
+                write_texts(
+                    picked, file, container or container_for(path), emitter, account, indent
+                )
+    account.check()
+    return account
+
+
+def _leave_out(spool: Spool, order: Order, sides: bytearray, account: Account) -> None:
+    rest = (index for index in order if sides[index] == REST)
+    for text in spool.pick(rest):
+        verdict = Reject("belongs to neither side: the counts are full")
+        account.reject(verdict, row=orjson.loads(text), asked=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from data_tools.errors import DataError, Reject, did_you_mean
-from data_tools.formats import recognise
+from data_tools.formats import known_columns
 from data_tools.formats.common import undump
 
 OPTIONAL = {"system", "history", "tools", "images", "image", "id", "loss"}
@@ -50,7 +50,7 @@ def resolve(
     if len(named) < len([name for name in names if name]):
         twice = next(name for name in names if name and names.count(name) > 1)
         raise DataError(f"Two columns are named {twice!r}", where, fix="name columns by letter")
-    if recognise(dict.fromkeys(named)) is None:
+    if not known_columns(named):
         raise DataError(
             "The columns have no names that are known",
             where,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import math
 import os
 import re
 import tempfile
@@ -23,7 +22,6 @@ from data_tools.rows import NOWHERE, Row
 
 CONTAINERS = {
     ".jsonl": "jsonl",
-    ".jsonL": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
     ".csv": "csv",
@@ -34,13 +32,12 @@ CONTAINERS = {
 }
 FEATURES = ("tools", "images", "loss", "turns", "system")
 _INDENT = re.compile(rb"(?m)^ +")
-BATCH = 512
 
 
 def container_for(path: str | os.PathLike[str]) -> str:
     """The container that a file name asks for."""
     name = os.fspath(path).removesuffix(".gz")
-    found = CONTAINERS.get(os.path.splitext(name)[1], CONTAINERS.get(Path(name).suffix.lower()))
+    found = CONTAINERS.get(Path(name).suffix.lower())
     if found is None:
         known = ", ".join(sorted({suffix.lower() for suffix in CONTAINERS}))
         raise DataError(
@@ -53,32 +50,72 @@ def container_for(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def atomic(path: str | os.PathLike[str], zipped: bool | None = None) -> Iterator[BinaryIO]:
-    """A binary file that takes its place only when the block ends well."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    temporary = Path(name)
+def atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary file that takes its place only when the block ends well; `.gz` is compressed."""
+    with atomic_together([path]) as files:
+        yield files[0]
+
+
+@contextlib.contextmanager
+def atomic_together(paths: list[str | os.PathLike[str]]) -> Iterator[list[BinaryIO]]:
+    """Several such files: all are complete on disk before the first takes its place."""
+    parts = [_Part(Path(path)) for path in paths]
     try:
-        with os.fdopen(number, "wb", buffering=1 << 20) as raw:
-            if zipped if zipped is not None else target.name.endswith(".gz"):
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                    yield cast(BinaryIO, packed)
-            else:
-                yield cast(BinaryIO, raw)
-            raw.flush()
-            os.fsync(raw.fileno())
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        temporary.chmod(mode)
-        temporary.replace(target)
+        yield [part.open() for part in parts]
+        for part in parts:
+            part.finish()
+        for part in parts:
+            part.place()
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, gzip.BadGzipFile):
-            raise
-        raise DataError("The file cannot be written", str(target), str(error.strerror)) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        where = ", ".join(str(path) for path in paths)
+        raise DataError("The file cannot be written", where, str(error.strerror)) from error
+    finally:
+        for part in parts:
+            part.discard()
+
+
+class _Part:
+    """A file in the making."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self._temporary: Path | None = None
+        self._raw: Any = None
+        self._file: Any = None
+
+    def open(self) -> BinaryIO:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        folder, name = self.target.parent, self.target.name
+        number, path = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
+        self._temporary = Path(path)
+        self._raw = self._file = os.fdopen(number, "wb", buffering=1 << 20)
+        if name.endswith(".gz"):
+            self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
+        return cast(BinaryIO, self._file)
+
+    def finish(self) -> None:
+        if self._file is not self._raw:
+            self._file.close()
+        self._raw.flush()
+        os.fsync(self._raw.fileno())
+        self._raw.close()
+
+    def place(self) -> None:
+        if self._temporary is None:
+            return
+        exists = self.target.exists()
+        mode = self.target.stat().st_mode & 0o777 if exists else 0o666 & ~_umask()
+        self._temporary.chmod(mode)
+        self._temporary.replace(self.target)
+        self._temporary = None
+
+    def discard(self) -> None:
+        """Nothing stays behind, whatever happened."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._raw is not None and not self._raw.closed:
+                self._raw.close()
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -96,6 +133,14 @@ def dumps(value: Any) -> bytes:
             return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
         except (UnicodeEncodeError, ValueError, TypeError) as error:
             raise Reject(f"cannot be written as JSON: {_brief(error)}") from error
+
+
+def dumps_line(value: Any) -> bytes:
+    """`dumps` and a newline."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return dumps(value) + b"\n"
 
 
 def _brief(error: Exception) -> str:
@@ -209,7 +254,36 @@ def write(
     emitter = Emitter(format, drop, account)
     kind = container or container_for(path)
     objects = _emitted(rows, emitter, account)
-    return writer_for(kind)(objects, path, emitter, account, indent)
+    with atomic(path) as file:
+        return writer_for(kind)(objects, file, emitter, account, indent)
+
+
+def emitted(rows: Iterable[Any], emitter: Emitter, account: Account) -> Iterator[tuple[Row, bytes]]:
+    """Each row with the JSON text of what will be written for it."""
+    for row, raw in _emitted(rows, emitter, account):
+        try:
+            yield row, dumps(raw)
+        except Reject as verdict:
+            reject_row(account, verdict, row)
+
+
+def write_texts(
+    texts: Iterable[bytes],
+    file: BinaryIO,
+    container: str,
+    emitter: Emitter,
+    account: Account,
+    indent: int | None = None,
+) -> int:
+    """Write JSON texts from `emitted`, which a spool has kept."""
+    if container == "jsonl":
+        before = account.written
+        for text in texts:
+            file.write(text + b"\n")
+            account.written += 1
+        return account.written - before
+    objects = ((Row(), orjson.loads(text)) for text in texts)
+    return writer_for(container)(objects, file, emitter, account, indent)
 
 
 def _emitted(rows: Iterable[Any], emitter: Emitter, account: Account) -> Iterator[tuple[Row, Raw]]:
@@ -235,7 +309,7 @@ def reject_row(account: Account, verdict: Reject, value: Any, *, asked: bool = F
 
 
 Objects = Iterator[tuple[Row, Raw]]
-Writer = Callable[[Objects, "str | os.PathLike[str]", Emitter, Account, "int | None"], int]
+Writer = Callable[[Objects, BinaryIO, Emitter, Account, "int | None"], int]
 
 
 def writer_for(container: str) -> Writer:
@@ -261,31 +335,17 @@ def _texts(objects: Objects, account: Account, encode: Callable[[Any], bytes]) -
 
 
 def _write_jsonl(
-    objects: Objects,
-    path: str | os.PathLike[str],
-    emitter: Emitter,
-    account: Account,
-    indent: int | None,
+    objects: Objects, file: BinaryIO, emitter: Emitter, account: Account, indent: int | None
 ) -> int:
     before = account.written
-    with atomic(path) as file:
-        batch: list[bytes] = []
-        for text in _texts(objects, account, dumps):
-            batch.append(text)
-            if len(batch) >= BATCH:
-                file.write(b"\n".join(batch) + b"\n")
-                batch.clear()
-        if batch:
-            file.write(b"\n".join(batch) + b"\n")
+    put = file.write
+    for text in _texts(objects, account, dumps_line):
+        put(text)
     return account.written - before
 
 
 def _write_json(
-    objects: Objects,
-    path: str | os.PathLike[str],
-    emitter: Emitter,
-    account: Account,
-    indent: int | None,
+    objects: Objects, file: BinaryIO, emitter: Emitter, account: Account, indent: int | None
 ) -> int:
     before = account.written
     pad = b" " * (indent or 0)
@@ -296,40 +356,25 @@ def _write_json(
         dumps(raw)
         return pad + indented(raw, indent).replace(b"\n", b"\n" + pad)
 
-    with atomic(path) as file:
-        file.write(b"[")
-        joint = b"\n"
-        for text in _texts(objects, account, encode):
-            file.write(joint + text)
-            joint = b",\n"
-        file.write(b"\n]\n" if joint != b"\n" else b"]\n")
+    file.write(b"[")
+    joint = b"\n"
+    for text in _texts(objects, account, encode):
+        file.write(joint + text)
+        joint = b",\n"
+    file.write(b"\n]\n" if joint != b"\n" else b"]\n")
     return account.written - before
 
 
 def _write_txt(
-    objects: Objects,
-    path: str | os.PathLike[str],
-    emitter: Emitter,
-    account: Account,
-    indent: int | None,
+    objects: Objects, file: BinaryIO, emitter: Emitter, account: Account, indent: int | None
 ) -> int:
     if emitter.format is None or emitter.format.NAME != "text":
-        raise DataError("A .txt file holds plain text only", str(path), fix="use --to text")
+        raise DataError("A .txt file holds plain text only", fix="use --to text")
     before = account.written
-    with atomic(path) as file:
-        for _, raw in objects:
-            paragraph = re.sub(r"\n\s*\n", "\n", raw["text"]).strip("\n")
-            if paragraph != raw["text"]:
-                account.note("blank lines inside a text were taken out: they part the texts")
-            file.write((b"\n" if account.written > before else b"") + paragraph.encode() + b"\n")
-            account.written += 1
+    for _, raw in objects:
+        paragraph = re.sub(r"\n\s*\n", "\n", raw["text"]).strip("\n")
+        if paragraph != raw["text"]:
+            account.note("blank lines inside a text were taken out: they part the texts")
+        file.write((b"\n" if account.written > before else b"") + paragraph.encode() + b"\n")
+        account.written += 1
     return account.written - before
-
-
-def finite(value: Any) -> bool:
-    """No NaN and no infinity in the value?"""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(finite(item) for item in value.values())
-    return not isinstance(value, list) or all(finite(item) for item in value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from data_tools.errors import DataError, Reject, did_you_mean
@@ -60,6 +61,12 @@ def by_name(name: str) -> Format:
 def recognise(raw: Raw) -> Format | None:
     """The format that this object looks like, or None."""
     return next((fmt for fmt in FORMATS.values() if fmt.matches(raw)), None)
+
+
+def known_columns(names: Iterable[str]) -> bool:
+    """Could a table with these columns hold rows of a known format?"""
+    raw = dict.fromkeys(names)
+    return "conversations" in raw or recognise(raw) is not None
 
 
 def unknown(raw: Raw) -> Reject:

@@ -39,11 +39,14 @@ def parse(raw: Raw) -> Raw:
         if type(asked) is not str or type(answer) is not str:
             text(asked, "input", f"turn {index}")
             text(answer, "output", f"turn {index}")
-        if len(turn) == 2:
-            add({"role": "user", "content": asked})
-            add({"role": "assistant", "content": answer})
-        else:
+        size = len(turn)
+        if size == 3 and type(turn.get("system")) is str:
+            add({"role": "system", "content": turn["system"]})
+        elif size != 2:
             messages += _full_turn(turn, f"turn {index}")
+            continue
+        add({"role": "user", "content": asked})
+        add({"role": "assistant", "content": answer})
     keys: Raw = {"messages": messages}
     if len(raw) != 1:
         keys.update(extras(raw, ("conversation",)))
