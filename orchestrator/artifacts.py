@@ -234,6 +234,13 @@ def _matches_index(path: Path, found: dict[str, dict[str, Tensor]]) -> None:
         raise _wrong("a shard does not match the index", path, f"{lost[0]} is not in its shard")
 
 
+def _base_model(path: Path, _base: Path | None) -> Facts:
+    from orchestrator.hub import check_folder
+
+    folder = check_folder(path)
+    return {"files": len(folder.files), "bytes": folder.bytes}
+
+
 _CHECKS: dict[str, Callable[[Path, Path | None], Facts]] = {
     "file": _file,
     "rows": _rows,
@@ -241,4 +248,5 @@ _CHECKS: dict[str, Callable[[Path, Path | None], Facts]] = {
     "checkpoint": _checkpoint,
     "adapter": _adapter,
     "model": _model,
+    "base": _base_model,
 }

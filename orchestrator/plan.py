@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Command:
         return replace(self, env={**self.env, **extra})
 
 
-ArtifactKind = Literal["file", "rows", "check", "checkpoint", "adapter", "model"]
+ArtifactKind = Literal["file", "rows", "check", "checkpoint", "adapter", "model", "base"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,20 +74,40 @@ class PlannedFile:
     executable: bool = False
 
 
+class Task(Protocol):
+    """A stage's work in this process: plain data with one method."""
+
+    def describe(self) -> str:
+        """One line for a dry run."""
+
+    def facts(self) -> Mapping[str, object]:
+        """What decides the outcome, as JSON values, for the fingerprint."""
+
+    def run(self, root: Path, progress: Progress) -> Mapping[str, object]:
+        """Do it inside the run directory ``root``; return facts for the record."""
+
+
+class Progress(Protocol):
+    """How far a long task is; the command line draws a bar on a terminal, or nothing."""
+
+    def __call__(self, done: int, total: int, what: str, /) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything one stage does.
 
-    ``inputs`` are files and folders whose content decides whether a finished stage still holds;
-    ``outputs`` are the files and folders it makes, relative to the run, set aside before it runs
-    again.
+    ``task`` is work done in this process (rows, model folder). ``inputs`` are files and folders
+    whose content decides whether a finished stage still holds; ``outputs`` are what it makes, set
+    aside before it runs again. A relative path is relative to the run directory.
     """
 
     stage: str
     files: tuple[PlannedFile, ...] = ()
+    task: Task | None = None
     commands: tuple[Command, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
-    inputs: tuple[Path, ...] = ()
+    inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     """Anything else that decides the outcome, as JSON values (recipe parts, releases)."""

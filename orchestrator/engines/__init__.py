@@ -36,6 +36,8 @@ class Release:
     """Tool modules that must import in the environment before it counts as healthy."""
     command: str
     """The engine's command in the environment's bin folder."""
+    standins: Mapping[str, str] = field(default_factory=dict)
+    """Family -> family: what a rehearsal's stand-in must be instead in this release; "*" is any."""
 
     @property
     def name(self) -> str:
@@ -74,6 +76,10 @@ class Engine(Protocol):
 
     name: str
     releases: tuple[Release, ...]
+    template_registry: tuple[str, str]
+    """(module, attribute) of the engine's own prompt templates, by name, in its environment."""
+    row_format: str
+    """The row format of data_tools that this engine reads."""
 
     def stages(self, recipe: Recipe) -> tuple[str, ...]:
         """The engine's own stages, in order, after data, model, render and check."""
@@ -89,6 +95,9 @@ class Engine(Protocol):
 
     def rehearse(self, recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
         """The recipe as a rehearsal runs it, and what that changed, in words."""
+
+    def crashed(self, log: str) -> bool:
+        """Whether the log shows a crash that the exit code hides."""
 
     def explain(self, log: str) -> tuple[str, str] | None:
         """The cause and the fix of a failure, from the engine's log; None when unknown."""

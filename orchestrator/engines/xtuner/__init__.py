@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from orchestrator.plan import Artifact, Command, Plan, PlannedFile
 from orchestrator.recipe.schema import Recipe
 
 name = "xtuner"
+row_format = "conversation"
+template_registry = ("xtuner.utils", "PROMPT_TEMPLATE")
 _HERE = Path(__file__).parent
 _TOOLS = (
     "xtuner.tools.train",
@@ -25,11 +28,22 @@ _TOOLS = (
 )
 
 
-def _release(version: str) -> Release:
-    return Release(engine=name, version=version, python="3.11", imports=_TOOLS, command="xtuner")
+def _release(version: str, standins: Mapping[str, str]) -> Release:
+    return Release(
+        engine=name,
+        version=version,
+        python="3.11",
+        imports=_TOOLS,
+        command="xtuner",
+        standins=standins,
+    )
 
 
-releases = (_release("0.2.0"), _release("0.1.9"))
+releases = (
+    _release("0.2.0", {"glm": "llama", "glm4": "llama", "qwen3": "qwen2"}),
+    # Its patched Llama attention does not fit transformers 4.34; GPT-NeoX is left alone.
+    _release("0.1.9", {"*": "gpt_neox"}),
+)
 
 
 def stages(recipe: Recipe) -> tuple[str, ...]:
@@ -65,17 +79,24 @@ def plan(stage: str, recipe: Recipe, context: Context) -> Plan:
 
 
 def _check(recipe: Recipe, context: Context) -> Plan:
+    options = json.dumps(sorted(recipe.engine_options))
+    flags = [str(int(flag)) for flag in (context.rehearsal, recipe.train.deepspeed is not None)]
+    probe = str(_HERE / "probes" / "check.py")
     command = Command(
-        argv=("python", str(_HERE / "probes" / "check.py"), "config.py", "check.json"),
-        by_hand=False,
+        argv=("python", probe, "config.py", "check.json", options, *flags), by_hand=False
     )
     return Plan(
         stage="check",
         commands=(_with_bridge(command, context),),
         artifacts=(Artifact(path="check.json", kind="check"),),
+        inputs=("config.py", *_reads(context)),
         outputs=("check.json",),
-        facts={"engine_options": sorted(recipe.engine_options), "rehearsal": context.rehearsal},
     )
+
+
+def _reads(context: Context) -> tuple[str, ...]:
+    """What training reads beside its config: the model, and rows that are on this disk."""
+    return (context.model,) if context.dataset else (context.model, context.train_file)
 
 
 def _train(recipe: Recipe, context: Context) -> Plan:
@@ -83,6 +104,7 @@ def _train(recipe: Recipe, context: Context) -> Plan:
         stage="train",
         commands=(_with_bridge(commands.train(recipe, context), context),),
         artifacts=(Artifact(path=context.work, kind="checkpoint"),),
+        inputs=("config.py", *_reads(context)),
         outputs=(context.work,),
     )
 
@@ -94,6 +116,7 @@ def _convert(recipe: Recipe, context: Context) -> Plan:
         stage="convert",
         commands=(_with_bridge(commands.convert(recipe, context), context),),
         artifacts=(Artifact(path=target, kind="model" if full else "adapter"),),
+        inputs=("config.py", context.work),
         outputs=(target,),
     )
 
@@ -103,6 +126,7 @@ def _merge(recipe: Recipe, context: Context) -> Plan:
         stage="merge",
         commands=(_with_bridge(commands.merge(recipe, context), context),),
         artifacts=(Artifact(path=context.merged, kind="model"),),
+        inputs=(context.model, context.adapter),
         outputs=(context.merged,),
     )
 
@@ -115,3 +139,19 @@ def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Comman
 def explain(log: str) -> tuple[str, str] | None:
     """The cause and the fix of a failure, from XTuner's log."""
     return _explain(log, EXPLANATIONS)
+
+
+def crashed(log: str) -> bool:
+    """XTuner's command turns an import error into a help text, and ends with 0 after a traceback.
+
+    A traceback counts only when nothing but its own end follows: a library may print one and go on.
+    """
+    if "command error" in log:
+        return True
+    _, found, after = log.rpartition("Traceback (most recent call last):")
+    return bool(found) and "All done!" not in after and not _goes_on(after)
+
+
+def _goes_on(after: str) -> bool:
+    """Whether training went on after a traceback: mmengine logs its steps with a time stamp."""
+    return " - mmengine - INFO - " in after

@@ -1,0 +1,206 @@
+"""run, plan and render: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
+
+
+def _engine_option(command: Any) -> Any:
+    return click.option(
+        "--engine", metavar="NAME@VERSION", help="Use this engine release instead."
+    )(command)
+
+
+def _stage_options(command: Any) -> Any:
+    options = (
+        click.option("--from", "first", metavar="STAGE", help="Start at this stage, run it again."),
+        click.option("--until", "last", metavar="STAGE", help="Stop after this stage."),
+        click.option("-f", "--force", is_flag=True, help="Run stages again even when done."),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+_rehearse = click.option(
+    "--rehearse",
+    is_flag=True,
+    help="Go through the whole chain on the CPU with a tiny stand-in model and a few rows.",
+)
+_new = click.option("--new", is_flag=True, help="Start a new run directory.")
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("recipe", type=RecipeName())
+@_rehearse
+@set_option
+@param_option
+@_engine_option
+@_stage_options
+@_new
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="Keep the engine's output out of the terminal.")
+@click.option("--python", type=click.Path(path_type=Path), help="A Python with the engine in it.")
+@click.option("--torch-backend", metavar="NAME", help="Torch build for the environment: cpu, cu124")
+@click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
+def run(
+    recipe: str,
+    rehearse: bool,
+    sets: tuple[str, ...],
+    params: tuple[str, ...],
+    engine: str | None,
+    first: str | None,
+    last: str | None,
+    force: bool,
+    new: bool,
+    dry_run: bool,
+    quiet: bool,
+    python: Path | None,
+    torch_backend: str | None,
+    engine_arguments: tuple[str, ...],
+) -> None:
+    """Run RECIPE: data, model, render, check, then the engine's own stages.
+
+    Running it again goes on where it stopped; finished stages are skipped. What comes after --
+    is passed to the engine's train command.
+    """
+    from orchestrator import workflow
+    from orchestrator.runner import Selection
+
+    job = workflow.make_job(
+        recipe,
+        sets=sets,
+        params=params,
+        engine=engine,
+        rehearse=rehearse,
+        passthrough=engine_arguments,
+    )
+    selection = Selection(first, last, force)
+    root = workflow.run_directory(job, new=new)
+    if dry_run:
+        _print_plan(workflow.describe(job, root, selection))
+        return
+    from orchestrator.cli.terminal import Terminal
+
+    _announce(job, root)
+    record = workflow.execute(
+        job,
+        root,
+        selection,
+        Terminal(quiet=quiet),
+        python=python,
+        torch_backend=torch_backend,
+        say=lambda text: click.echo(f"  {text}"),
+    )
+    _conclude(job, root, record.state)
+
+
+def _announce(job: Any, root: Path) -> None:
+    kind = "Rehearsal of" if job.rehearsal else "Run of"
+    click.secho(f"{kind} {job.name} with {job.release.name}: {job.recipe.title}", bold=True)
+    click.echo(f"  in {_short(root)}")
+    if job.rehearsal:
+        click.echo("  THIS IS A REHEARSAL. It changes:")
+        for change in job.changes:
+            click.echo(f"    - {change}")
+
+
+def _conclude(job: Any, root: Path, state: str) -> None:
+    if state != "done":
+        click.echo(f"Stopped as asked. Go on with: recipe run {job.name}")
+        return
+    if job.rehearsal:
+        click.secho("The rehearsal went through every stage; its weights mean nothing.", fg="green")
+    else:
+        click.secho("Done.", fg="green")
+    click.echo(f"  everything it made: {_short(root)}")
+    click.echo(f"  talk to it:         recipe chat {_short(root)}")
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@click.command()
+@click.argument("recipe", type=RecipeName())
+@_rehearse
+@set_option
+@param_option
+@_engine_option
+@_stage_options
+@json_option
+def plan(
+    recipe: str,
+    rehearse: bool,
+    sets: tuple[str, ...],
+    params: tuple[str, ...],
+    engine: str | None,
+    first: str | None,
+    last: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Print what a run of RECIPE would do: files, commands, and why each stage runs."""
+    from orchestrator import workflow
+    from orchestrator.runner import Selection
+
+    job = workflow.make_job(recipe, sets=sets, params=params, engine=engine, rehearse=rehearse)
+    root = workflow.run_directory(job, new=False)
+    steps = workflow.describe(job, root, Selection(first, last, force))
+    if as_json:
+        click.echo(json.dumps(steps, ensure_ascii=False, indent=2))
+    else:
+        _print_plan(steps)
+
+
+def _print_plan(description: dict[str, Any]) -> None:
+    click.secho(f"{description['recipe']} with {description['engine']}", bold=True)
+    click.echo(f"  in {description['directory']}")
+    for change in description["changes"]:
+        click.echo(f"  rehearsal: {change}")
+    for step in description["stages"]:
+        click.secho(f"{step['stage']}: {step['decision']}", bold=True)
+        if step["task"]:
+            click.echo(f"  {step['task']}")
+        for name in step["files"]:
+            click.echo(f"  write {name}")
+        for line in step["commands"]:
+            click.echo(f"  $ {line}")
+
+
+@click.command()
+@click.argument("recipe", type=RecipeName())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write.",
+)
+@set_option
+@param_option
+@_engine_option
+@click.option("-f", "--force", is_flag=True, help="Write into a folder that is not empty.")
+def render(
+    recipe: str,
+    output: Path,
+    sets: tuple[str, ...],
+    params: tuple[str, ...],
+    engine: str | None,
+    force: bool,
+) -> None:
+    """Write RECIPE as a homework pack: config, rows, commands and a README, without `recipe`."""
+    from orchestrator import pack
+
+    written = pack.write(recipe, output, sets=sets, params=params, engine=engine, force=force)
+    for name in written:
+        click.echo(f"{output / name}")

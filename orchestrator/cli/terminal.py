@@ -1,0 +1,88 @@
+"""How a run looks: plain lines, the engine's own output as it comes, a bar only on a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+import click
+
+from orchestrator.plan import Plan
+from orchestrator.record import StageRecord
+
+
+class Terminal:
+    """A :class:`~orchestrator.runner.Reporter` that prints. ``quiet`` keeps engine output out."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._bar_drawn = 0.0
+        self._is_terminal = sys.stderr.isatty()
+
+    def skipped(self, stage: str, seconds: float | None) -> None:
+        took = f" ({seconds:.0f} s then)" if seconds else ""
+        click.echo(f"{stage}: done before, nothing it depends on has changed{took}")
+
+    def started(self, number: int, count: int, plan: Plan, why: str | None) -> None:
+        because = f"  (again: {why})" if why else ""
+        click.secho(f"[{number}/{count}] {plan.stage}{because}", bold=True)
+        if plan.task is not None:
+            click.echo(f"  {plan.task.describe()}")
+        for file in plan.files:
+            click.echo(f"  write {file.path}")
+
+    def command(self, line: str) -> None:
+        click.echo(f"  $ {line}")
+
+    def output(self, chunk: bytes) -> None:
+        if not self.quiet:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+
+    def finished(self, record: StageRecord) -> None:
+        self._clear_bar()
+        click.echo(f"  {record.name} done in {record.seconds:.1f} s{_figures(record)}")
+        for warning in _warnings(record):
+            click.secho(f"  warning: {warning}", fg="yellow")
+
+    def note(self, text: str) -> None:
+        click.echo(f"  {text}")
+
+    def progress(self, done: int, total: int, what: str, /) -> None:
+        """A one-line bar on a terminal, at most five times a second; nothing elsewhere."""
+        if not self._is_terminal or time.monotonic() - self._bar_drawn < 0.2:
+            return
+        self._bar_drawn = time.monotonic()
+        share = f"{done / total:4.0%} " if total else ""
+        line = f"  {share}{_amount(done)} {what}"
+        width = shutil.get_terminal_size().columns - 1
+        click.echo(f"\r\x1b[2K{line[:width]}", nl=False, err=True)
+
+    def _clear_bar(self) -> None:
+        if self._is_terminal and self._bar_drawn:
+            click.echo("\r\x1b[2K", nl=False, err=True)
+            self._bar_drawn = 0.0
+
+
+def _amount(count: int) -> str:
+    if count < 10_000_000:
+        return f"{count:,}"
+    return f"{count / 1e9:.2f} G" if count >= 1e9 else f"{count / 1e6:.0f} M"
+
+
+def _figures(record: StageRecord) -> str:
+    shown = []
+    for key, value in record.facts.items():
+        if isinstance(value, dict):
+            inner = value.get("figures", value)
+            shown += [f"{k} {v}" for k, v in inner.items() if isinstance(v, (int, str))]
+        elif isinstance(value, (int, str)):
+            shown.append(f"{key} {value}")
+    return f": {', '.join(shown)}" if shown else ""
+
+
+def _warnings(record: StageRecord) -> list[str]:
+    found = [value for value in record.facts.values() if isinstance(value, dict)]
+    return [str(text) for value in found for text in value.get("warnings", [])]

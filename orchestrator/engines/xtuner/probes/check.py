@@ -1,0 +1,266 @@
+"""Look at a rendered config with the engine's own eyes before it trains. Runs in its environment.
+
+usage: python check.py CONFIG REPORT ENGINE_OPTIONS REHEARSAL
+  ENGINE_OPTIONS: the recipe's engine_options keys as a JSON list; REHEARSAL: 0 or 1.
+Writes REPORT: {"faults": […], "warnings": […], "figures": {…}}; a fault has what, why, fix.
+"""
+
+import ast
+import difflib
+import inspect
+import json
+import math
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+
+warnings.filterwarnings("ignore")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+FAULTS, WARNINGS, FIGURES = [], [], {}
+FEW_STEPS = 50
+
+
+def fault(what, why=None, fix=None):
+    FAULTS.append({"what": what, "why": why, "fix": fix})
+
+
+def near(word, known):
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean {found[0]}?" if found else ""
+
+
+def load_config(path):
+    from mmengine.config import Config
+
+    try:
+        return Config.fromfile(path)
+    except Exception as error:
+        fault(f"mmengine cannot load {path}: {error}", fix="check engine_options")
+        return None
+
+
+def check_template(path):
+    """The template's name stands in the config's source; the registry says whether it exists."""
+    from xtuner.utils import PROMPT_TEMPLATE
+
+    found = re.search(
+        r"^prompt_template = PROMPT_TEMPLATE\.(\w+)$", Path(path).read_text("utf-8"), re.M
+    )
+    if found and found[1] not in PROMPT_TEMPLATE:
+        fault(
+            f"XTuner has no prompt template {found[1]!r}.{near(found[1], PROMPT_TEMPLATE)}",
+            why=f"it has: {', '.join(sorted(PROMPT_TEMPLATE))}",
+            fix="set model.template to one of these",
+        )
+        return None
+    return PROMPT_TEMPLATE[found[1]] if found else None
+
+
+def check_options(path, options):
+    """A top-level variable that neither XTuner nor mmengine reads would be ignored in silence."""
+    if not options:
+        return
+    import xtuner.tools.train as tool
+    from mmengine.runner import FlexibleRunner, Runner
+
+    known = set(inspect.signature(Runner.__init__).parameters)
+    known |= set(inspect.signature(FlexibleRunner.__init__).parameters)
+    source = inspect.getsource(tool)
+    known |= set(re.findall(r"cfg\.(?:get\([\"'])?(\w+)", source))
+    known |= set(re.findall(r"getattr\(cfg, [\"'](\w+)", source))
+    known |= {"auto_scale_lr", "default_scope", "seed", "deterministic"}
+    tree = ast.parse(Path(path).read_text("utf-8"))
+    body = [node for node in tree.body if isinstance(node, ast.Assign)]
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    defined = {t.id for node in body for t in node.targets if isinstance(t, ast.Name)}
+    for name in options:
+        top = name.partition(".")[0]
+        if top not in known and top not in used:
+            fault(
+                f"engine_options.{name}: neither XTuner nor mmengine reads {top}."
+                + near(top, (known | defined) - {top}),
+                why="XTuner ignores a variable that it does not know, without a word",
+                fix="correct the name or remove it",
+            )
+
+
+def check_hardware(cfg, rehearsal):
+    import torch
+
+    FIGURES["gpus"] = torch.cuda.device_count()
+    if rehearsal or torch.cuda.is_available():
+        return
+    quantized = "quantization_config" in cfg.model.llm
+    if quantized or "Amp" in str(cfg.optim_wrapper["type"]):
+        fault(
+            "No GPU can be seen, and this recipe needs one.",
+            why="4-bit weights and mixed precision run on a GPU only",
+            fix="check nvidia-smi and CUDA_VISIBLE_DEVICES, or rehearse on the CPU with --rehearse",
+        )
+
+
+def check_packages(cfg, rehearsal, deepspeed):
+    import importlib
+
+    wanted = ["deepspeed"] if deepspeed else []
+    if "quantization_config" in cfg.model.llm and not rehearsal:
+        wanted.append("bitsandbytes")
+    for name in wanted:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            fault(
+                f"{name} cannot be imported in this environment.",
+                why=str(error).strip().splitlines()[-1] if str(error).strip() else repr(error),
+                fix="rebuild it with `recipe env remove` and `recipe env install`",
+            )
+
+
+def load_tokenizer(cfg):
+    from transformers import AutoTokenizer, __version__
+
+    folder = cfg.pretrained_model_name_or_path
+    for file in Path(folder).glob("tokenization_*.py"):
+        text = file.read_text("utf-8", errors="replace")
+        major, minor = (int(part) for part in __version__.split(".")[:2])
+        if "def _pad(" in text and "padding_side" not in text and (major, minor) >= (4, 45):
+            fault(
+                f"{file.name} was written for transformers below 4.45; this is {__version__}.",
+                why="its _pad() takes no padding_side, so training stops at the first batch",
+                fix="use the model's -hf weights, or an older engine release",
+            )
+            return None
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=True, padding_side="right")
+    except Exception as error:
+        fault(f"The tokenizer in {folder} cannot be loaded.", why=str(error).strip()[:500])
+        return None
+
+
+def rows_of(cfg, context):
+    """The rows as XTuner's own map functions make them; None when they are on a hub."""
+    from datasets import load_dataset
+    from xtuner.dataset.map_fns import template_map_fn
+
+    loader = cfg.train_dataset["dataset"]
+    files = loader.get("data_files")
+    if not files:
+        return None
+    rows = load_dataset("json", data_files=dict(files), split="train")
+    map_fn = cfg.train_dataset.get("dataset_map_fn")
+    if map_fn is not None:
+        try:
+            rows = rows.map(build(map_fn))
+        except Exception as error:
+            fault(
+                f"The map function {getattr(map_fn, '__name__', map_fn)} does not fit these rows.",
+                why=f"{type(error).__name__}: {error}",
+                fix="remove data.sources.0.map_fn, or name the one made for this data set",
+            )
+            return []
+    if "conversation" not in rows.column_names:
+        fault(
+            "The rows have no key `conversation`, so XTuner would filter out every one.",
+            why=f"their keys are: {', '.join(rows.column_names)}",
+            fix="give data.sources.0.map_fn, or convert them: recipe data convert",
+        )
+        return []
+    if context is None:
+        return []
+    return (template_map_fn(row, context) for row in rows)
+
+
+def build(value):
+    return value.build() if hasattr(value, "build") else value
+
+
+def count_tokens(cfg, tokenizer, rows):
+    """Tokens of each row before XTuner cuts it, and of its prompts: both limits are silent."""
+    from xtuner.dataset.utils import encode_fn
+
+    limit = cfg.max_length
+    lengths, cut, lost, count = [], 0, 0, 0
+    for row in rows:
+        count += 1
+        encoded = encode_fn(dict(row), tokenizer, 10**9, True)
+        total = len(encoded["input_ids"])
+        answer = next((i for i, label in enumerate(encoded["labels"]) if label >= 0), total)
+        if answer >= limit:
+            lost += 1
+        else:
+            cut += total > limit
+            lengths.append(min(total, limit))
+    FIGURES.update(rows=count, rows_lost=lost, rows_cut=cut, tokens=sum(lengths))
+    if lengths:
+        FIGURES["longest"] = max(lengths)
+    if lost:
+        WARNINGS.append(
+            f"{lost} of {count} rows are dropped in silence: their prompt alone is longer than "
+            f"max_length {limit}"
+        )
+    if cut:
+        WARNINGS.append(f"{cut} of {count} rows are cut at max_length {limit} tokens in silence")
+    if count and not lengths:
+        fault(
+            "Every row's prompt is longer than max_length.",
+            why=f"max_length is {limit}",
+            fix="raise train.max_length",
+        )
+    return lengths
+
+
+def check_steps(cfg, lengths, processes):
+    if not lengths:
+        return
+    limit = cfg.max_length
+    items = math.ceil(sum(lengths) / limit) if cfg.pack_to_max_length else len(lengths)
+    iterations = max(1, math.ceil(items / (cfg.batch_size * processes)))
+    epochs = cfg.get("max_epochs")
+    total = cfg.get("max_iters") or int(iterations * (epochs or 1))
+    steps = math.ceil(total / cfg.accumulative_counts)
+    FIGURES.update(iterations_per_epoch=iterations, iterations=total, optimizer_steps=steps)
+    ratio = cfg.get("warmup_ratio")
+    if ratio and int(ratio * (epochs or total) * (iterations if epochs else 1)) < 1:
+        fault(
+            "The warm-up is shorter than one iteration, and mmengine refuses that.",
+            why=f"{total} iterations in all, of which {ratio:.0%} warm up",
+            fix="--set train.warmup_ratio=0, or train on more rows",
+        )
+    if steps < FEW_STEPS:
+        WARNINGS.append(
+            f"only {steps} optimizer steps (iterations {total} / accumulation "
+            f"{cfg.accumulative_counts}): the model may come out unchanged; more epochs, less "
+            "accumulation, or more rows help"
+        )
+
+
+def main():
+    path, report, options, rehearsal, deepspeed = sys.argv[1:6]
+    rehearsing = rehearsal == "1"
+    template = check_template(path)
+    if not FAULTS:
+        check_options(path, json.loads(options))
+    cfg = None if FAULTS else load_config(path)
+    if cfg is not None:
+        check_hardware(cfg, rehearsing)
+        check_packages(cfg, rehearsing, deepspeed == "1")
+        tokenizer = load_tokenizer(cfg)
+        rows = rows_of(cfg, template)
+        if rows is None:
+            WARNINGS.append("the rows are on a hub: how many are cut or dropped is not known yet")
+        elif tokenizer is not None and not FAULTS:
+            lengths = count_tokens(cfg, tokenizer, rows)
+            check_steps(cfg, lengths, int(os.environ.get("NPROC_PER_NODE", "1")))
+    text = {"faults": FAULTS, "warnings": WARNINGS, "figures": FIGURES}
+    Path(report).write_text(json.dumps(text, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    for one in FAULTS:
+        print(f"fault: {one['what']}")
+    for one in WARNINGS:
+        print(f"warning: {one}")
+    print(", ".join(f"{key} {value}" for key, value in FIGURES.items()))
+
+
+if __name__ == "__main__":
+    main()

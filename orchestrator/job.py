@@ -1,0 +1,166 @@
+"""A run before it starts: the recipe as it will run, its engine, and where its rows come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator import engines
+from orchestrator.engines import Context, Engine, Release
+from orchestrator.errors import UsageError
+from orchestrator.recipe.schema import Recipe, Source
+
+if TYPE_CHECKING:
+    from orchestrator.recipe.load import Loaded
+
+#: Rows that a rehearsal trains on.
+REHEARSAL_ROWS = 16
+#: The stages before an engine's own.
+FIRST_STAGES = ("data", "model", "render", "check")
+
+
+@dataclass(frozen=True)
+class FoundSource:
+    """One source of rows and where it is: on disk, behind a URL, on a hub, or generated."""
+
+    source: Source
+    path: Path | None = None
+    is_sample: bool = False
+
+    @property
+    def name(self) -> str:
+        s = self.source
+        return s.name or s.path or s.dataset or "generated rows"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Everything the planners need. ``changes`` is what a rehearsal changed, in words."""
+
+    name: str
+    recipe: Recipe
+    engine: Engine
+    release: Release
+    sources: tuple[FoundSource, ...]
+    rehearsal: bool = False
+    changes: tuple[str, ...] = ()
+    check_expectations: bool = True
+    environment: Path | None = None
+    """The bin folder of the engine's environment, once it is known."""
+    passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return (*FIRST_STAGES, *self.engine.stages(self.recipe))
+
+    @property
+    def hub_dataset(self) -> str | None:
+        """A data set that the engine loads itself; a shipped sample of it is a file instead."""
+        first = self.sources[0]
+        return first.source.dataset if first.path is None else None
+
+    @property
+    def model_name(self) -> str:
+        return "standin" if self.rehearsal else safe_folder_name(self.recipe.model.id)
+
+    def context(self, *, resume_from: str | None = None) -> Context:
+        return Context(
+            release=self.release,
+            recipe_name=self.name,
+            model=f"./{self.model_name}",
+            dataset=self.hub_dataset,
+            train_file=f"data/{'rehearsal' if self.rehearsal else 'train'}.jsonl",
+            rehearsal=self.rehearsal,
+            resume_from=resume_from,
+            passthrough=self.passthrough,
+        )
+
+
+def safe_folder_name(model_id: str) -> str:
+    """The last part of a model id, without dots: remote code becomes a Python module of that name.
+
+    transformers imports ``transformers_modules.<folder>``, which a dot breaks.
+    """
+    last = model_id.rstrip("/").rpartition("/")[2]
+    return re.sub(r"[^0-9A-Za-z_-]", "_", last) or "model"
+
+
+def build(
+    loaded: Loaded,
+    *,
+    rehearse: bool = False,
+    passthrough: Sequence[str] = (),
+    must_find_rows: bool = True,
+) -> Job:
+    """The job that ``loaded`` describes.
+
+    Raises :class:`UsageError` when the engine cannot do what the recipe asks for, or when a file
+    of rows is nowhere (unless ``must_find_rows`` is false: a homework pack can do without).
+    """
+    recipe = loaded.recipe
+    engine = engines.get(recipe.engine_name)
+    sources = tuple(_find(s, loaded, rehearse, must_find_rows) for s in recipe.data.sources)
+    job = Job(
+        name=loaded.name,
+        recipe=recipe,
+        engine=engine,
+        release=engines.release(recipe.engine),
+        sources=sources,
+        passthrough={"train": tuple(passthrough)} if passthrough else {},
+    )
+    return _as_rehearsal(job) if rehearse else job
+
+
+def _find(source: Source, loaded: Loaded, rehearse: bool, must_find: bool) -> FoundSource:
+    if source.path is not None:
+        path = loaded.resolve(source.path)
+        if path.exists():
+            return FoundSource(source, path)
+    if rehearse and source.sample is not None:
+        return FoundSource(source, loaded.resolve_sample(source.sample), is_sample=True)
+    if source.path is None or source.url is not None or not must_find:
+        return FoundSource(source)
+    places = ", ".join(str(place.parent) for place in loaded.candidates(source.path))
+    raise UsageError(
+        f"The rows {source.path!r} are not there.",
+        where=f"data.sources of {loaded.path}",
+        why=f"looked in: {places}",
+        fix=_where_to_get(source, recipe_name=loaded.name),
+    )
+
+
+def _where_to_get(source: Source, *, recipe_name: str) -> str:
+    give = f"recipe run {recipe_name} --set data.sources.0.path=FILE"
+    rehearse = " (a rehearsal uses shipped sample rows: --rehearse)" if source.sample else ""
+    return f"{source.get}; then {give}{rehearse}" if source.get else f"{give}{rehearse}"
+
+
+def _as_rehearsal(job: Job) -> Job:
+    recipe, changes = job.engine.rehearse(job.recipe)
+    said = [f"model: {job.recipe.model.id} -> a tiny stand-in made here (nothing is downloaded)"]
+    said += changes
+    said.append(f"rows trained on: the first {REHEARSAL_ROWS} of the training split")
+    samples = [found for found in job.sources if found.is_sample]
+    said += [f"rows: the shipped sample instead of {found.name}" for found in samples]
+    if samples and job.recipe.expect.rows is not None:
+        said.append("expect: not checked, because sample rows are used")
+    return replace(
+        job,
+        recipe=recipe,
+        rehearsal=True,
+        changes=tuple(said),
+        check_expectations=not samples,
+    )
+
+
+def only_known_stages(job: Job, *names: str | None) -> None:
+    """UsageError for a stage name that this job does not have."""
+    for name in names:
+        if name is not None and name not in job.stages:
+            raise UsageError(
+                f"There is no stage called {name!r} in this run.",
+                fix=f"stages: {', '.join(job.stages)}",
+            )

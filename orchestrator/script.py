@@ -1,0 +1,51 @@
+"""``commands.sh``: the exact commands of a run, for a reader's own shell, without this tool."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from orchestrator.job import Job
+from orchestrator.plan import Artifact, Command, NewestCheckpoint, Plan
+from orchestrator.render import render
+
+#: What must exist after a stage, by kind of artifact. Engines that exit 0 after a crash are why.
+_PROOF = {
+    "checkpoint": "{}/last_checkpoint",
+    "adapter": "{}/adapter_config.json",
+    "model": "{}/config.json",
+}
+
+
+def commands_script(job: Job, *, before: tuple[str, ...] = ()) -> str:
+    """The script's text. ``before`` are lines that come first: data and model of a pack."""
+    context = job.context()
+    own = job.engine.stages(job.recipe)
+    plans = [job.engine.plan(name, job.recipe, context) for name in own]
+    steps = [{"name": plan.stage, "lines": list(_lines(plan))} for plan in plans]
+    return render("commands.sh.jinja", job=job, steps=steps, before=before)
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    for command in plan.commands:
+        if command.by_hand:
+            yield shell_line(command)
+    for artifact in plan.artifacts:
+        if artifact.kind in _PROOF:
+            yield _guard(plan.stage, artifact)
+
+
+def _guard(stage: str, artifact: Artifact) -> str:
+    proof = shlex.quote(_PROOF[artifact.kind].format(artifact.path))
+    return f"[ -e {proof} ] || {{ echo '{stage} failed: there is no '{proof} >&2; exit 1; }}"
+
+
+def shell_line(command: Command) -> str:
+    """The command with its variables, as one line of shell."""
+    given = [f"{name}={shlex.quote(value)}" for name, value in command.env.items()]
+    kept = [f'{name}="${{{name}:-{value}}}"' for name, value in command.defaults.items()]
+    return " ".join([*given, *kept, *map(_word, command.argv)])
+
+
+def _word(word: str | NewestCheckpoint) -> str:
+    return word.shell() if isinstance(word, NewestCheckpoint) else shlex.quote(word)

@@ -1,0 +1,183 @@
+"""data: rows from every source, converted, split, written, and accounted for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import RecipeError
+from orchestrator.files import write_atomic
+from orchestrator.job import REHEARSAL_ROWS, FoundSource, Job
+from orchestrator.plan import Artifact, Plan, Progress
+
+TRAIN, TEST, FEW = "data/train.jsonl", "data/test.jsonl", "data/rehearsal.jsonl"
+ACCOUNT, REJECTED = "data/account.json", "data/rejected.jsonl"
+
+
+def plan(job: Job, root: Path) -> Plan:
+    """Rows into ``data/``; nothing when the engine loads a hub data set itself."""
+    if job.hub_dataset is not None:
+        return Plan(stage="data", facts={"data set of the engine": job.hub_dataset})
+    made = [TRAIN, FEW] if job.rehearsal else [TRAIN]
+    return Plan(
+        stage="data",
+        task=ConvertRows(job),
+        artifacts=tuple(Artifact(path=path, kind="rows") for path in made),
+        inputs=tuple(str(found.path) for found in job.sources if found.path is not None),
+        outputs=("data",),
+    )
+
+
+@dataclass(frozen=True)
+class ConvertRows:
+    """The task: read every source, split, write in the row format of the engine."""
+
+    job: Job
+
+    def describe(self) -> str:
+        names = ", ".join(found.name for found in self.job.sources)
+        return f"convert {names} -> {TRAIN}"
+
+    def facts(self) -> Mapping[str, object]:
+        data = self.job.recipe.data.model_dump(mode="json")
+        return {
+            "data": data,
+            "row format": self.job.engine.row_format,
+            "samples": [found.is_sample for found in self.job.sources],
+            "rehearsal": self.job.rehearsal,
+        }
+
+    def run(self, root: Path, progress: Progress) -> Mapping[str, object]:
+        from data_tools import DataError
+
+        try:
+            return self._run(root, progress)
+        except DataError as error:
+            raise RecipeError(
+                error.what, where=error.where or None, why=error.why or None, fix=error.fix or None
+            ) from error
+
+    def _run(self, root: Path, progress: Progress) -> Mapping[str, object]:
+        import data_tools
+
+        (root / "data").mkdir(parents=True, exist_ok=True)
+        rejected: list[dict[str, Any]] = []
+        rows: list[Any] = []
+        accounts = []
+        for found in self.job.sources:
+            read, account = self._read(found, rejected, progress)
+            rows += read
+            accounts.append({"source": found.name, **account})
+        _store_rejected(root, rejected)
+        split = self.job.recipe.data.split
+        train, test = data_tools.split(
+            rows,
+            train=split.train,
+            seed=split.seed,
+            group="request" if split.keep_duplicates_together else None,
+        )
+        counts = {"rows": len(rows), "train_rows": len(train), "test_rows": len(test)}
+        self._write(root, train, test)
+        report = {**counts, "rejected": len(rejected), "sources": accounts}
+        write_atomic(root / ACCOUNT, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+        self._expected(counts)
+        return report
+
+    def _read(
+        self, found: FoundSource, rejected: list[dict[str, Any]], progress: Progress
+    ) -> tuple[list[Any], dict[str, Any]]:
+        import data_tools
+
+        account = data_tools.Account(
+            max_rejects=self.job.recipe.data.max_rejects, sink=rejected.append
+        )
+        rows: list[Any] = []
+        for row in self._rows(found, account, progress):
+            rows.append(row)
+            if len(rows) % 1000 == 0:
+                progress(len(rows), 0, found.name)
+        account.written = len(rows)
+        account.check()
+        wanted = found.source.sample_rows
+        if wanted is not None and wanted < len(rows):
+            rows = data_tools.split(rows, train=wanted, seed=self.job.recipe.data.split.seed)[0]
+        return rows, account.to_dict()
+
+    def _rows(self, found: FoundSource, account: Any, progress: Progress) -> Iterator[Any]:
+        import data_tools
+
+        source = found.source
+        if source.self_cognition is not None:
+            generated = source.self_cognition.model_dump()
+            rows = data_tools.self_cognition(**generated)
+            return _counted(rows, account)
+        columns = source.columns.model_dump(exclude_none=True) if source.columns else None
+        return data_tools.read(
+            self._path(found, progress),
+            format=source.format,
+            sheet=source.sheet,
+            columns=columns,
+            header_row=source.header_row,
+            system=source.system,
+            account=account,
+            keep_raw=source.map_fn is not None,
+        )
+
+    def _path(self, found: FoundSource, progress: Progress) -> Path:
+        if found.path is not None:
+            return found.path
+        from orchestrator.hub import fetch_file
+        from orchestrator.paths import downloads_dir
+
+        url = found.source.url
+        assert url is not None  # a source without a file and without a url was refused before
+        into = downloads_dir()
+        return fetch_file(url, found.source.sha256, into, progress=progress)
+
+    def _write(self, root: Path, train: list[Any], test: list[Any]) -> None:
+        import data_tools
+
+        as_read = any(found.source.map_fn for found in self.job.sources)
+        form = "same" if as_read else self.job.engine.row_format
+        data_tools.write(train, root / TRAIN, format=form)
+        if test:
+            data_tools.write(test, root / TEST, format=form)
+        if self.job.rehearsal:
+            data_tools.write(list(islice(train, REHEARSAL_ROWS)), root / FEW, format=form)
+
+    def _expected(self, counts: Mapping[str, int]) -> None:
+        if not self.job.check_expectations:
+            return
+        expect = self.job.recipe.expect
+        wrong = [
+            f"{key}: {got} instead of {wanted}"
+            for key, got in counts.items()
+            if (wanted := getattr(expect, key)) is not None and wanted != got
+        ]
+        if wrong:
+            raise RecipeError(
+                "The data does not give the rows that the recipe expects.",
+                where="expect",
+                why="; ".join(wrong),
+                fix="check that this is the tutorial's file; for data of your own, "
+                "--set expect.rows=null --set expect.train_rows=null --set expect.test_rows=null",
+            )
+
+
+def _counted(rows: Iterator[Any], account: Any) -> Iterator[Any]:
+    for row in rows:
+        account.read += 1
+        yield row
+
+
+def _store_rejected(root: Path, rejected: list[dict[str, Any]]) -> None:
+    path = root / REJECTED
+    if not rejected:
+        path.unlink(missing_ok=True)
+        return
+    lines = [json.dumps(one, ensure_ascii=False, default=str) for one in rejected]
+    write_atomic(path, "\n".join(lines) + "\n")

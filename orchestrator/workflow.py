@@ -1,0 +1,106 @@
+"""What the command line calls: a recipe's name becomes a job, a job becomes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator import envs
+from orchestrator import record as records
+from orchestrator.job import Job, build
+from orchestrator.paths import runs_dir
+from orchestrator.plan import Plan
+from orchestrator.recipe.load import load
+from orchestrator.record import RunRecord, StageRecord
+from orchestrator.runner import Preview, Reporter, Runner, Selection, new_run_directory
+from orchestrator.script import shell_line
+
+
+def make_job(
+    name: str,
+    *,
+    sets: Sequence[str] = (),
+    params: Sequence[str] = (),
+    engine: str | None = None,
+    rehearse: bool = False,
+    passthrough: Sequence[str] = (),
+) -> Job:
+    """The job of recipe ``name`` with what the command line adds."""
+    loaded = load(name, sets=sets, params=params, engine=engine)
+    return build(loaded, rehearse=rehearse, passthrough=passthrough)
+
+
+def run_directory(job: Job, *, new: bool) -> Path:
+    """Where the job goes on: the newest run of this recipe in this mode, else a new one."""
+    folder = runs_dir()
+    if not new:
+        found = records.latest(folder.absolute(), job.name, rehearsal=job.rehearsal)
+        if found is not None:
+            return found
+    return new_run_directory(folder, job.name)
+
+
+def execute(
+    job: Job,
+    root: Path,
+    selection: Selection,
+    reporter: Reporter,
+    *,
+    python: Path | None = None,
+    torch_backend: str | None = None,
+    say: Callable[[str], object] = lambda _text: None,
+) -> RunRecord:
+    """Run the job in ``root``; its environment is built on first use."""
+
+    from orchestrator.envs.install import ensure
+
+    def environment() -> envs.Environment:
+        return ensure(job.release, python=python, torch_backend=torch_backend, progress=say)
+
+    return Runner(job, root, reporter, environment).run(selection)
+
+
+def describe(job: Job, root: Path, selection: Selection) -> dict[str, Any]:
+    """What a run would do, as JSON values; nothing is executed and nothing is written."""
+    from orchestrator.envs.install import ensure
+
+    environment = envs.find(job.release)
+    runner = Runner(job, root, SILENT, lambda: ensure(job.release))
+    return {
+        "recipe": job.name,
+        "engine": job.release.name,
+        "environment": str(environment.root) if environment else "not installed yet",
+        "directory": str(root),
+        "rehearsal": job.rehearsal,
+        "changes": list(job.changes),
+        "stages": [_described(one) for one in runner.preview(selection, environment)],
+    }
+
+
+def _described(preview: Preview) -> dict[str, Any]:
+    plan = preview.plan
+    return {
+        "stage": plan.stage,
+        "decision": f"would run ({preview.why})" if preview.why else "would be skipped (done)",
+        "runs": preview.why is not None,
+        "task": plan.task.describe() if plan.task else None,
+        "files": [file.path for file in plan.files],
+        "commands": [shell_line(command) for command in plan.commands],
+        "artifacts": [artifact.path for artifact in plan.artifacts],
+    }
+
+
+class _Silent:
+    """A reporter that says nothing: a preview has nothing to report."""
+
+    def progress(self, done: int, total: int, what: str, /) -> None: ...
+    def skipped(self, stage: str, seconds: float | None) -> None: ...
+    def started(self, number: int, count: int, plan: Plan, why: str | None) -> None: ...
+    def command(self, line: str) -> None: ...
+    def output(self, chunk: bytes) -> None: ...
+    def finished(self, record: StageRecord) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+SILENT = _Silent()
