@@ -48,7 +48,7 @@ class SelfCognition(Value):
     """Rows in which the model says who it is and whose assistant it is (the camp's homework)."""
 
     name: str = field(metadata=about("Whose assistant the model is to become", min_length=1))
-    maker: str | None = field(default=None, metadata=about("What the model says it is, inside"))
+    maker: str | None = field(default=None, metadata=about("Who made the model, when it is to say so"))
     repeats: int = field(
         default=1, metadata=about("How many times the generated rows are repeated", ge=1)
     )
