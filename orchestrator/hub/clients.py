@@ -4,36 +4,76 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 
+from orchestrator.errors import RecipeError
+
 _SECRETS = ("MODELSCOPE_API_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_NETWORK_WORDS = (
+    "Connection refused",
+    "Name or service not known",
+    "Temporary failure in name resolution",
+    "No address associated with hostname",
+    "Network is unreachable",
+    "No route to host",
+    "Cannot connect to proxy",
+    "certificate verify failed",
+    "timed out",
+)
+_REACH = 10.0  # seconds
 _LOGGERS = ("modelscope", "modelscope_hub", "huggingface_hub")
 _TURNED_OFF: Mapping[str, str] = {"TQDM_DISABLE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the clients' own output; this program reports the progress and the errors.
+def quiet(*modules: str) -> Iterator[None]:
+    """Import a client's modules and silence its own bars, log lines and warnings meanwhile.
 
-    tqdm reads TQDM_DISABLE once, when it is first imported, so the first client import must happen
-    inside. The environment is put back, for the programs that are started later.
+    This program reports progress and errors itself. tqdm reads TQDM_DISABLE once, when it is first
+    imported, so the clients are imported in here; the environment is put back for the programs
+    that are started later.
     """
-    before = {name: os.environ.get(name) for name in _TURNED_OFF}
-    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
-    os.environ.update({name: value for name, value in _TURNED_OFF.items() if before[name] is None})
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _mute(dict.fromkeys(_LOGGERS, logging.CRITICAL + 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _environment(_TURNED_OFF):
+            for name in modules:
+                _load(name)
+        levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+        _mute(dict.fromkeys(_LOGGERS, logging.CRITICAL + 1))
+        try:
             yield
+        finally:
+            _mute(levels)
+
+
+@contextlib.contextmanager
+def _environment(added: Mapping[str, str]) -> Iterator[None]:
+    """The variables that are not set already, set for a while."""
+    new = {name: value for name, value in added.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
     finally:
-        _mute(levels)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
+        for name in new:
+            os.environ.pop(name, None)
+
+
+def _load(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        package = name.partition(".")[0]
+        raise RecipeError(
+            f"{package} cannot be imported.",
+            where=sys.executable,
+            why=said(error),
+            fix=f"install it beside recipe: pip install -U {package}",
+        ) from error
 
 
 def _mute(levels: Mapping[str, int]) -> None:
@@ -52,6 +92,33 @@ def said(error: BaseException) -> str:
     return text
 
 
+def plainly(error: BaseException) -> str:
+    """The system's own words for a failed connection, which clients bury under their own."""
+    told = " ".join(str(each) for each in chain(error))
+    found = next((words for words in _NETWORK_WORDS if words in told), None)
+    timed_out = any(isinstance(each, TimeoutError) for each in chain(error))
+    return found or ("no answer in time" if timed_out else said(error))
+
+
+def reach(url: str) -> None:
+    """Open and close one connection, so that a missing network is told at once.
+
+    The clients try for some 15 seconds and then say only that time was up. Behind a proxy there is
+    nothing to try. Raises OSError.
+    """
+    import socket
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    proxied = parts.scheme in getproxies() or "all" in getproxies()
+    if proxied and not proxy_bypass(host):
+        return
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    socket.create_connection((host, port), timeout=_REACH).close()
+
+
 def chain(error: BaseException) -> Iterator[BaseException]:
     """The error and what caused it, outermost first."""
     seen: BaseException | None = error
@@ -63,3 +130,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def is_full_disk(error: BaseException) -> bool:
     codes = (errno.ENOSPC, errno.EDQUOT)
     return any(isinstance(each, OSError) and each.errno in codes for each in chain(error))
+
+
+def literal(path: str) -> str:
+    """A glob that matches only this path."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)

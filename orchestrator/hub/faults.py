@@ -6,9 +6,12 @@ import difflib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import RecipeError
-from orchestrator.recipe.schema import Model
+
+if TYPE_CHECKING:
+    from orchestrator.recipe.schema import Model
 
 _SHOWN = 8
 AGAIN = "run the same command again: it goes on from what is already there"
@@ -24,8 +27,7 @@ def unknown_model(model: Model, hub: str, token: str) -> RecipeError:
     )
 
 
-def unknown_revision(model: Model, hub: str, known: Sequence[str]) -> RecipeError:
-    asked = model.revision or ""
+def unknown_revision(model: Model, hub: str, asked: str, known: Sequence[str]) -> RecipeError:
     near = difflib.get_close_matches(asked, known, n=3, cutoff=0.4)
     if known:
         more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""

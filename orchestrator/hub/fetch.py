@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import Interrupted, RecipeError
-from orchestrator.hub.folder import GIVE_A_FOLDER, ModelFolder, check_folder
+from orchestrator.hub import faults
+from orchestrator.hub.folder import ModelFolder, check_folder
 from orchestrator.hub.receipts import Receipt, read_receipt, receipt_path, write_receipt
 from orchestrator.hub.remote import Counter, Hub, Listing, Progress, RemoteFile, Stopped
 from orchestrator.hub.selection import is_weight, needed
-from orchestrator.recipe.schema import Model
+
+if TYPE_CHECKING:
+    from orchestrator.recipe.schema import Model
+
+_LET_GO = 5.0  # seconds that a stopped download gets to close its files
 
 
 def local_model(model: Model) -> ModelFolder | None:
@@ -24,15 +31,15 @@ def local_model(model: Model) -> ModelFolder | None:
     """
     given = _given(model)
     if given is not None:
-        return replace(check_folder(given), hub=model.hub, id=model.id, revision=model.revision)
+        return _named(check_folder(given), model, model.revision)
     hub = _hub(model)
     receipt = read_receipt(_receipt_path(model, hub))
     if receipt is not None and receipt.path is not None:
-        kept = _whole(model, Path(receipt.path), receipt)
+        kept = _whole(hub, model, Path(receipt.path), receipt)
         if kept is not None:
             return kept
     folder = hub.cached(model)
-    return _whole(model, folder, receipt) if folder is not None else None
+    return _whole(hub, model, folder, receipt) if folder is not None else None
 
 
 def fetch_model(
@@ -63,10 +70,11 @@ def fetch_model(
     write_receipt(note, receipt)
     counter = Counter(sum(each.size for each in wanted), progress, cancel)
     folder = _download(hub, model, wanted, counter)
+    _must_have_come(model, hub, folder, receipt)
     whole = check_folder(folder)
     write_receipt(note, replace(receipt, path=str(whole.path)))
     counter.finish()
-    return replace(whole, hub=model.hub, id=model.id, revision=listing.commit or model.revision)
+    return _named(whole, model, listing.commit or model.revision or hub.branch)
 
 
 def _given(model: Model) -> Path | None:
@@ -89,24 +97,41 @@ def _receipt_path(model: Model, hub: Hub) -> Path:
     return receipt_path(model, os.environ.get(hub.cache_variable, ""))
 
 
-def _whole(model: Model, folder: Path, receipt: Receipt | None) -> ModelFolder | None:
-    if receipt is not None and not receipt.fulfilled_in(folder):
+def _whole(hub: Hub, model: Model, folder: Path, receipt: Receipt | None) -> ModelFolder | None:
+    if receipt is not None and receipt.missing_in(folder):
         return None
     try:
         whole = check_folder(folder)
     except RecipeError:
         return None
     commit = receipt.commit if receipt is not None else None
-    return replace(whole, hub=model.hub, id=model.id, revision=commit or model.revision)
+    return _named(whole, model, commit or model.revision or hub.branch)
+
+
+def _named(folder: ModelFolder, model: Model, revision: str | None) -> ModelFolder:
+    return replace(folder, hub=model.hub, id=model.id, revision=revision)
 
 
 def _download(hub: Hub, model: Model, wanted: tuple[RemoteFile, ...], counter: Counter) -> Path:
-    again = "run the same command again: it goes on from what is already there"
+    """Run the client on a thread of its own: then Ctrl-C need not wait for a file to end."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="model-download")
+    job = pool.submit(hub.download, model, wanted, counter)
     try:
-        counter.check()
-        return hub.download(model, wanted, counter)
+        return job.result()
     except Stopped:
-        raise Interrupted(f"The download of {model.id} was stopped.", fix=again) from None
+        what = f"The download of {model.id} was stopped."
+        raise Interrupted(what, fix=faults.AGAIN) from None
+    finally:
+        counter.stop.set()
+        wait([job], timeout=_LET_GO)
+        pool.shutdown(wait=False)
+
+
+def _must_have_come(model: Model, hub: Hub, folder: Path, receipt: Receipt) -> None:
+    lost = receipt.missing_in(folder)
+    if lost:
+        why = "the client ended without an error, but these files are not there in full"
+        raise faults.cut_off(model, hub.name, lost, why)
 
 
 def _wanted(model: Model, listing: Listing) -> tuple[RemoteFile, ...]:
@@ -142,7 +167,7 @@ def _must_fit(hub: Hub, model: Model, wanted: tuple[RemoteFile, ...]) -> None:
             f"Not enough disk space for {model.id}.",
             where=str(root),
             why=f"{gigabytes(left)} are still to be downloaded and {gigabytes(free)} are free",
-            fix=f"free some space, point {hub.cache_variable} at a larger disk, or {GIVE_A_FOLDER}",
+            fix=f"free some space, or point {hub.cache_variable} at a larger disk; {faults.LOCAL}",
         )
 
 

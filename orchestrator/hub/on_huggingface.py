@@ -6,14 +6,17 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import RecipeError
 from orchestrator.hub import faults
-from orchestrator.hub.clients import chain, is_full_disk, quiet, said
+from orchestrator.hub.clients import chain, is_full_disk, literal, plainly, quiet, said
 from orchestrator.hub.remote import Counter, Listing, RemoteFile
-from orchestrator.recipe.schema import Model
 
+if TYPE_CHECKING:
+    from orchestrator.recipe.schema import Model
+
+_MODULES = ("huggingface_hub", "tqdm.auto")
 _BLOCK = 1 << 22
 
 
@@ -23,26 +26,27 @@ class HuggingFace:
     name = "Hugging Face"
     token_variable = "HF_TOKEN"
     cache_variable = "HF_HOME"
+    branch = "main"
 
     def cached(self, model: Model) -> Path | None:
-        with quiet():
+        with quiet(*_MODULES):
             from huggingface_hub import snapshot_download
-            from huggingface_hub.errors import LocalEntryNotFoundError
+            from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
             try:
                 found = snapshot_download(model.id, revision=model.revision, local_files_only=True)
-            except LocalEntryNotFoundError as error:
-                found = getattr(error, "snapshot_path", None)
+            except (LocalEntryNotFoundError, HFValidationError) as error:
+                found = getattr(error, "snapshot_path", None)  # a copy that lacks some files
         return Path(found) if found else None
 
     def cache_root(self) -> Path:
-        with quiet():
+        with quiet(*_MODULES):
             from huggingface_hub.constants import HF_HUB_CACHE
 
             return Path(HF_HUB_CACHE)
 
     def listing(self, model: Model) -> Listing:
-        with quiet():
+        with quiet(*_MODULES):
             from huggingface_hub import HfApi
 
             try:
@@ -56,7 +60,7 @@ class HuggingFace:
         return Listing(tuple(files), info.sha)
 
     def download(self, model: Model, wanted: Sequence[RemoteFile], counter: Counter) -> Path:
-        with quiet():
+        with quiet(*_MODULES):
             try:
                 return self._bring(model, wanted, counter)
             except RecipeError:
@@ -77,7 +81,13 @@ class HuggingFace:
         )
         # This client compares sizes only, so a file with the right length may still be damaged.
         for each in (file for file in wanted if _damaged(folder, file, counter)):
-            hf_hub_download(model.id, each.path, revision=folder.name, force_download=True)
+            hf_hub_download(
+                model.id,
+                each.path,
+                revision=folder.name,
+                force_download=True,
+                tqdm_class=_counting(counter),
+            )
             if _damaged(folder, each, counter):
                 _remove(folder / each.path)
                 raise faults.corrupted(model, self.name, [each.path], "SHA-256 differs")
@@ -102,15 +112,16 @@ class HuggingFace:
         if is_a(errors.GatedRepoError) or (403 in statuses):
             return faults.no_access(model, self.name, self.token_variable, given, detail)
         if is_a(errors.RevisionNotFoundError):
-            return faults.unknown_revision(model, self.name, _revisions(model))
+            asked = model.revision or self.branch
+            return faults.unknown_revision(model, self.name, asked, _revisions(model))
         if is_a(errors.RepositoryNotFoundError, errors.HFValidationError):
             return faults.unknown_model(model, self.name, self.token_variable)
         if 401 in statuses:
             return faults.no_access(model, self.name, self.token_variable, given, detail)
         if not any(statuses - {None}) and is_a(ConnectionError, errors.LocalEntryNotFoundError):
-            return faults.no_network(model, self.name, ENDPOINT, detail)
+            return faults.no_network(model, self.name, ENDPOINT, plainly(error))
         if any(type(each).__name__ in ("ConnectError", "ConnectTimeout") for each in causes):
-            return faults.no_network(model, self.name, ENDPOINT, detail)
+            return faults.no_network(model, self.name, ENDPOINT, plainly(error))
         return faults.cut_off(model, self.name, [], detail)
 
 
@@ -166,8 +177,3 @@ def _remove(path: Path) -> None:
     """The file and, when the client stores it as a link, what it points to."""
     path.resolve().unlink(missing_ok=True)
     path.unlink(missing_ok=True)
-
-
-def literal(path: str) -> str:
-    """A glob that matches only this path."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)

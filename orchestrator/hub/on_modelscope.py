@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import RecipeError
 from orchestrator.hub import faults
-from orchestrator.hub.clients import chain, is_full_disk, quiet, said
+from orchestrator.hub.clients import chain, is_full_disk, literal, plainly, quiet, reach, said
 from orchestrator.hub.remote import Counter, Listing, RemoteFile
-from orchestrator.recipe.schema import Model
 
-_DEFAULT_REVISION = "master"
+if TYPE_CHECKING:
+    from orchestrator.recipe.schema import Model
+
+_MODULES = ("modelscope.hub.snapshot_download", "modelscope.hub.callback", "modelscope_hub")
 
 
 class ModelScope:
@@ -22,9 +24,13 @@ class ModelScope:
     name = "ModelScope"
     token_variable = "MODELSCOPE_API_TOKEN"
     cache_variable = "MODELSCOPE_CACHE"
+    branch = "master"
+
+    def __init__(self) -> None:
+        self._endpoints: dict[str, str] = {}
 
     def cached(self, model: Model) -> Path | None:
-        with quiet():
+        with quiet(*_MODULES):
             from modelscope.hub.snapshot_download import snapshot_download
 
             try:
@@ -36,13 +42,16 @@ class ModelScope:
         return found if found.is_dir() and _same_revision(found, model.revision) else None
 
     def cache_root(self) -> Path:
-        with quiet():
+        with quiet(*_MODULES):
             return Path(_config().cache_dir)
 
     def listing(self, model: Model) -> Listing:
-        with quiet():
+        with quiet(*_MODULES):
             try:
-                entries = _api(model.id).list_repo_files(model.id, "model", revision=model.revision)
+                reach(_config().endpoint)
+                entries = self._api(model).list_repo_files(
+                    model.id, "model", revision=model.revision
+                )
             except Exception as error:
                 raise self._explain(model, error) from error
             if not entries and model.revision is not None:
@@ -51,7 +60,7 @@ class ModelScope:
         return Listing(tuple(RemoteFile(e.path, e.size, e.sha256) for e in files))
 
     def download(self, model: Model, wanted: Sequence[RemoteFile], counter: Counter) -> Path:
-        with quiet():
+        with quiet(*_MODULES):
             from modelscope.hub.callback import ProgressCallback
             from modelscope.hub.snapshot_download import snapshot_download
 
@@ -65,11 +74,25 @@ class ModelScope:
                     revision=model.revision,
                     allow_patterns=[literal(each.path) for each in wanted],
                     progress_callbacks=[Count],
-                    endpoint=_endpoint_of(model.id),
+                    endpoint=self._endpoint(model),
                 )
             except Exception as error:
                 raise self._explain(model, error) from error
         return Path(folder)
+
+    def _api(self, model: Model) -> Any:
+        from modelscope_hub import HubApi
+
+        return HubApi(endpoint=self._endpoint(model))
+
+    def _endpoint(self, model: Model) -> str:
+        """The configured endpoint, else the one of ModelScope's two sites that has the model."""
+        from modelscope_hub import HubApi
+
+        if model.id not in self._endpoints:
+            found = HubApi().resolve_endpoint_for_read(model.id, repo_type="model")
+            self._endpoints[model.id] = str(found)
+        return self._endpoints[model.id]
 
     def _explain(self, model: Model, error: Exception) -> RecipeError:
         from modelscope_hub import errors
@@ -91,46 +114,29 @@ class ModelScope:
         if is_a(errors.AuthenticationError, errors.PermissionDeniedError):
             given = bool(os.environ.get(self.token_variable))
             return faults.no_access(model, self.name, self.token_variable, given, detail)
-        if is_a(errors.NotExistError) and not failed:
+        if is_a(errors.NotExistError, errors.InvalidParameter) and not failed:
             return self._unknown(model)
         if failed:
             return faults.cut_off(model, self.name, sorted(failed), detail)
-        if is_a(ConnectionError, TimeoutError):
-            return faults.no_network(model, self.name, _config().endpoint, detail)
+        if is_a(OSError):
+            return faults.no_network(model, self.name, _config().endpoint, plainly(error))
         return faults.cut_off(model, self.name, [], detail)
 
     def _unknown(self, model: Model) -> RecipeError:
         """Which of the two is unknown: the id, or its revision."""
         try:
-            entries = _api(model.id).list_repo_revisions(model.id, "model")
+            entries = self._api(model).list_repo_revisions(model.id, "model")
         except Exception:  # every failure here means that the id itself cannot be seen
             return faults.unknown_model(model, self.name, self.token_variable)
         names = [str(each.get("Revision") or each.get("Name") or "") for each in entries]
-        return faults.unknown_revision(model, self.name, [name for name in names if name])
+        asked = model.revision or self.branch
+        return faults.unknown_revision(model, self.name, asked, [name for name in names if name])
 
 
 def _config() -> Any:
     from modelscope_hub.config import HubConfig
 
     return HubConfig()
-
-
-def _endpoint_of(model_id: str) -> str:
-    """The configured endpoint, else the one of ModelScope's two sites that has the model."""
-    from modelscope_hub import HubApi
-
-    return str(HubApi().resolve_endpoint_for_read(model_id, repo_type="model"))
-
-
-def _api(model_id: str) -> Any:
-    from modelscope_hub import HubApi
-
-    return HubApi(endpoint=_endpoint_of(model_id))
-
-
-def literal(path: str) -> str:
-    """A glob that matches only this path."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
 
 
 def _same_revision(folder: Path, asked: str | None) -> bool:

@@ -9,9 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator import paths
-from orchestrator.recipe.schema import Model
+
+if TYPE_CHECKING:
+    from orchestrator.recipe.schema import Model
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class Receipt:
     path: str | None = None
     files: Mapping[str, int] = field(default_factory=dict)
 
-    def fulfilled_in(self, folder: Path) -> bool:
-        """Whether every file is there with its size (a size of 0 was not known)."""
-        return all(_fits(folder / name, size) for name, size in self.files.items())
+    def missing_in(self, folder: Path) -> list[str]:
+        """Files that are not there with their size (a size of 0 was not known)."""
+        return [name for name, size in self.files.items() if not _fits(folder / name, size)]
 
 
 def _fits(path: Path, size: int) -> bool:

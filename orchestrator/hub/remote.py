@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.recipe.schema import Model
+if TYPE_CHECKING:
+    from orchestrator.recipe.schema import Model
+
 
 Progress = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and the name of the file that just moved."""
@@ -42,6 +44,7 @@ class Counter:
     total: int
     report: Progress | None
     cancel: threading.Event | None
+    stop: threading.Event = field(default_factory=threading.Event)
     _done: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -59,7 +62,7 @@ class Counter:
             self._tell("")
 
     def check(self) -> None:
-        if self.cancel is not None and self.cancel.is_set():
+        if self.stop.is_set() or (self.cancel is not None and self.cancel.is_set()):
             raise Stopped
 
     def _tell(self, name: str) -> None:
@@ -73,6 +76,8 @@ class Hub(Protocol):
     name: str
     token_variable: str
     cache_variable: str
+    branch: str
+    """The revision that the hub takes when none is asked for."""
 
     def cached(self, model: Model) -> Path | None:
         """The folder that the hub's client already has, complete or not; no network."""

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+HEAVY: tuple[str, ...] = ("*.onnx", "*.gguf", "*.msgpack", "*.h5", "*.ot", "original/*")
+"""The same weights for other programs: what is worth an ``--exclude`` in a command."""
+
 UNNEEDED: tuple[str, ...] = (
-    # The same weights for other programs.
-    "onnx/*", "*.onnx", "*.onnx_data", "gguf/*", "*.gguf", "*.ggml", "original/*", "openvino/*",
-    "coreml/*", "*.mlmodel", "*.mlpackage/*", "*.tflite", "*.msgpack", "*.h5", "*.ot", "*.nemo",
-    "metal/*",
+    *HEAVY,
+    "onnx/*", "*.onnx_data", "gguf/*", "*.ggml", "openvino/*", "coreml/*", "*.mlmodel",
+    "*.mlpackage/*", "*.tflite", "*.nemo", "metal/*",
     # What a training run left behind.
     "optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state*", "training_args.bin",
     "trainer_state.json", "events.out.tfevents*", "runs/*", "checkpoint-*/*",

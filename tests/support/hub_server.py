@@ -124,8 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     # ModelScope: /api/v1/models/OWNER/NAME[/repo/files | /repo | /revisions]
     def _modelscope(self, asked: Asked) -> None:
-        owner, name, *rest = asked.path.removeprefix("/api/v1/models/").split("/")
-        model, what = f"{owner}/{name}", "/".join(rest)
+        parts = asked.path.removeprefix("/api/v1/models/").split("/")
+        model, what = "/".join(parts[:2]), "/".join(parts[2:])
         files = self.server.hub.repos.get(model)
         if files is None:
             return self._json(404, {"Code": 10010205001, "Message": "record not found"})
@@ -162,8 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     # Hugging Face: /api/models/ID[/revision/REV | /tree/REV | /refs], /ID/resolve/REV/FILE
     def _huggingface(self, asked: Asked) -> None:
-        owner, name, *rest = asked.path.removeprefix("/api/models/").split("/")
-        model = f"{owner}/{name}"
+        parts = asked.path.removeprefix("/api/models/").split("/")
+        model, rest = "/".join(parts[:2]), parts[2:]
         files = self.server.hub.repos.get(model)
         if files is None:
             return self._hf_error(401, "RepoNotFound", "Repository Not Found")
