@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from orchestrator.errors import RecipeError
+from orchestrator.errors import RecipeError, UsageError
 from orchestrator.files import write_atomic
 from orchestrator.paths import RunPaths
 
@@ -129,6 +129,25 @@ def latest(folder: Path, recipe: str, *, rehearsal: bool) -> Path | None:
             if read(root).rehearsal == rehearsal:
                 return root
     return None
+
+
+def find_run(text: str, folder: Path) -> Path:
+    """The run that ``text`` names: its folder, RECIPE/STAMP, or a recipe's newest run.
+
+    A real run is taken before a rehearsal. Raises :class:`UsageError` naming the runs there are.
+    """
+    for root in (Path(text), folder / text):
+        if (root / "run.json").is_file():
+            return root.absolute()
+    for rehearsal in (False, True):
+        found = latest(folder.absolute(), text, rehearsal=rehearsal)
+        if found is not None:
+            return found
+    known = [str(root.relative_to(folder)) for root in all_runs(folder)]
+    shown = (
+        f"runs in {folder}: {', '.join(known[-8:])}" if known else f"there is no run in {folder}"
+    )
+    raise UsageError(f"There is no run called {text!r}.", where=str(folder), fix=shown)
 
 
 @contextlib.contextmanager

@@ -76,3 +76,20 @@ def json_option(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")(
         command
     )
+
+
+class RunName(_TextType):
+    """A run by folder, RECIPE/STAMP, or a recipe's name; the runs there are complete."""
+
+    name = "run"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from orchestrator.paths import runs_dir
+
+        folder = runs_dir()
+        names = [path.parent.relative_to(folder) for path in folder.glob("*/*/run.json")]
+        found = dict.fromkeys([*(n.parts[0] for n in names), *(str(n) for n in names)])
+        items = [CompletionItem(name) for name in found if name.startswith(incomplete)]
+        return items or [CompletionItem(incomplete, type="dir")]

@@ -107,6 +107,13 @@ CHAT_VALUES = (
 
 def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
     """``xtuner chat MODEL [--adapter …] --prompt-template T …`` with the run's own template."""
+    modern = has_train_loop(context.release.version)
+    if context.rehearsal and not modern:
+        raise UsageError(
+            "A rehearsal of XTuner 0.1.9 cannot be talked to.",
+            why="its chat asks for a GPU whatever the model, and a rehearsal runs on the CPU",
+            fix="rehearse the recipe with the release 0.2.0 to try the chat: --engine",
+        )
     given = {key: value for key, value in options.items() if value not in (None, (), False, "")}
     argv: list[Argument] = ["xtuner", "chat", given.get("model", context.model)]
     if given.get("adapter"):
@@ -119,7 +126,7 @@ def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Comman
         argv += ["--with-plugins", *given["with_plugins"]]
     argv += [f"--{key.replace('_', '-')}" for key in ("no_streamer", "lagent") if given.get(key)]
     argv += _stop_words(given, context)
-    if context.rehearsal and has_train_loop(context.release.version):
+    if context.rehearsal:
         argv += ["--torch-dtype", "fp32"]
     argv += given.get("extra", ())
     return Command(argv=tuple(argv), env={**MKL, **_device(context)})

@@ -1,0 +1,159 @@
+"""status and logs: what runs there are, how they ended, and what their engines printed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestrator import record as records
+from orchestrator.cli.options import RunName, json_option
+from orchestrator.errors import RecipeError, UsageError
+from orchestrator.paths import RunPaths, runs_dir
+
+_COLOURS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
+
+
+@click.command()
+@click.argument("run", required=False, type=RunName())
+@json_option
+def status(run: str | None, as_json: bool) -> None:
+    """Show every run, or the stages of RUN (a folder, or a recipe's name for its newest run)."""
+    if run is not None:
+        _show_one(records.find_run(run, runs_dir()), as_json)
+    else:
+        _show_all(as_json)
+
+
+def _summary(root: Path) -> dict[str, Any]:
+    try:
+        record = records.read(root)
+    except RecipeError as error:
+        return {"run": str(root), "state": "unreadable", "why": error.why}
+    current = next((s for s in reversed(record.stages) if s.state != "waiting"), None)
+    return {
+        "run": str(root),
+        "recipe": record.recipe,
+        "engine": record.engine,
+        "rehearsal": record.rehearsal,
+        "state": records.shown_state(record),
+        "stage": current.name if current else None,
+        "created": record.created,
+    }
+
+
+def _show_all(as_json: bool) -> None:
+    found = [_summary(root) for root in records.all_runs(runs_dir())]
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    if not found:
+        click.echo(f"There is no run in {runs_dir()}. Start one: recipe run NAME --rehearse")
+    for one in found:
+        mode = "rehearsal" if one.get("rehearsal") else ""
+        state = click.style(f"{one['state']:<12}", fg=_COLOURS.get(one["state"]))
+        click.echo(f"{state} {one.get('stage') or '':<8} {mode:<10} {one['run']}")
+
+
+def _show_one(root: Path, as_json: bool) -> None:
+    record = records.read(root)
+    state = records.shown_state(record)
+    if as_json:
+        shown = {**asdict(record), "state": state, "directory": str(root)}
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        return
+    mode = "REHEARSAL of " if record.rehearsal else ""
+    click.secho(f"{mode}{record.recipe} with {record.engine}: {record.title}", bold=True)
+    click.echo(f"  in {root}")
+    click.secho(f"  {state}", fg=_COLOURS.get(state))
+    for change in record.changes:
+        click.echo(f"  rehearsal: {change}")
+    for stage in record.stages:
+        _show_stage(stage, state)
+
+
+def _show_stage(stage: records.StageRecord, run_state: str) -> None:
+    state = stage.state
+    if state == "running" and run_state != "running":
+        state = "interrupted"
+    took = f"{stage.seconds:8.1f} s" if stage.seconds is not None else ""
+    click.echo(f"  {stage.name:<8} {click.style(f'{state:<12}', fg=_COLOURS.get(state))}{took}")
+    if stage.error:
+        click.echo(f"           {stage.error}")
+
+
+@click.command()
+@click.argument("run", type=RunName())
+@click.argument("stage", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Print what comes, until the run ends.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), help="Only the last LINES lines.")
+def logs(run: str, stage: str | None, follow: bool, lines: int | None) -> None:
+    """Print the log of RUN's latest stage, or of STAGE."""
+    root = records.find_run(run, runs_dir())
+    if follow:
+        for chunk in _followed(root, stage, lines):
+            click.echo(chunk, nl=False)
+        return
+    text = _log_file(root, stage).read_bytes()
+    click.echo(_last(text, lines), nl=False)
+
+
+def _last(text: bytes, lines: int | None) -> bytes:
+    if lines is None:
+        return text
+    kept = text.splitlines(keepends=True)
+    return b"".join(kept[len(kept) - lines :] if lines else [])
+
+
+def _log_file(root: Path, stage: str | None) -> Path:
+    """The log of ``stage``, or the one written last; UsageError when there is none."""
+    paths = RunPaths(root)
+    found = sorted(paths.logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    if stage is not None:
+        found = [path for path in found if path.stem == stage]
+    if not found:
+        known = ", ".join(sorted(path.stem for path in paths.logs.glob("*.log")))
+        raise UsageError(
+            f"There is no log of {stage!r}." if stage else "This run has no log yet.",
+            where=str(paths.logs),
+            fix=f"logs there are: {known}" if known else "see how far it is: recipe status",
+        )
+    return found[-1]
+
+
+def _followed(root: Path, stage: str | None, lines: int | None) -> Iterator[bytes]:
+    """The log as it grows; moves on to the next stage's log; ends when the run does."""
+    path: Path | None = None
+    offset = 0
+    while True:
+        alive = records.shown_state(records.read(root)) == "running"
+        newest = _newest_or_none(root, stage)
+        if newest is not None and newest != path:
+            first = path is None
+            path, offset = newest, 0
+            if first and lines is not None:
+                text = path.read_bytes()
+                offset = len(text) - len(_last(text, lines))
+        if path is not None:
+            with path.open("rb") as stream:
+                stream.seek(offset)
+                chunk = stream.read()
+            offset += len(chunk)
+            if chunk:
+                yield chunk
+                continue
+        if not alive:
+            return
+        time.sleep(0.3)
+
+
+def _newest_or_none(root: Path, stage: str | None) -> Path | None:
+    try:
+        return _log_file(root, stage)
+    except UsageError:
+        return None
