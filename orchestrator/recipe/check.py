@@ -27,6 +27,7 @@ _LIMITS = {
 _FIXED: dict[str, Words] = {
     "string_too_short": ("must not be empty", "", ""),
     "too_short": ("must have at least one item", "", ""),
+    "finite_number": ("must be a finite number", "", ""),
     "string_unicode": ("must be valid text", "it holds bytes that are not UTF-8", ""),
 }
 
@@ -43,7 +44,7 @@ def check(tree: Node, faults: list[Fault]) -> Recipe | None:
         # What a class says about its own fields is asked below, even where pydantic gave up early.
         told = [one for one in error.errors(include_url=False) if one["type"] != "value_error"]
         found = [_fault(tree, one) for one in told]
-    found += _problems(tree, (), Recipe)
+    found += [*_problems(tree, (), Recipe), *_param_faults(tree)]
     if not any(fault.key == "engine" for fault in found):
         found += _engine_faults(tree)
     faults += found
@@ -58,8 +59,18 @@ def _engine_faults(tree: Node) -> list[Fault]:
         names = [one.name for one in engines.all_releases()]
         why = f"there are {listed(names, 'and')}"
         near = difflib.get_close_matches(node.value, names, n=1, cutoff=0.5)
-        return [Fault(node.at, "engine", error.what.rstrip("."), why, "".join(near))]
+        what = error.what.rstrip(".")
+        return [Fault(node.at, "engine", what[0].lower() + what[1:], why, "".join(near))]
     return []
+
+
+def _param_faults(tree: Node) -> Iterator[Fault]:
+    """A short name must stand for a key that there is."""
+    for name, node in children(at_path(tree, ["params"])[0]) if "params" in tree.value else ():
+        path = node.text.split(".")
+        if keys.kind_at(path) is None:
+            what = f"stands for {node.text}, and there is no such key"
+            yield Fault(node.at, f"params.{name}", what, meant=keys.meant(path))
 
 
 def _fault(tree: Node, error: Any) -> Fault:

@@ -56,14 +56,15 @@ class Loaded:
         return next(iter(self._said_in(text)), self.path.parent) / text
 
     def _said_in(self, text: str) -> list[Path]:
-        """The folders of the recipe files in which this text is a value; the recipe's own else."""
+        """The folders of the recipe files in which this text is a value.
+
+        None when it comes from the command line or the environment; the recipe's own folder when
+        nobody said it.
+        """
         files = {str(path): path for path in self.files}
-        said = [
-            files[one.file]
-            for one in self.provenance.values()
-            if one.text == text and one.file in files
-        ]
-        return [path.resolve().parent for path in said or [self.path]]
+        said = [one.file for one in self.provenance.values() if one.text == text]
+        found = [files[file] for file in said if file in files] if said else [self.path]
+        return [path.resolve().parent for path in found]
 
 
 def load(

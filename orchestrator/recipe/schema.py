@@ -48,7 +48,9 @@ class SelfCognition(Value):
     """Rows in which the model says who it is and whose assistant it is (the camp's homework)."""
 
     name: str = field(metadata=about("Whose assistant the model is to become", min_length=1))
-    maker: str | None = field(default=None, metadata=about("Who made the model, when it is to say so"))
+    maker: str | None = field(
+        default=None, metadata=about("Who made the model, when it is to say so")
+    )
     repeats: int = field(
         default=1, metadata=about("How many times the generated rows are repeated", ge=1)
     )
@@ -145,7 +147,7 @@ class Split(Value):
     """Train and test shares. The ratio floors as the tutorial's script does: int(rows * train)."""
 
     train: float = field(
-        default=1, metadata=about("Share of the rows that is trained on", ge=0, le=1)
+        default=1, metadata=about("Share of the rows that is trained on", gt=0, le=1)
     )
     seed: int = field(default=0, metadata=about("Seed of the shuffle"))
     keep_duplicates_together: bool = field(
@@ -324,9 +326,9 @@ class Evaluate(Value):
 class Expect(Value):
     """What a finished run must show; a difference fails the stage that finds it."""
 
-    rows: int | None = field(default=None, metadata=about("Rows after conversion"))
-    train_rows: int | None = field(default=None, metadata=about("Rows of the training split"))
-    test_rows: int | None = field(default=None, metadata=about("Rows of the test split"))
+    rows: int | None = field(default=None, metadata=about("Rows after conversion", ge=0))
+    train_rows: int | None = field(default=None, metadata=about("Rows of the training split", ge=0))
+    test_rows: int | None = field(default=None, metadata=about("Rows of the test split", ge=0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,12 @@ _LONGEST_INT = 4000  # Python refuses to convert longer ones
 
 #: What the parser's own words mean to somebody who wrote the file.
 _PLAIN_WORDS = (
-    ("mapping values are not allowed", "a second `: ` in one line; put the text in quotes"),
+    (
+        "mapping values are not allowed",
+        "text with a `: ` in it belongs in quotes, or this line is indented by mistake",
+    ),
+    ("found a tab character", "indent with spaces, not tabs"),
+    ("contains a tab", "indent with spaces, not tabs"),
     ("cannot start any token", "this character cannot begin a value; indent with spaces, not tabs"),
     ("unexpected end of stream", "a quote or bracket opened here is never closed"),
     ("expected ':'", "this line is not `key: value`"),

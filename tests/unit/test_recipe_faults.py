@@ -1,0 +1,219 @@
+"""Every fault of a recipe at once, each with its place, its key and what was meant."""
+
+# ruff: noqa: E501 - the messages stand here as they are printed
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import EXIT_USAGE
+from orchestrator.recipe.faults import RecipeFaults, printable
+from orchestrator.recipe.load import load
+
+GOOD = """\
+title: a recipe
+engine: xtuner@0.2.0
+model: {id: some/model, template: internlm_chat}
+data: {sources: [{path: rows.xlsx}]}
+"""
+
+BAD = """\
+titel: a recipe
+engine: xtuner@0.2.1
+model: {id: 7, template: "", hub: modelscop, revision: null}
+data:
+  sources:
+    - path: rows.xlsx
+      dataset: some/rows
+      columns: {input: A}
+      sheet: [1]
+      sha256: abc
+    - {}
+  split: {train: 1.5}
+  max_rejects: -1
+epochs: 3
+train: {epochs: -1e-4, lr: 3, method: qlor, batch_size: '3', lora: 7, gpus: 0, pack: yes}
+train: {}
+expect: {rows: many, train_rows: 1.5}
+evaluate: {prompts: [hello, 7], validation_share: .inf}
+export: {max_shard_size: 2 GB}
+surprise: !!python/object:os.system 3
+"""
+
+TOLD = """\
+The recipe bad has 32 faults.
+  bad.yaml:1:1  title: is required, but missing (One line, shown by `recipe list`)
+  bad.yaml:1:1  titel: there is no such key — did you mean title?
+  bad.yaml:2:9  engine: there is no engine release 'xtuner@0.2.1' (there are xtuner@0.2.0 and xtuner@0.1.9) — did you mean xtuner@0.2.0?
+  bad.yaml:3:13  model.id: must be text, not the number 7 (to mean the text, write "7" in quotes)
+  bad.yaml:3:26  model.template: must not be empty
+  bad.yaml:3:35  model.hub: must be one of modelscope, huggingface or local, not the text 'modelscop' — did you mean modelscope?
+  bad.yaml:6:7  data.sources.0: give exactly one of path, dataset, self_cognition; this has path and dataset
+  bad.yaml:8:7  data.sources.0.columns.output: is required, but missing (The answer)
+  bad.yaml:9:14  data.sources.0.sheet: must be text or a whole number, not a list
+  bad.yaml:10:15  data.sources.0.sha256: must look like 64 hexadecimal digits, not 'abc'
+  bad.yaml:11:7  data.sources.1: give exactly one of path, dataset, self_cognition; this has none of them
+  bad.yaml:12:18  data.split.train: must be at most 1, not 1.5
+  bad.yaml:13:16  data.max_rejects: must be a number of rows or a share such as 5%, not -1
+  bad.yaml:14:1  epochs: there is no such key — did you mean train.epochs?
+  bad.yaml:15:17  train.epochs: must be more than 0, not -0.0001
+  bad.yaml:15:24  train.lr: there is no such key — did you mean train.learning_rate?
+  bad.yaml:15:39  train.method: must be one of full, lora, qlora or freeze, not the text 'qlor' — did you mean qlora?
+  bad.yaml:15:57  train.batch_size: must be a whole number, not the text '3'
+  bad.yaml:15:68  train.lora: must be a mapping (`key: value` lines), not the number 7
+  bad.yaml:15:77  train.gpus: must be at least 1, not 0
+  bad.yaml:15:86  train.pack: must be true or false, not the text 'yes'
+  bad.yaml:16:1  train: this key stands twice (the first one stands in line 15)
+  bad.yaml:17:16  expect.rows: must be a whole number, not the text 'many'
+  bad.yaml:17:34  expect.train_rows: must be a whole number, not the number 1.5
+  bad.yaml:18:29  evaluate.prompts.1: must be text, not the number 7 (to mean the text, write "7" in quotes)
+  bad.yaml:18:51  evaluate.validation_share: must be a finite number
+  bad.yaml:19:26  export.max_shard_size: must look like 2GB or 500MB, not '2 GB'
+  bad.yaml:20:1  surprise: there is no such key (known here: title, source, engine, model, data, train, export, evaluate, expect, params and engine_options)
+  bad.yaml:20:11  the tag !!python/object:os.system is not allowed (a recipe is data)
+  --set no  give it as KEY=VALUE
+  --set train.epoch  train.epoch: there is no such key — did you mean train.epochs?
+  --set train.max_length  train.max_length: must be a whole number, not the text 'x'
+  next step: mend the lines above; `recipe schema` lists every key"""
+
+
+def faults_of(path: Path, **more: object) -> RecipeFaults:
+    with pytest.raises(RecipeFaults) as caught:
+        load(str(path), environ={}, **more)  # type: ignore[arg-type]
+    return caught.value
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text(BAD, encoding="utf-8")
+    error = faults_of(Path("bad.yaml"), sets=["train.epoch=3", "train.max_length=x", "no"])
+    assert str(error) == TOLD
+    assert error.exit_code == EXIT_USAGE
+
+
+def test_a_good_recipe_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "good.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    assert load(str(path), environ={}).recipe.model.id == "some/model"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "train: {learning_rate: 1e-4x}",
+            "5:24  train.learning_rate: must be a number, not the text '1e-4x'",
+        ),
+        (
+            "train: {gradient_checkpointing: on}",
+            "5:33  train.gradient_checkpointing: must be true or false, not the text 'on'",
+        ),
+        ("train: [1]", "5:8  train: must be a mapping (`key: value` lines), not a list"),
+        ("train: {batch_size: 99999999999999999999999.5}", "must be a whole number"),
+        ("train: {per_device_train_batch_size: 2}", "did you mean train.batch_size?"),
+        ("train: {gradient_acumulation_steps: 2}", "there is no such key"),
+        ("lora: {rank: 8}", "lora: there is no such key — did you mean train.lora?"),
+        (
+            "train: {lora: {r: 8}}",
+            "train.lora.r: there is no such key — did you mean train.lora.rank?",
+        ),
+        (
+            "train: {quantization: {bits: 5}}",
+            "5:30  train.quantization.bits: must be one of 4 or 8, not the number 5",
+        ),
+        ("title: 7", "5:1  title: this key stands twice (the first one stands in line 1)"),
+        (
+            "params: {name: data.sources.0.self_cognition.nam}",
+            "5:16  params.name: stands for data.sources.0.self_cognition.nam, and there is no such key — did you mean data.sources.0.self_cognition.name?",
+        ),
+        ("params: {name: [1]}", "5:16  params.name: must be text, not a list"),
+        ("data: {}", "5:1  data: this key stands twice"),
+        ("expect: {rows: -1}", "5:16  expect.rows: must be at least 0, not -1"),
+        (
+            "engine_options: 3",
+            "5:17  engine_options: must be a mapping (`key: value` lines), not the number 3",
+        ),
+        ("extends: [a]", "5:10  extends: must be the name or path of one recipe, not ['a']"),
+        ("extends: medqa-qlroa", "5:10  extends: There is no recipe called 'medqa-qlroa'"),
+    ],
+)
+def test_one_fault_is_told_plainly(tmp_path: Path, line: str, told: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(GOOD + line + "\n", encoding="utf-8")
+    assert told in str(faults_of(path))
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("title", "1:1  title: is required, but missing"),
+        ("engine", "1:1  engine: is required, but missing"),
+        ("model", "1:1  model: is required, but missing"),
+        ("data", "1:1  data: is required, but missing"),
+    ],
+)
+def test_a_missing_key_points_at_the_mapping_that_lacks_it(
+    tmp_path: Path, key: str, told: str
+) -> None:
+    path = tmp_path / "r.yaml"
+    kept = [line for line in GOOD.splitlines() if not line.startswith(key)]
+    path.write_text("\n".join(kept), encoding="utf-8")
+    assert told in str(faults_of(path))
+
+
+def test_a_key_missing_inside_points_at_the_line_of_its_parent(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(GOOD.replace("template: internlm_chat", "hub: local"), encoding="utf-8")
+    assert f"{path}:3:1  model.template: is required, but missing" in str(faults_of(path))
+
+
+def test_null_for_a_required_key_is_told_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(GOOD.replace("a recipe", "null"), encoding="utf-8")
+    assert f"{path}:1:1  title: is required, and null takes it away" in str(faults_of(path))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "1:1  a recipe is a mapping (`key: value` lines), and this file is empty"),
+        (b"# only a comment\n", "this file is empty"),
+        (b"- a\n- b\n", "this file holds ['a', 'b']"),
+        (b"just words", "this file holds 'just words'"),
+        (b"title: \xff\xfe", "1:8  is not UTF-8 text here (save the file as UTF-8)"),
+        (b"PK\x03\x04\x14\x00", "a control character stands here"),
+        (b"a: 1\n" * 300_000, "is larger than 1000000 bytes"),
+        (b"title: [", "not valid YAML here"),
+    ],
+)
+def test_a_file_that_is_no_recipe_at_all(tmp_path: Path, data: bytes, told: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_bytes(data)
+    assert told in str(faults_of(path))
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert load(str(path), environ={}).recipe.title == "a recipe"
+
+
+def test_a_fault_is_json_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(GOOD + "epochs: 3\n", encoding="utf-8")
+    (fault,) = faults_of(path).faults
+    assert fault.as_json() == {
+        "file": str(path),
+        "line": 5,
+        "column": 1,
+        "key": "epochs",
+        "what": "there is no such key",
+        "why": "",
+        "meant": "train.epochs",
+    }
+
+
+def test_messages_hold_no_terminal_codes() -> None:
+    assert printable("a\x1b[31mb\ud800 中文\n") == "a\\x1b[31mb\\ud800 中文\n"
