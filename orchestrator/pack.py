@@ -1,0 +1,153 @@
+"""A homework pack: config, rows, commands and a README in a folder that needs no `recipe`."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator import job as jobs
+from orchestrator.envs.locks import load as load_lock
+from orchestrator.errors import UsageError
+from orchestrator.files import write_atomic
+from orchestrator.hub import download_command
+from orchestrator.job import FoundSource, Job
+from orchestrator.plan import PlannedFile
+from orchestrator.recipe.dump import dump
+from orchestrator.recipe.load import load
+from orchestrator.render import render
+from orchestrator.script import commands_script
+from orchestrator.stages.data import TRAIN, ConvertRows
+
+_SHEETS = (".xlsx", ".xlsm", ".xls")
+
+
+def write(
+    name: str,
+    folder: Path,
+    *,
+    sets: Sequence[str] = (),
+    params: Sequence[str] = (),
+    engine: str | None = None,
+    force: bool = False,
+) -> list[str]:
+    """Write the pack of recipe ``name`` into ``folder``; the names of its files.
+
+    The same recipe and rows give the same bytes. A file that is there with other content is never
+    overwritten without ``force`` (:class:`UsageError` names it).
+    """
+    loaded = load(name, sets=sets, params=params, engine=engine)
+    job = jobs.build(loaded, must_find_rows=False)
+    with tempfile.TemporaryDirectory(prefix="recipe-pack-") as scratch:
+        made = Path(scratch)
+        if not _missing(job) and job.hub_dataset is None:
+            ConvertRows(job).run(made, lambda _done, _total, _what: None)
+        for file in _files(job):
+            write_atomic(made / file.path, file.text, executable=file.executable)
+        names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
+        _refuse_to_overwrite(made, folder, names, force)
+        for one in names:
+            target = folder / one
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.read_bytes() != (made / one).read_bytes():
+                part = target.with_name(f".{target.name}.part")
+                shutil.copy(made / one, part)
+                part.replace(target)
+    return names
+
+
+def _missing(job: Job) -> list[FoundSource]:
+    """Sources whose file is not on this disk."""
+    return [found for found in job.sources if found.source.path and found.path is None]
+
+
+def _refuse_to_overwrite(made: Path, folder: Path, names: list[str], force: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file.", fix="name a folder with -o")
+    differing = [
+        name
+        for name in names
+        if (folder / name).exists() and (folder / name).read_bytes() != (made / name).read_bytes()
+    ]
+    if differing and not force:
+        raise UsageError(
+            f"{folder} holds files that this pack would change.",
+            where=", ".join(differing),
+            why="they were edited, or come from another recipe",
+            fix="choose an empty folder with -o, or overwrite them with -f",
+        )
+
+
+def _files(job: Job) -> list[PlannedFile]:
+    lock = load_lock(job.release, None).text
+    files = [
+        *job.engine.files(job.recipe, job.context()),
+        PlannedFile(path="recipe.lock.yaml", text=dump(job.recipe)),
+        PlannedFile(
+            path="commands.sh", text=commands_script(job, before=_before(job)), executable=True
+        ),
+        PlannedFile(path="requirements.txt", text=lock),
+        PlannedFile(path="README.md", text=render("pack/README.md.jinja", **_readme(job))),
+    ]
+    if _missing(job):
+        text = render("pack/make_data.py.jinja", job=job, sources=[_spec(f) for f in job.sources])
+        files.append(PlannedFile(path="make_data.py", text=text))
+    return files
+
+
+def _before(job: Job) -> tuple[str, ...]:
+    """Shell lines that come first: the rows and the model, unless they are there."""
+    lines = ["", "# data"]
+    if _missing(job):
+        lines.append(f"[ -e {TRAIN} ] || python make_data.py")
+    elif job.hub_dataset:
+        lines.append(f"# {job.hub_dataset} is loaded from its hub while training")
+    else:
+        lines.append(f"# converted already: {TRAIN}")
+    folder = job.model_name
+    model = job.recipe.model
+    lines += ["", "# model"]
+    command = download_command(model, folder)
+    if command:
+        # A marker tells a download that was cut off from a folder that is whole.
+        mark = f"{folder}/.downloading"
+        fetch = " ".join(map(shlex.quote, command))
+        lines.append(f"if [ ! -e {folder}/config.json ] || [ -e {mark} ]; then")
+        lines.append(f"  mkdir -p {folder}; touch {mark}; {fetch}; rm {mark}")
+        lines.append("fi")
+    else:
+        lines.append(f"[ -e {folder} ] || ln -s {shlex.quote(model.path or model.id)} {folder}")
+    return tuple(lines)
+
+
+def _readme(job: Job) -> dict[str, object]:
+    return {
+        "job": job,
+        "missing": _missing(job),
+        "model_folder": job.model_name,
+        "download": " ".join(map(shlex.quote, download_command(job.recipe.model, job.model_name))),
+    }
+
+
+def _spec(found: FoundSource) -> dict[str, object]:
+    """What ``make_data.py`` needs to know of a source, as plain values."""
+    source = found.source
+    if source.self_cognition is not None or source.sample_rows or source.clean:
+        raise UsageError(
+            f"A pack without its rows cannot hold {found.name!r}.",
+            why="generated, sampled or cleaned rows beside a file that is not there",
+            fix="put the missing file in place, then render again: the rows are converted then",
+        )
+    return {
+        "path": source.path,
+        "url": source.url,
+        "sha256": source.sha256,
+        "sheet": source.sheet,
+        "header_row": source.header_row,
+        "columns": source.columns.model_dump(exclude_none=True) if source.columns else None,
+        "system": source.system,
+        "as_read": source.map_fn is not None,
+        "get": source.get,
+    }
