@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data_tools.account import Account as Account
+    from data_tools.chatglm3_scripts import format_advertise_gen as format_advertise_gen
+    from data_tools.chatglm3_scripts import format_tool_alpaca as format_tool_alpaca
+    from data_tools.checking import check as check
+    from data_tools.cleaning import clean as clean
+    from data_tools.cleaning import roleplay as roleplay
     from data_tools.cognition import self_cognition as self_cognition
     from data_tools.converting import convert as convert
+    from data_tools.deduping import dedupe as dedupe
     from data_tools.errors import DataError as DataError
     from data_tools.errors import Reject as Reject
+    from data_tools.looking import look as look
     from data_tools.mixing import merge as merge
     from data_tools.mixing import mix as mix
     from data_tools.mixing import mix_files as mix_files
@@ -27,23 +34,36 @@ if TYPE_CHECKING:
     from data_tools.rows import Row as Row
     from data_tools.splitting import split as split
     from data_tools.splitting import split_file as split_file
+    from data_tools.steps import apply_steps as apply_steps
     from data_tools.writing import write as write
+    from data_tools.xcomposer_list import lint_list as lint_list
+    from data_tools.xcomposer_list import write_list as write_list
 
 _HOMES = {
     "Account": "account",
     "DataError": "errors",
     "Reject": "errors",
     "Row": "rows",
+    "apply_steps": "steps",
+    "check": "checking",
+    "clean": "cleaning",
     "convert": "converting",
+    "dedupe": "deduping",
+    "format_advertise_gen": "chatglm3_scripts",
+    "format_tool_alpaca": "chatglm3_scripts",
+    "lint_list": "xcomposer_list",
+    "look": "looking",
     "merge": "mixing",
     "mix": "mixing",
     "mix_files": "mixing",
     "read": "reading",
+    "roleplay": "cleaning",
     "sample": "mixing",
     "self_cognition": "cognition",
     "split": "splitting",
     "split_file": "splitting",
     "write": "writing",
+    "write_list": "xcomposer_list",
 }
 __all__ = sorted(_HOMES)
 

@@ -34,6 +34,7 @@ class Account:
     strict: bool = False
     max_rejects: str | int | None = None
     sink: Callable[[dict[str, Any]], None] | None = None
+    tick: Callable[[int], None] | None = None  # called now and then with the rows read so far
 
     def reject(
         self,
@@ -56,18 +57,19 @@ class Account:
             self.sink({"file": file, **place, "reason": reject.reason, **spot, "row": row})
         if not asked:
             self.faults += 1
-            self._stop_if_too_many(reject, where)
+            if self.strict:
+                raise DataError(
+                    f"A row was rejected: {reject}",
+                    where,
+                    "strict: the first rejected row ends the operation",
+                    "mend the row, or run without --strict: such rows go to rejected.jsonl",
+                )
+            self.stop_if_too_many(where)
 
-    def _stop_if_too_many(self, reject: Reject, where: str) -> None:
-        if self.strict:
-            raise DataError(
-                f"A row was rejected: {reject}",
-                where,
-                "strict: the first rejected row ends the operation",
-                "mend the row, or run without --strict to set such rows aside in rejected.jsonl",
-            )
-        limit = self.max_rejects
-        if limit is not None and not str(limit).endswith("%") and self.faults > int(limit):
+    def stop_if_too_many(self, where: str = "") -> None:
+        """Raise DataError when more rows are faulty than a limit in rows allows."""
+        limit = limit_of(self.max_rejects)
+        if isinstance(limit, int) and self.faults > limit:
             raise self._too_many(f"{self.faults} rows rejected, at most {limit} allowed", where)
 
     def _too_many(self, why: str, where: str = "") -> DataError:
@@ -81,9 +83,10 @@ class Account:
                 f"row account does not add up: read {self.read}, written {self.written}, "
                 f"rejected {self.rejected}"
             )
-        limit = str(self.max_rejects or "")
-        if limit.endswith("%") and self.faults * 100 > float(limit[:-1]) * self.read:
-            raise self._too_many(f"{self.faults} of {self.read} rows rejected, limit {limit}")
+        limit = limit_of(self.max_rejects)
+        if isinstance(limit, float) and self.faults > limit * self.read:
+            why = f"{self.faults} of {self.read} rows rejected, limit {self.max_rejects}"
+            raise self._too_many(why)
 
     def drop(self, what: str, count: int = 1) -> None:
         """Count something that was left out of a row that is kept."""
@@ -129,6 +132,21 @@ class Account:
 
     def __str__(self) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False)
+
+
+def limit_of(text: str | int | None) -> int | float | None:
+    """'20' → 20 rows, '5%' → the share 0.05."""
+    if text is None or isinstance(text, int):
+        return text
+    try:
+        found = float(text[:-1]) / 100 if text.endswith("%") else int(text)
+    except ValueError:
+        found = -1
+    if found < 0:
+        raise DataError(
+            f"{text!r} is no limit for rejected rows", "max_rejects", fix="for example 20, or 5%"
+        )
+    return found
 
 
 def _line(label: str, count: int) -> str:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from data_tools.account import Account
+from data_tools.account import Account, limit_of
+from data_tools.errors import DataError
+from data_tools.files import expand
 from data_tools.reading import Paths, read
 from data_tools.rejects import rejected_file
-from data_tools.writing import write
+from data_tools.rows import Row
+from data_tools.steps import apply_steps
+from data_tools.workers import convert_parallel, worth_it
+from data_tools.writing import atomic, container_for, write_to
+
+CHANGING = {"clean", "roleplay"}
+"""Steps after which a row cannot be written as it was, but in its own format."""
 
 
 def convert(
@@ -31,11 +39,17 @@ def convert(
     account: Account | None = None,
     strict: bool = False,
     max_rejects: str | int | None = None,
+    steps: Mapping[str, Any] | None = None,
+    processes: int | None = None,
 ) -> Account:
     """Convert a file, a folder, a pattern or a list of these into one file.
 
     Rows that cannot be used are set aside in `rejected.jsonl` beside `dst` (or in `rejected`), with
     file, place, reason and the row. For the other arguments see `read` and `write`.
+
+    Args:
+        steps: operations on the way, in order, as in a recipe; see `apply_steps`.
+        processes: 1 keeps to this process; by default several large files use all cores.
 
     Returns:
         the row account; it adds up.
@@ -44,6 +58,7 @@ def convert(
     """
     account = account or Account()
     account.strict, account.max_rejects = strict, max_rejects
+    limit_of(max_rejects)
     target = Path(rejected) if rejected is not None else Path(dst).parent / "rejected.jsonl"
     reading: dict[str, Any] = {
         "format": format,
@@ -52,10 +67,33 @@ def convert(
         "header_row": header_row,
         "system": system,
         "encoding": encoding,
-        "keep_raw": to == "same",
+        "keep_raw": to == "same" and not CHANGING & set(steps or {}),
     }
+    kind = container or container_for(dst)
     with rejected_file(target, account):
-        rows = read(src, account=account, **reading)
-        write(rows, dst, format=to, container=container, indent=indent, drop=drop, account=account)
+        paths = expand(src)
+        if processes != 1 and not steps and indent is None and worth_it(paths, kind):
+            Path(dst).parent.mkdir(parents=True, exist_ok=True)
+            options = {**reading, "to": to, "drop": list(drop), "strict": strict}
+            del options["keep_raw"]
+            convert_parallel(paths, dst, options, kind, account)
+            account.stop_if_too_many()
+        else:
+            rows: Iterable[Row] = read([*paths], account=account, **reading)
+            if steps:
+                rows = apply_steps(rows, steps, account=account)
+            with atomic(dst) as file:
+                write_to(rows, file, kind, format=to, drop=drop, account=account, indent=indent)
+                if not account.written:
+                    raise nothing(account, dst)
+                account.check()
     account.check()
     return account
+
+
+def nothing(account: Account, dst: str | os.PathLike[str]) -> DataError:
+    """What to say when no row is left to write."""
+    if not account.read:
+        return DataError("There are no rows to write", os.fspath(dst), "the input holds no rows")
+    why = "every row was rejected:\n" + account.summary()
+    return DataError("There are no rows to write", os.fspath(dst), why, "mend the rows or options")

@@ -20,8 +20,6 @@ from data_tools.rows import Row, Source, with_system
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
 OnReject = Callable[[Reject, dict[str, Any], Any], None]
-Progress = Callable[[int, int], None]
-"""Called now and then with (rows so far, bytes of the input so far)."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,8 @@ def read(
         encoding: overrides what was found, for example "gb18030".
         on_reject: called with (verdict, place, raw row) for each row that cannot be used. With
             neither `on_reject` nor `account`, the first such row raises DataError.
-        keep_raw: keep each row's original object as `row["raw"]`, to write it as it was.
+        keep_raw: keep each row's original object as `row["raw"]`, to write it as it was (rows of
+            tables and rows that get a system text are written in their own format).
 
     Raises:
         DataError: the file is missing, damaged or unknown, or the account's limits are passed.
@@ -72,7 +71,7 @@ def read(
     account = account or Account(strict=on_reject is None)
     if format != "auto":
         by_name(format)
-    return _read_all(expand(path), options, account, on_reject)  # type: ignore[arg-type]
+    return _read_all(expand(path), options, account, on_reject)
 
 
 def _read_all(
@@ -105,7 +104,7 @@ class _Reader:
         place = self.source.place(at)
         self.account.reject(verdict, file=self.source.file, place=place, row=raw)
 
-    def bad(self, at: int, verdict: Reject, text: str) -> None:
+    def bad(self, at: int, verdict: Reject, text: Any) -> None:
         """What a container's reader calls for an item that is no object at all."""
         self.account.read += 1
         self.reject(at, verdict, text)
@@ -115,9 +114,7 @@ class _Reader:
         if self.kind.container == "sheet":
             return _sheet_raws(self)
         if self.kind.container == "parquet":
-            from data_tools.parquet import read_parquet
-
-            return read_parquet(self.kind, self.options.columns)
+            return _parquet_raws(self)
         if self.kind.container in ("csv", "tsv"):
             return _csv_raws(self)
         if self.kind.container == "text":
@@ -142,10 +139,13 @@ class _Reader:
         options, account = self.options, self.account
         fixed = by_name(options.format) if options.format != "auto" else None
         fmt: Format | None = fixed
-        system, keep_raw = options.system, options.keep_raw
+        system, tick = options.system, account.tick
+        keep_raw = options.keep_raw and self.kind.container in ("json", "jsonl", "parquet")
         source = self._source_for(fmt) if fmt else self.source
         for at, raw in self.raws():
             account.read += 1
+            if tick is not None and not account.read & 4095:
+                tick(account.read)
             try:
                 if type(raw) is not dict:
                     raise Reject(f"the item is {word_for(raw)}, not an object")
@@ -161,7 +161,7 @@ class _Reader:
                 continue
             if system is not None:
                 row = with_system(row, system)
-            if keep_raw:
+            elif keep_raw:
                 row["raw"] = raw
             yield row
 
@@ -171,6 +171,20 @@ class _Reader:
             found = replace(self.source, format=fmt.NAME)
             self._sources[fmt.NAME] = found
         return found
+
+
+def raw_items(path: Paths, account: Account) -> Iterator[tuple[Source, int, Any]]:
+    """(source, line, object) of each item, not yet counted as read, of no particular format."""
+    for file in expand(path):
+        reader = _Reader(file, ReadOptions(), account, None)
+        for at, raw in reader.raws():
+            yield reader.source, at, raw
+
+
+def _parquet_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
+    from data_tools.parquet import read_parquet
+
+    return read_parquet(reader.kind, reader.options.columns)
 
 
 def _paragraphs(reader: _Reader) -> Iterator[tuple[int, Raw]]:

@@ -98,4 +98,5 @@ def with_system(row: Row, text: str) -> Row:
     """A copy of the row whose only system message is `text`, at the front."""
     rest = [m for m in row["messages"] if m["role"] != "system"]
     keys = {**row, "messages": [{"role": "system", "content": text}, *rest]}
+    keys.pop("raw", None)
     return Row(keys, source=row.source, at=row.at)

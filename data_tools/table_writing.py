@@ -34,7 +34,7 @@ class _Table:
         self.spool = spool
         self.places: list[tuple[Source, int]] = []
         used: dict[str, None] = {}
-        self.one_turn = emitter.format is not None and emitter.format.NAME == "conversation"
+        self.one_turn = True
         systems = False
         for row, raw in objects:
             try:
@@ -44,12 +44,13 @@ class _Table:
                 continue
             used.update(dict.fromkeys(raw))
             if self.one_turn:
-                turns = raw["conversation"]
-                self.one_turn = len(raw) == len(turns) == 1 and not set(turns[0]) - set(FLAT_TURN)
-                systems = systems or "system" in turns[0]
+                turns: Any = raw.get("conversation") if len(raw) == 1 else None
+                self.one_turn = bool(turns) and len(turns) == 1 and not set(turns[0]) - {*FLAT_TURN}
+                systems = systems or (self.one_turn and "system" in turns[0])
         known = emitter.format.COLUMNS if emitter.format else ()
         self.columns = [name for name in known if name in used]
         self.columns += [name for name in used if name not in known]
+        self.one_turn = self.one_turn and len(spool) > 0
         if self.one_turn:
             self.columns = list(FLAT_TURN if systems else FLAT_TURN[1:])
 

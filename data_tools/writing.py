@@ -162,8 +162,7 @@ class Emitter:
     """Turns rows into objects of one format; knows what may be dropped."""
 
     def __init__(self, format: str, drop: Iterable[str], account: Account) -> None:
-        self.as_was = format == "same"
-        self.format: Format | None = None if self.as_was else by_name(format)
+        self.format: Format | None = None if format == "same" else by_name(format)
         self.account = account
         allowed = set(FEATURES) if "all" in drop else set(drop)
         wrong = allowed - set(FEATURES)
@@ -172,7 +171,7 @@ class Emitter:
             raise DataError(f"Nothing called {', '.join(sorted(wrong))} can be dropped", why=names)
         self.allowed = allowed
         self.lost: set[str] = set()
-        self.fields = 0
+        self.seen = ""  # with "same": the format of the rows so far
 
     def lose(self, feature: str) -> None:
         """A format's `emit` calls this for what it cannot hold."""
@@ -183,8 +182,7 @@ class Emitter:
     def emit(self, row: Row) -> Raw:
         """The object to write. Raises Reject or Lossy."""
         if self.format is None:
-            raw = row.get("raw")
-            return cast(Raw, raw) if raw is not None else dict(row)
+            return self._as_it_was(row)
         found = self.format.emit(row, self.lose)
         if self.lost:
             self._count_lost()
@@ -192,6 +190,19 @@ class Emitter:
             for name in row["extra"]:
                 self.account.drop(f"field {name!r}")
         return found
+
+    def _as_it_was(self, row: Row) -> Raw:
+        found = row.source.format or "conversation"
+        if self.seen not in ("", found):
+            raise DataError(
+                "The rows are of more than one format",
+                row.where,
+                f"{found} here, {self.seen} before",
+                "name one to write with --to, for example --to conversation",
+            )
+        self.seen = found
+        raw = row.get("raw")
+        return cast(Raw, raw) if raw is not None else by_name(found).emit(row, self.lose)
 
     def _count_lost(self) -> None:
         for feature in self.lost:
@@ -251,11 +262,25 @@ def write(
         account: counts rows written and rejected; without it a row that cannot be written raises.
     """
     account = account or Account(strict=True)
-    emitter = Emitter(format, drop, account)
     kind = container or container_for(path)
-    objects = _emitted(rows, emitter, account)
+    writer_for(kind)
     with atomic(path) as file:
-        return writer_for(kind)(objects, file, emitter, account, indent)
+        return write_to(rows, file, kind, format=format, drop=drop, account=account, indent=indent)
+
+
+def write_to(
+    rows: Iterable[Any],
+    file: BinaryIO,
+    container: str,
+    *,
+    format: str,
+    drop: Iterable[str],
+    account: Account,
+    indent: int | None = None,
+) -> int:
+    """Write rows to an open binary file; see `write`."""
+    emitter = Emitter(format, drop, account)
+    return writer_for(container)(_emitted(rows, emitter, account), file, emitter, account, indent)
 
 
 def emitted(rows: Iterable[Any], emitter: Emitter, account: Account) -> Iterator[tuple[Row, bytes]]:
