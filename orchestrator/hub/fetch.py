@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import Interrupted, RecipeError
-from orchestrator.hub import faults
+from orchestrator.errors import RecipeError
+from orchestrator.hub import child, faults
 from orchestrator.hub.folder import ModelFolder, check_folder
 from orchestrator.hub.receipts import Receipt, read_receipt, receipt_path, write_receipt
-from orchestrator.hub.remote import Counter, Hub, Listing, Progress, RemoteFile, Stopped
+from orchestrator.hub.remote import Hub, Listing, Progress, RemoteFile
 from orchestrator.hub.selection import is_weight, needed
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
-
-_LET_GO = 5.0  # seconds that a stopped download gets to close its files
 
 
 def local_model(model: Model) -> ModelFolder | None:
@@ -32,7 +29,7 @@ def local_model(model: Model) -> ModelFolder | None:
     given = _given(model)
     if given is not None:
         return _named(check_folder(given), model, model.revision)
-    hub = _hub(model)
+    hub = hub_of(model)
     receipt = read_receipt(_receipt_path(model, hub))
     if receipt is not None and receipt.path is not None:
         kept = _whole(hub, model, Path(receipt.path), receipt)
@@ -47,15 +44,15 @@ def fetch_model(
 ) -> ModelFolder:
     """The model on disk, downloading what is missing of it.
 
-    ``progress`` is called from several threads with bytes done, bytes in all and a file name;
-    setting ``cancel`` ends the download with :class:`Interrupted`, and what came stays for the next
-    try. Raises RecipeError for an unknown id or revision, a private model, no network, too little
-    disk, and a file that arrives damaged twice.
+    ``progress`` is called with bytes done, bytes in all and a file name. Ctrl-C, or ``cancel`` when
+    it is set, ends the download at once (the latter with Interrupted), and what came stays for the
+    next try. Raises RecipeError for an unknown id or revision, a private model, no network, too
+    little disk, and a file that arrives damaged twice.
     """
     found = local_model(model)
     if found is not None:
         return found
-    hub = _hub(model)
+    hub = hub_of(model)
     listing = hub.listing(model)
     wanted = _wanted(model, listing)
     _must_fit(hub, model, wanted)
@@ -68,12 +65,13 @@ def fetch_model(
     )
     note = _receipt_path(model, hub)
     write_receipt(note, receipt)
-    counter = Counter(sum(each.size for each in wanted), progress, cancel)
-    folder = _download(hub, model, wanted, counter)
+    folder = child.download(hub, model, wanted, progress, cancel)
     _must_have_come(model, hub, folder, receipt)
     whole = check_folder(folder)
     write_receipt(note, replace(receipt, path=str(whole.path)))
-    counter.finish()
+    if progress is not None:
+        total = sum(each.size for each in wanted)
+        progress(total, total, "")
     return _named(whole, model, listing.commit or model.revision or hub.branch)
 
 
@@ -83,7 +81,8 @@ def _given(model: Model) -> Path | None:
     return Path(model.id) if model.hub == "local" else None
 
 
-def _hub(model: Model) -> Hub:
+def hub_of(model: Model) -> Hub:
+    """The hub that the model names."""
     if model.hub == "huggingface":
         from orchestrator.hub.on_huggingface import HuggingFace
 
@@ -110,21 +109,6 @@ def _whole(hub: Hub, model: Model, folder: Path, receipt: Receipt | None) -> Mod
 
 def _named(folder: ModelFolder, model: Model, revision: str | None) -> ModelFolder:
     return replace(folder, hub=model.hub, id=model.id, revision=revision)
-
-
-def _download(hub: Hub, model: Model, wanted: tuple[RemoteFile, ...], counter: Counter) -> Path:
-    """Run the client on a thread of its own: then Ctrl-C need not wait for a file to end."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="model-download")
-    job = pool.submit(hub.download, model, wanted, counter)
-    try:
-        return job.result()
-    except Stopped:
-        what = f"The download of {model.id} was stopped."
-        raise Interrupted(what, fix=faults.AGAIN) from None
-    finally:
-        counter.stop.set()
-        wait([job], timeout=_LET_GO)
-        pool.shutdown(wait=False)
 
 
 def _must_have_come(model: Model, hub: Hub, folder: Path, receipt: Receipt) -> None:

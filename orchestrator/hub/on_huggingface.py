@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import RecipeError
 from orchestrator.hub import faults
 from orchestrator.hub.clients import chain, is_full_disk, literal, plainly, quiet, said
+from orchestrator.hub.files import digest_of
 from orchestrator.hub.remote import Counter, Listing, RemoteFile
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
 
 _MODULES = ("huggingface_hub", "tqdm.auto")
-_BLOCK = 1 << 22
 
 
 class HuggingFace:
@@ -33,6 +33,7 @@ class HuggingFace:
             from huggingface_hub import snapshot_download
             from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
+            found: str | None
             try:
                 found = snapshot_download(model.id, revision=model.revision, local_files_only=True)
             except (LocalEntryNotFoundError, HFValidationError) as error:
@@ -80,7 +81,7 @@ class HuggingFace:
             )
         )
         # This client compares sizes only, so a file with the right length may still be damaged.
-        for each in (file for file in wanted if _damaged(folder, file, counter)):
+        for each in (file for file in wanted if _damaged(folder, file)):
             hf_hub_download(
                 model.id,
                 each.path,
@@ -88,7 +89,7 @@ class HuggingFace:
                 force_download=True,
                 tqdm_class=_counting(counter),
             )
-            if _damaged(folder, each, counter):
+            if _damaged(folder, each):
                 _remove(folder / each.path)
                 raise faults.corrupted(model, self.name, [each.path], "SHA-256 differs")
         return folder
@@ -137,9 +138,9 @@ def _revisions(model: Model) -> list[str]:
 
 def _counting(counter: Counter) -> type[Any]:
     """A silent bar class whose byte bar feeds the counter."""
-    from tqdm.auto import tqdm
+    base: Any = importlib.import_module("tqdm.auto").tqdm
 
-    class Count(tqdm):  # type: ignore[misc]
+    class Count(base):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             self._counts = kwargs.get("unit") == "B" and "Reconstructing" in str(
                 kwargs.get("desc", "Reconstructing")
@@ -149,7 +150,6 @@ def _counting(counter: Counter) -> type[Any]:
             super().__init__(*args, **kwargs)
 
         def update(self, n: float | None = 1) -> bool | None:
-            counter.check()
             if self._counts and n:
                 counter.add("", int(n))
             return None
@@ -157,20 +157,11 @@ def _counting(counter: Counter) -> type[Any]:
     return Count
 
 
-def _damaged(folder: Path, file: RemoteFile, counter: Counter) -> bool:
+def _damaged(folder: Path, file: RemoteFile) -> bool:
     path = folder / file.path
     if file.size and path.stat().st_size != file.size:
         return True
-    return file.sha256 is not None and _sha256(path, counter) != file.sha256
-
-
-def _sha256(path: Path, counter: Counter) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            counter.check()
-            digest.update(block)
-    return digest.hexdigest()
+    return file.sha256 is not None and digest_of(path) != file.sha256
 
 
 def _remove(path: Path) -> None:

@@ -33,40 +33,19 @@ class Listing:
     commit: str | None = None
 
 
-class Stopped(BaseException):
-    """The caller cancelled. Not an Exception: a client must not take it for a cut connection."""
-
-
 @dataclass
 class Counter:
     """Adds up the bytes of several files, from several threads, into one progress call."""
 
     total: int
-    report: Progress | None
-    cancel: threading.Event | None
-    stop: threading.Event = field(default_factory=threading.Event)
+    report: Progress
     _done: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, count: int) -> None:
         """Count bytes of a file; a negative count takes back what a client discards."""
-        self.check()
         with self._lock:
             self._done[name] = max(0, self._done.get(name, 0) + count)
-            self._tell(name)
-
-    def finish(self) -> None:
-        """Everything is there, whatever part of it was there before."""
-        with self._lock:
-            self._done = {"": self.total}
-            self._tell("")
-
-    def check(self) -> None:
-        if self.stop.is_set() or (self.cancel is not None and self.cancel.is_set()):
-            raise Stopped
-
-    def _tell(self, name: str) -> None:
-        if self.report is not None:
             self.report(min(sum(self._done.values()), self.total), self.total, name)
 
 
