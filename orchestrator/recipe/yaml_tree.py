@@ -187,6 +187,7 @@ class _Composer:
         found: dict[str, Node] = {}
         while not isinstance(event := parser.get_event(), events.MappingEndEvent):
             key_at = self.mark(event)
+            plain = not getattr(event, "style", None)
             if isinstance(event, events.ScalarEvent):
                 key = event.value
             else:
@@ -194,16 +195,16 @@ class _Composer:
                 self.node(parser, event, depth)
                 self.faults.append(Fault(key_at, "", "a key must be a word"))
             node = replace(self.node(parser, parser.get_event(), depth), key_at=key_at)
-            self.add(found, key, node)
+            self.add(found, key, node, plain)
         return found
 
-    def add(self, found: dict[str, Node], key: str, node: Node) -> None:
+    def add(self, found: dict[str, Node], key: str, node: Node, plain: bool) -> None:
         at = node.key_at or node.at
         if key in found:
             first = found[key].key_at or found[key].at
             why = f"the first one stands in line {first.line}" if first.line else ""
             self.faults.append(Fault(at, key, "this key stands twice", why))
-        elif key == "<<":
+        elif key == "<<" and plain:
             why = "merge keys are not part of YAML 1.2; inherit with `extends`"
             self.faults.append(Fault(at, key, "this key is not allowed", why))
         else:
