@@ -11,7 +11,8 @@ Importing the package costs next to nothing; each name below is loaded when it i
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # as in `typing`, without the cost of importing it
 
 if TYPE_CHECKING:
     from data_tools.account import Account as Account
@@ -68,11 +69,12 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    found: object = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    return found
 
 
 def __dir__() -> list[str]:

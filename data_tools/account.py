@@ -50,7 +50,7 @@ class Account:
         self.rejected += 1
         self.rejects[reject.reason] += 1
         where = " ".join([file, *(f"{key} {value}" for key, value in place.items())]).strip()
-        if len(self.examples) < EXAMPLES:
+        if len(self.examples) < EXAMPLES and (reject.spot or not asked):
             self.examples.append(f"{where}: {reject}" if where else str(reject))
         if self.sink is not None:
             spot = {"at": reject.spot} if reject.spot else {}

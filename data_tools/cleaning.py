@@ -10,9 +10,9 @@ from pathlib import Path
 
 from data_tools.account import Account
 from data_tools.deduping import dedupe as remove_duplicates
+from data_tools.emitting import as_row, reject_row
 from data_tools.errors import DataError, Reject, did_you_mean
 from data_tools.rows import Message, Row, with_system
-from data_tools.writing import as_row, reject_row
 
 WHALE = "🐳"
 PERSONA = "好，我是"

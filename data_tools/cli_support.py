@@ -36,6 +36,19 @@ class DataGroup(click.Group):
             ctx.exit(INTERRUPTED)
 
 
+HELP = {"help_option_names": ["-h", "--help"]}
+FORMATS = "conversation, alpaca, sharegpt, messages, chatglm3, prompt-response, xcomposer, text"
+
+
+@click.group(name="data", cls=DataGroup, context_settings=HELP)
+def data() -> None:
+    """Convert, split, mix, clean, check and look into training data.
+
+    Every row is accounted for: read = written + rejected. Rejected rows go to rejected.jsonl beside
+    the output, with file, place and reason.
+    """
+
+
 def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     """Several click options as one decorator, shown in this order."""
 
@@ -45,6 +58,15 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+sources = click.argument("sources", nargs=-1, required=True)
+output = click.option("-o", "--output", help="The file to write; or the last argument.")
+to_format = click.option(
+    "--to", default="conversation", show_default=True, help=f"The format to write: {FORMATS}."
+)
+to_same = click.option(
+    "--to", default="same", show_default=True, help=f"same (rows as they are), or: {FORMATS}."
+)
+seeded = click.option("--seed", default=0, show_default=True, help="For the seeded order.")
 reading = options(
     click.option("--format", default="auto", show_default=True, help="The rows' format."),
     click.option("--sheet", help="A workbook's sheet: its name, or its number from 1."),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_tools.account import Account, limit_of
+from data_tools.atomic import atomic
 from data_tools.errors import DataError
 from data_tools.files import expand
 from data_tools.reading import Paths, read
@@ -15,7 +16,7 @@ from data_tools.rejects import rejected_file
 from data_tools.rows import Row
 from data_tools.steps import apply_steps
 from data_tools.workers import convert_parallel, worth_it
-from data_tools.writing import atomic, container_for, write_to
+from data_tools.writing import container_for, write_to
 
 CHANGING = {"clean", "roleplay"}
 """Steps after which a row cannot be written as it was, but in its own format."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from data_tools.account import Account
+from data_tools.emitting import as_row, reject_row
 from data_tools.errors import DataError, Reject
 from data_tools.ordering import content, request
 from data_tools.rows import Row, Source
-from data_tools.writing import as_row, reject_row
 
 KINDS = ("exact", "request", "near")
 SHINGLE = 4

@@ -8,14 +8,13 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from data_tools.encodings import HEAD, Recoder, find_encoding
 from data_tools.errors import DataError
 
-HEAD = 1 << 16
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet")
 SHEET_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 LOOKS = (
@@ -97,52 +96,8 @@ def open_utf8(kind: FileKind) -> BinaryIO:
     if kind.encoding == "utf-8-sig":
         stream.read(3)
         return stream
-    recoder = _Recoder(stream, kind.encoding, str(kind.path))
+    recoder = Recoder(stream, kind.encoding, str(kind.path))
     return cast(BinaryIO, io.BufferedReader(recoder, buffer_size=1 << 20))
-
-
-class _Recoder(io.RawIOBase):
-    """A stream in another encoding, read as UTF-8."""
-
-    def __init__(self, stream: BinaryIO, encoding: str, where: str) -> None:
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
-        self._where = where
-        self._name = encoding
-        self._left = b""
-        self._lines = 1
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        while not self._left:
-            chunk = self._stream.read(1 << 18)
-            self._left = self._decode(chunk)
-            if not chunk:
-                break
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
-
-    def _decode(self, chunk: bytes) -> bytes:
-        try:
-            text = self._decoder.decode(chunk, final=not chunk)
-            found = text.encode("utf-8")
-        except UnicodeError as error:
-            raise DataError(
-                f"The text is not valid {self._name}",
-                f"{self._where}:{self._lines} or after",
-                str(error),
-                "name the right encoding with --encoding, or save the file as UTF-8",
-            ) from error
-        self._lines += found.count(b"\n")
-        return found.removeprefix(codecs.BOM_UTF8)
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
 
 
 def look_into(path: Path, encoding: str | None = None, table: bool = False) -> FileKind:
@@ -160,7 +115,7 @@ def look_into(path: Path, encoding: str | None = None, table: bool = False) -> F
     container = _binary_container(path, head, gzipped)
     if container:
         return FileKind(path, container, gzipped)
-    found = encoding or _encoding(path, head, gzipped)
+    found = encoding or find_encoding(path, head, gzipped)
     try:
         codecs.lookup(found)
     except LookupError as error:
@@ -208,46 +163,6 @@ def _zip_container(path: Path, gzipped: bool) -> str:
     raise DataError(
         "This zip archive is not a workbook", str(path), f"it holds {holds}", "unpack it first"
     )
-
-
-def _encoding(path: Path, head: bytes, gzipped: bool) -> str:
-    """UTF-8 with or without BOM, UTF-16 or GB18030, judged by samples of the whole file."""
-    if head.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if b"\x00" in head[:4]:
-        if head[1:2] == b"\x00" and head[:1] != b"\x00":
-            return "utf-16-le"
-        if head[:1] == b"\x00" and head[1:2] != b"\x00":
-            return "utf-16-be"
-    for sample in (head, *(() if gzipped else _samples(path))):
-        if not _decodes(sample, "utf-8"):
-            return "gb18030" if _decodes(sample, "gb18030") else "utf-8"
-    return "utf-8"
-
-
-def _samples(path: Path) -> Iterator[bytes]:
-    """Some blocks from the rest of the file, each from a line's beginning."""
-    size = path.stat().st_size
-    if size <= HEAD:
-        return
-    with path.open("rb") as file:
-        for part in range(1, 9):
-            file.seek(max(0, size * part // 8 - HEAD))
-            block = file.read(HEAD)
-            start = block.find(b"\n") + 1
-            yield block[start:]
-
-
-def _decodes(sample: bytes, encoding: str) -> bool:
-    """Does it decode, but for a character cut off at its end?"""
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    try:
-        decoder.decode(sample)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _text_kind(path: Path, text: str, gzipped: bool, encoding: str, table: bool) -> FileKind:

@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 import orjson
 
 from data_tools.account import Account
+from data_tools.atomic import atomic
+from data_tools.emitting import Emitter, texts
 from data_tools.errors import DataError, Reject
 from data_tools.ordering import Order, digest, ordered, shares
 from data_tools.reading import read
 from data_tools.rejects import rejected_file
 from data_tools.spool import Spool
-from data_tools.writing import Emitter, atomic, container_for, emitted, write_texts
+from data_tools.writing import container_for, write_texts
 
 T = TypeVar("T")
 Count = int | float | None
@@ -205,7 +207,7 @@ def mix_files(
         sizes: list[int] = []
         for path, _ in parsed:
             rows = read(path, account=account, keep_raw=to == "same", **reading)
-            for row, text in emitted(rows, emitter, account):
+            for row, text in texts(rows, emitter, account):
                 spool.add(text)
                 order.add(row)
             sizes.append(len(spool) - sum(sizes))

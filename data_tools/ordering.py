@@ -35,7 +35,7 @@ def content(row: Any) -> bytes:
 def request(row: Any) -> bytes:
     """What the row asks: its first user text, without regard to case and spacing."""
     if not isinstance(row, Row):
-        from data_tools.writing import as_row
+        from data_tools.emitting import as_row
 
         row = as_row(row)
     asked = next((m["content"] for m in row["messages"] if m["role"] == "user"), None)

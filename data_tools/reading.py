@@ -134,6 +134,9 @@ class _Reader:
                 str(error) or "it ends too early",
                 "copy or download it again",
             ) from error
+        except OSError as error:
+            why = str(error.strerror or error)
+            raise DataError("The file cannot be read", self.source.file, why) from error
 
     def _rows(self) -> Iterator[Row]:
         options, account = self.options, self.account

@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 import orjson
 
 from data_tools.account import Account
+from data_tools.atomic import atomic_together
+from data_tools.emitting import Emitter, texts
 from data_tools.errors import DataError, Reject
 from data_tools.ordering import Order, shares, source_of, wanted
 from data_tools.reading import Paths, read
 from data_tools.rejects import rejected_file
 from data_tools.spool import Spool
-from data_tools.writing import Emitter, atomic_together, container_for, emitted, write_texts
+from data_tools.writing import container_for, write_texts
 
 T = TypeVar("T")
 REST, TRAIN, TEST = 0, 1, 2
@@ -139,7 +141,7 @@ def split_file(
         emitter = Emitter(to, drop, account)
         order, requests = Order(seed, group), Order(seed, "request")
         rows = read(src, account=account, keep_raw=to == "same", **reading)
-        for row, text in emitted(rows, emitter, account):
+        for row, text in texts(rows, emitter, account):
             spool.add(text)
             order.add(row, _stratum(row, stratify))
             if group is None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from data_tools.account import Account
+from data_tools.emitting import reject_row
 from data_tools.errors import DataError, Reject, did_you_mean
 from data_tools.rows import Row
-from data_tools.writing import reject_row
 
 Step = Callable[[Iterable[Row], Any, Account], Iterable[Row]]
 

@@ -13,11 +13,12 @@ from typing import Any, BinaryIO
 import orjson
 
 from data_tools.account import Account
+from data_tools.emitting import Emitter, dumps, reject_row
 from data_tools.errors import DataError, Reject
 from data_tools.formats.common import Raw
 from data_tools.rows import Row, Source
 from data_tools.spool import Spool
-from data_tools.writing import Emitter, Objects, Writer, dumps, reject_row
+from data_tools.writing import Objects, Writer
 
 Records = Iterator[tuple[Row, Raw]]
 FLAT_TURN = ("system", "input", "output")

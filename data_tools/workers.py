@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from data_tools.account import Account
+from data_tools.atomic import atomic
 from data_tools.errors import DataError
-from data_tools.writing import atomic
 
 WORTH = 32 << 20  # bytes of input below which one process is as fast
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from data_tools.workers import main; main()"

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from data_tools.account import Account
+from data_tools.atomic import atomic
 from data_tools.errors import DataError
 from data_tools.files import look_into
 from data_tools.mixing import parse_spec
 from data_tools.reading import raw_items
 from data_tools.rows import IMAGE
-from data_tools.writing import atomic
 
 MANY = 1000  # thousands of rows from one file: more likely a number of rows by mistake
 
