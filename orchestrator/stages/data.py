@@ -76,7 +76,7 @@ class ConvertRows:
         split = self.job.recipe.data.split
         train, test = data_tools.split(
             rows,
-            train=split.train,
+            train=float(split.train),  # a whole number would be a count of rows, not a share
             seed=split.seed,
             group="request" if split.keep_duplicates_together else None,
         )
