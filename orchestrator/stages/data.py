@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from orchestrator import __version__
 from orchestrator.errors import RecipeError
 from orchestrator.files import write_atomic
 from orchestrator.job import REHEARSAL_ROWS, FoundSource, Job
@@ -49,6 +50,7 @@ class ConvertRows:
             "row format": self.job.engine.row_format,
             "samples": [found.is_sample for found in self.job.sources],
             "rehearsal": self.job.rehearsal,
+            "recipe version": __version__,
         }
 
     def run(self, root: Path, progress: Progress) -> Mapping[str, object]:
