@@ -158,7 +158,9 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    """Standard input ends when the parent does. Read raw: a buffer's lock would block our exit."""
+    while os.read(0, 1):
+        pass
     os._exit(1)
 
 

@@ -14,7 +14,7 @@ def download_command(model: Model, into: str) -> tuple[str, ...]:
     """The hub's own command that puts the model into the folder ``into``; () for a local model.
 
     It goes on from a cut when it is run again. ModelScope's ``--model`` and ``--local_dir`` are
-    the words of the tutorials; its releases from 1.18 to 1.40 at least accept them.
+    the words of the tutorials; its releases from 1.15 to 1.40 at least accept them.
     """
     if model.path is not None or model.hub == "local":
         return ()

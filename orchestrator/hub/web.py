@@ -22,7 +22,7 @@ from orchestrator.hub.files import digest_of, shown
 from orchestrator.hub.remote import Progress
 
 _BLOCK = 1 << 20
-_TRIES = 5  # in a row, without a single new byte
+_TRIES = 4  # in a row, without a single new byte
 _PAUSE = 0.2
 _TIMEOUT = 60
 _AGAIN = "run the same command again: it goes on from what is already there"

@@ -26,7 +26,7 @@ _CHUNK = 16_384
 class Fault:
     """What happens to the next ``times`` bodies of a file."""
 
-    kind: str  # cut | corrupt | status | slow
+    kind: str  # cut | corrupt | status | slow | whole (a range is not honoured) | huge
     times: int
     value: int = 0
 
@@ -53,6 +53,7 @@ class StandIn:
 
     repos: dict[str, dict[str, bytes]] = field(default_factory=dict)
     pages: dict[str, bytes] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
     revisions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     private: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
@@ -197,9 +198,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, asked: Asked) -> None:
         name = asked.path.lstrip("/")
+        if name in self.server.hub.redirects:
+            return self._send(302, b"", {"Location": self.server.hub.redirects[name]})
         if name not in self.server.hub.pages:
             return self._json(404, {"message": "not found"})
-        return self._body(asked, name, self.server.hub.pages, {})
+        kind = "text/html" if name.endswith(".html") else "application/octet-stream"
+        return self._body(asked, name, self.server.hub.pages, {"Content-Type": kind})
 
     def _token(self, asked: Asked) -> str:
         return asked.headers.get("authorization", "").removeprefix("Bearer ")
@@ -233,7 +237,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = None if asked.method == "HEAD" else self.server.hub.next_fault(name)
         if fault is not None and fault.kind == "status":
             return self._json(fault.value, {"message": "injected"})
-        start, status = (asked.start, 206) if "range" in asked.headers else (0, 200)
+        ranged = "range" in asked.headers and not (fault and fault.kind == "whole")
+        start, status = (asked.start, 206) if ranged else (0, 200)
         if status == 206:
             if start >= len(body):
                 return self._send(416, b"", {"Content-Range": f"bytes */{len(body)}"})
@@ -244,7 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)
-        self.send_header("Content-Length", str(len(part)))
+        length = fault.value if fault is not None and fault.kind == "huge" else len(part)
+        self.send_header("Content-Length", str(length))
         self.end_headers()
         if asked.method == "GET":
             self._write(part, fault)
