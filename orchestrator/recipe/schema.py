@@ -103,7 +103,7 @@ class Source(Value):
     )
     map_fn: str | None = field(
         default=None,
-        metadata=about("The engine's own map function for `dataset` (XTuner: oasst1_map_fn …)"),
+        metadata=about("The engine's own map function for `dataset` (oasst1_map_fn …)"),
     )
     self_cognition: SelfCognition | None = field(
         default=None, metadata=about("Rows that are generated")
@@ -204,7 +204,7 @@ class Quantization(Value):
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Value):
-    """How the model is trained. ``None`` is the engine's own default."""
+    """How the model is trained. ``null`` is the engine's own default."""
 
     stage: Literal["sft", "pt", "rm", "dpo", "kto"] = field(
         default="sft", metadata=about("Kind of training")
@@ -297,7 +297,7 @@ class Export(Value):
     )
     safe_serialization: bool | None = field(
         default=None,
-        metadata=about("safetensors (true) or .bin (false); None is the engine's own default"),
+        metadata=about("safetensors (true) or .bin (false); null is the engine's own default"),
     )
     device: Literal["auto", "cuda", "cpu"] = field(
         default="auto", metadata=about("Where merging happens")
