@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,7 +48,8 @@ class Job:
     sources: tuple[FoundSource, ...]
     rehearsal: bool = False
     changes: tuple[str, ...] = ()
-    check_expectations: bool = True
+    unchecked: str | None = None
+    """Why the recipe's `expect` does not apply to these rows; None: it is checked."""
     environment: Path | None = None
     """The bin folder of the engine's environment, once it is known."""
     passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -102,26 +104,48 @@ def build(
     """
     recipe = loaded.recipe
     engine = engines.get(recipe.engine_name)
-    sources = tuple(_find(s, loaded, rehearse, must_find_rows) for s in recipe.data.sources)
+    sources = tuple(
+        _find(
+            source,
+            _given_by_hand(loaded, f"data.sources.{number}.path"),
+            loaded,
+            rehearse,
+            must_find_rows,
+        )
+        for number, source in enumerate(recipe.data.sources)
+    )
     job = Job(
         name=loaded.name,
         recipe=recipe,
         engine=engine,
         release=engines.release(recipe.engine),
         sources=sources,
+        unchecked=_why_unchecked(loaded, sources),
         passthrough={"train": tuple(passthrough)} if passthrough else {},
     )
     return _as_rehearsal(job) if rehearse else job
 
 
-def _find(source: Source, loaded: Loaded, rehearse: bool, must_find: bool) -> FoundSource:
+def _given_by_hand(loaded: Loaded, key: str) -> bool:
+    """Whether the value comes from the command line or the environment, not from a file."""
+    origin = loaded.provenance.get(key)
+    return origin is not None and origin.layer in ("command line", "environment")
+
+
+def _find(
+    source: Source, by_hand: bool, loaded: Loaded, rehearse: bool, must_find: bool
+) -> FoundSource:
     if source.path is not None:
         path = loaded.resolve(source.path)
         if path.exists():
             return FoundSource(source, path)
-    if rehearse and source.sample is not None:
-        return FoundSource(source, loaded.resolve_sample(source.sample), is_sample=True)
-    if source.path is None or source.url is not None or not must_find:
+    # A path that the user typed is never replaced by a sample or a download of something else.
+    if not by_hand:
+        if rehearse and source.sample is not None:
+            return FoundSource(source, loaded.resolve_sample(source.sample), is_sample=True)
+        if source.path is None or source.url is not None or not must_find:
+            return FoundSource(source)
+    elif source.path is None:
         return FoundSource(source)
     places = ", ".join(str(place.parent) for place in loaded.candidates(source.path))
     raise UsageError(
@@ -130,6 +154,38 @@ def _find(source: Source, loaded: Loaded, rehearse: bool, must_find: bool) -> Fo
         why=f"looked in: {places}",
         fix=_where_to_get(source, recipe_name=loaded.name),
     )
+
+
+def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...]) -> str | None:
+    """Why the recipe's expected figures do not apply to these rows; None when they do."""
+    expect = loaded.recipe.expect.model_dump(exclude_none=True)
+    if not expect or any(_given_by_hand(loaded, f"expect.{key}") for key in expect):
+        return None
+    for key in loaded.provenance:
+        if key.startswith("data.") and not key.endswith(".path") and _given_by_hand(loaded, key):
+            return f"{key} was set by hand"
+    for number, found in enumerate(sources):
+        if found.is_sample:
+            return "sample rows are used"
+        if found.path is None:
+            continue
+        if found.source.sha256 is not None:
+            if sha256_of(found.path) != found.source.sha256:
+                return f"{found.path.name} is another file than the recipe's (SHA-256 differs)"
+        elif _given_by_hand(loaded, f"data.sources.{number}.path"):
+            return f"{found.path.name} was given by hand"
+    return None
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 in hex; empty for a folder."""
+    if not path.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _where_to_get(source: Source, *, recipe_name: str) -> str:
@@ -145,14 +201,11 @@ def _as_rehearsal(job: Job) -> Job:
     said.append(f"rows trained on: the first {REHEARSAL_ROWS} of the training split")
     samples = [found for found in job.sources if found.is_sample]
     said += [f"rows: the shipped sample instead of {found.name}" for found in samples]
-    if samples and job.recipe.expect.rows is not None:
-        said.append("expect: not checked, because sample rows are used")
     return replace(
         job,
         recipe=recipe,
         rehearsal=True,
         changes=tuple(said),
-        check_expectations=not samples,
     )
 
 

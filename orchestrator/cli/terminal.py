@@ -73,9 +73,10 @@ def _amount(count: int) -> str:
 
 
 def _figures(record: StageRecord) -> str:
+    """The stage's figures in one line: its own, and those of its artifacts (rows count once)."""
     shown = []
     for key, value in record.facts.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not key.endswith(".jsonl"):
             inner = value.get("figures", value)
             shown += [f"{k} {v}" for k, v in inner.items() if isinstance(v, (int, str))]
         elif isinstance(value, (int, str)):
@@ -84,5 +85,5 @@ def _figures(record: StageRecord) -> str:
 
 
 def _warnings(record: StageRecord) -> list[str]:
-    found = [value for value in record.facts.values() if isinstance(value, dict)]
-    return [str(text) for value in found for text in value.get("warnings", [])]
+    found = [record.facts, *(v for v in record.facts.values() if isinstance(v, dict))]
+    return [str(text) for facts in found for text in facts.get("warnings", [])]

@@ -75,6 +75,7 @@ class ConvertRows:
             rows += read
             accounts.append({"source": found.name, **account})
         _store_rejected(root, rejected)
+        _accept(rejected, len(rows), self.job.recipe.data.max_rejects, root / REJECTED)
         split = self.job.recipe.data.split
         train, test = data_tools.split(
             rows,
@@ -84,7 +85,9 @@ class ConvertRows:
         )
         counts = {"rows": len(rows), "train_rows": len(train), "test_rows": len(test)}
         self._write(root, train, test)
-        report = {**counts, "rejected": len(rejected), "sources": accounts}
+        report: dict[str, Any] = {**counts, "rejected": len(rejected), "sources": accounts}
+        if self.job.unchecked:
+            report["warnings"] = [f"expect is not checked: {self.job.unchecked}"]
         write_atomic(root / ACCOUNT, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         self._expected(counts)
         return report
@@ -94,9 +97,7 @@ class ConvertRows:
     ) -> tuple[list[Any], dict[str, Any]]:
         import data_tools
 
-        account = data_tools.Account(
-            max_rejects=self.job.recipe.data.max_rejects, sink=rejected.append
-        )
+        account = data_tools.Account(sink=rejected.append)
         rows: list[Any] = []
         for row in self._rows(found, account, progress):
             rows.append(row)
@@ -152,7 +153,7 @@ class ConvertRows:
             data_tools.write(list(islice(train, REHEARSAL_ROWS)), root / FEW, format=form)
 
     def _expected(self, counts: Mapping[str, int]) -> None:
-        if not self.job.check_expectations:
+        if self.job.unchecked:
             return
         expect = self.job.recipe.expect
         wrong = [
@@ -168,6 +169,33 @@ class ConvertRows:
                 fix="check that this is the tutorial's file; for data of your own, "
                 "--set expect.rows=null --set expect.train_rows=null --set expect.test_rows=null",
             )
+
+
+def _accept(rejected: list[dict[str, Any]], kept: int, limit: int | str, stored: Path) -> None:
+    """RecipeError naming the rejected rows when there are more than the recipe accepts."""
+    total = kept + len(rejected)
+    share = str(limit).endswith("%")
+    allowed = total * float(str(limit)[:-1]) / 100 if share else float(limit)
+    if len(rejected) <= allowed:
+        return
+    shown = [_place(one) for one in rejected[:5]]
+    more = [f"and {len(rejected) - 5} more, all in {stored}"] if rejected[5:] else []
+    raise RecipeError(
+        f"{len(rejected)} of {total} rows cannot be used, and the recipe accepts {limit}.",
+        where="\n         ".join([*shown, *more]),
+        why="a row that cannot be used is never dropped without being asked",
+        fix=f"mend these rows, or leave them out: --set data.max_rejects={len(rejected)}",
+    )
+
+
+def _place(rejected: Mapping[str, Any]) -> str:
+    """``book.xlsx sheet DrugQA row 3 (D3): output is empty``."""
+    hidden = ("file", "reason", "at", "row_object", "raw")
+    place = [
+        f"{k} {v}" for k, v in rejected.items() if k not in hidden and isinstance(v, (int, str))
+    ]
+    spot = f" ({rejected['at']})" if rejected.get("at") else ""
+    return f"{' '.join([str(rejected.get('file', '')), *place])}{spot}: {rejected.get('reason')}"
 
 
 def _counted(rows: Iterator[Any], account: Any) -> Iterator[Any]:

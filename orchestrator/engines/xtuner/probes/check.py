@@ -211,11 +211,12 @@ def count_tokens(cfg, tokenizer, rows):
     return lengths
 
 
-def check_steps(cfg, lengths, processes):
+def check_steps(cfg, lengths, processes, rehearsal):
     if not lengths:
         return
     limit = cfg.max_length
-    items = math.ceil(sum(lengths) / limit) if cfg.pack_to_max_length else len(lengths)
+    # XTuner's Packer drops what does not fill a last sequence.
+    items = max(1, sum(lengths) // limit) if cfg.pack_to_max_length else len(lengths)
     iterations = max(1, math.ceil(items / (cfg.batch_size * processes)))
     epochs = cfg.get("max_epochs")
     total = cfg.get("max_iters") or int(iterations * (epochs or 1))
@@ -228,7 +229,7 @@ def check_steps(cfg, lengths, processes):
             why=f"{total} iterations in all, of which {ratio:.0%} warm up",
             fix="--set train.warmup_ratio=0, or train on more rows",
         )
-    if steps < FEW_STEPS:
+    if steps < FEW_STEPS and not rehearsal:
         WARNINGS.append(
             f"only {steps} optimizer steps (iterations {total} / accumulation "
             f"{cfg.accumulative_counts}): the model may come out unchanged; more epochs, less "
@@ -252,7 +253,7 @@ def main():
             WARNINGS.append("the rows are on a hub: how many are cut or dropped is not known yet")
         elif tokenizer is not None and not FAULTS:
             lengths = count_tokens(cfg, tokenizer, rows)
-            check_steps(cfg, lengths, int(os.environ.get("NPROC_PER_NODE", "1")))
+            check_steps(cfg, lengths, int(os.environ.get("NPROC_PER_NODE", "1")), rehearsing)
     text = {"faults": FAULTS, "warnings": WARNINGS, "figures": FIGURES}
     Path(report).write_text(json.dumps(text, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     for one in FAULTS:
