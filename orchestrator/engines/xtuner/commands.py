@@ -114,7 +114,8 @@ def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Comman
             why="its chat asks for a GPU whatever the model, and a rehearsal runs on the CPU",
             fix="rehearse the recipe with the release 0.2.0 to try the chat: --engine",
         )
-    given = {key: value for key, value in options.items() if value not in (None, (), False, "")}
+    # A temperature or a seed of 0 is a value, so emptiness is asked for by identity.
+    given = {k: v for k, v in options.items() if v is not None and v is not False and v != ()}
     argv: list[Argument] = ["xtuner", "chat", given.get("model", context.model)]
     if given.get("adapter"):
         argv += ["--adapter", given["adapter"]]
