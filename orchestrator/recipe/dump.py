@@ -10,7 +10,8 @@ from typing import Any
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import scalar
 
-#: Text that stands without quotes: it begins with a letter or as a path, and holds no ": " and no " #".
+#: Text that stands without quotes: it begins with a letter or as a path does, and holds
+#: no ": " and no " #".
 _PLAIN = re.compile(r"(?:[^\W\d_]|\.{0,2}/)(?:[\w ./()+@%,'-]|:(?=[\w/])|(?<=\w)#)*(?<! )")
 #: Words that some YAML 1.1 reader takes for true, false or a number.
 _YAML_1_1 = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|inf|nan")

@@ -70,11 +70,11 @@ def _order(fault: Fault) -> tuple[bool, str, int, int]:
     return line is None, file, line or 0, column or 0
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """The known word that ``word`` was probably meant to be, or nothing."""
     folded = {one.casefold().replace("-", "_"): one for one in known}
     asked = word.casefold().replace("-", "_")
-    near = difflib.get_close_matches(asked, folded, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(asked, folded, n=1, cutoff=cutoff)
     return folded[near[0]] if near else ""
 
 

@@ -35,7 +35,8 @@ def recipe_files() -> dict[str, Path]:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        return sorted(one for one in folder.iterdir() if one.suffix in SUFFIXES)
+        found = (one for one in folder.iterdir() if one.suffix in SUFFIXES)
+        return sorted(one for one in found if not one.name.startswith("."))
     except OSError:  # a folder of RECIPE_PATH that is not there holds no recipes
         return []
 

@@ -129,12 +129,16 @@ def _keys(kind: Any, prefix: str) -> Iterator[str]:
 def meant(path: Sequence[str]) -> str:
     """The key that an unknown dotted key was probably meant to be, or nothing.
 
-    A neighbour that is spelled alike comes first, then the same word elsewhere in the recipe.
+    A neighbour that is spelled alike comes first, then a whole key that is, then the same word
+    elsewhere in the recipe.
     """
     *above, last = path
     last = _SYNONYMS.get(last, last)
     near = nearest(last, [one.name for one in known_fields(kind_at(above))])
     if near:
         return ".".join([*above, near])
+    whole = ".".join("0" if part.isdecimal() else part for part in path)
+    if near := nearest(whole, all_keys(), cutoff=0.85):
+        return near
     by_last_word = {key.rpartition(".")[2]: key for key in reversed(all_keys())}
     return by_last_word.get(nearest(last, by_last_word), "")

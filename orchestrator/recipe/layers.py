@@ -7,6 +7,7 @@ a value like any other).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from orchestrator.recipe.yaml_tree import Node, parse
 
 Layer = Literal["default", "parent", "recipe", "environment", "command line"]
 ENVIRONMENT_PREFIX = "RECIPE_SET_"
+_INDEX = re.compile(r"\[(\d+)\]")
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,14 @@ def from_params(
 
 
 def from_sets(sets: Sequence[str], faults: list[Fault]) -> list[Setting]:
-    """``--set a.b=v``."""
+    """``--set a.b=v``; an item of a list is `a.0` or `a[0]`."""
     found = []
     for given in sets:
         key, equals, text = given.partition("=")
         if equals and key:
             at = Mark(f"--set {key}")
-            found.append(Setting(tuple(key.strip().split(".")), text, at, "command line"))
+            path = _INDEX.sub(r".\1", key.strip()).split(".")
+            found.append(Setting(tuple(path), text, at, "command line"))
         else:
             faults.append(Fault(Mark(f"--set {given}"), "", "give it as KEY=VALUE"))
     return found
@@ -138,7 +141,8 @@ def _value(setting: Setting, kind: Any, faults: list[Fault]) -> Node | None:
     if str in keys.members(kind) and (found or node is None or not _is_number(node.value)):
         return asis
     key = ".".join(setting.path)
-    faults += [replace(fault, key=key) for fault in found]
+    hint = f"to mean text, quote it twice: --set '{key}=\"…\"'"
+    faults += [replace(fault, key=key, why=f"{fault.why or fault.what}; {hint}") for fault in found]
     return node if not found else None
 
 
