@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
 
 _MODULES = ("huggingface_hub", "tqdm.auto")
+_TRIES = 3
+_PAUSE = 1.0  # seconds
+_CUTS = (  # of requests, urllib3, httpx and httpx2, whichever the client's release uses
+    "ChunkedEncodingError", "IncompleteRead", "ReadError", "ReadTimeout", "RemoteProtocolError",
+)  # fmt: skip
 
 
 class HuggingFace:
@@ -61,13 +67,19 @@ class HuggingFace:
         return Listing(tuple(files), info.sha)
 
     def download(self, model: Model, wanted: Sequence[RemoteFile], counter: Counter) -> Path:
+        left = _TRIES
         with quiet(*_MODULES):
-            try:
-                return self._bring(model, wanted, counter)
-            except RecipeError:
-                raise
-            except Exception as error:
-                raise self._explain(model, error) from error
+            while True:
+                left -= 1
+                try:
+                    return self._bring(model, wanted, counter)
+                except RecipeError:
+                    raise
+                except Exception as error:
+                    # Some releases of this client give up at the first cut; parts are kept.
+                    if not (left and _was_cut(error)):
+                        raise self._explain(model, error) from error
+                    time.sleep(_PAUSE)
 
     def _bring(self, model: Model, wanted: Sequence[RemoteFile], counter: Counter) -> Path:
         from huggingface_hub import hf_hub_download, snapshot_download
@@ -82,13 +94,7 @@ class HuggingFace:
         )
         # This client compares sizes only, so a file with the right length may still be damaged.
         for each in (file for file in wanted if _damaged(folder, file)):
-            hf_hub_download(
-                model.id,
-                each.path,
-                revision=folder.name,
-                force_download=True,
-                tqdm_class=_counting(counter),
-            )
+            hf_hub_download(model.id, each.path, revision=folder.name, force_download=True)
             if _damaged(folder, each):
                 _remove(folder / each.path)
                 raise faults.corrupted(model, self.name, [each.path], "SHA-256 differs")
@@ -124,6 +130,10 @@ class HuggingFace:
         if any(type(each).__name__ in ("ConnectError", "ConnectTimeout") for each in causes):
             return faults.no_network(model, self.name, ENDPOINT, plainly(error))
         return faults.cut_off(model, self.name, [], detail)
+
+
+def _was_cut(error: Exception) -> bool:
+    return any(type(each).__name__ in _CUTS for each in chain(error))
 
 
 def _revisions(model: Model) -> list[str]:
