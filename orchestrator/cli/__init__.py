@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator import __version__
 from orchestrator.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: verb -> (module, attribute, one line for the help page). The help page imports none of them.
 VERBS: dict[str, tuple[str, str, str]] = {
@@ -42,6 +46,17 @@ class LazyGroup(click.Group):
         module, attribute, _ = VERBS[name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs, without importing any of them, and the options of `recipe` itself."""
+        from click.shell_completion import CompletionItem
+
+        verbs = [
+            CompletionItem(name, help=line)
+            for name, (_, _, line) in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

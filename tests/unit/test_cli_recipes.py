@@ -226,3 +226,5 @@ def test_the_shell_completes_names_and_keys(tmp_path: Path) -> None:
         "train.lora.rslora=",
     ]
     assert complete(tmp_path, "sche") == ["schema"]
+    assert complete(tmp_path, "--vers") == ["--version"]
+    assert {"list", "run", "completion"} <= set(complete(tmp_path, ""))

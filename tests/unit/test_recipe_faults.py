@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.errors import EXIT_USAGE
+from orchestrator.paths import shipped_recipes_dir
 from orchestrator.recipe.faults import RecipeFaults, printable
 from orchestrator.recipe.load import load
 
@@ -217,3 +222,17 @@ def test_a_fault_is_json_as_well(tmp_path: Path) -> None:
 
 def test_messages_hold_no_terminal_codes() -> None:
     assert printable("a\x1b[31mb\ud800 中文\n") == "a\\x1b[31mb\\ud800 中文\n"
+
+
+@given(data=st.data())
+def test_a_damaged_recipe_loads_or_is_told_to_be_faulty(data: st.DataObject) -> None:
+    """Whatever is cut out of a shipped recipe or typed into it, nothing but faults comes out."""
+    text = (shipped_recipes_dir() / "medqa-qlora.yaml").read_text(encoding="utf-8")
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 40)))
+    typed = data.draw(st.text(st.sampled_from("{}[]:,-#&*!|>'\"%@` \n\tnull0.e1abc"), max_size=8))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "r.yaml"
+        path.write_text(text[:start] + typed + text[end:], encoding="utf-8")
+        with contextlib.suppress(RecipeFaults):
+            assert load(str(path), environ={}).recipe.title
