@@ -12,21 +12,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator import __version__, fingerprint, stages
+from orchestrator import __version__, execution, fingerprint, stages
 from orchestrator import record as records
 from orchestrator.artifacts import newest_checkpoint, verify
 from orchestrator.envs import Environment
 from orchestrator.errors import Interrupted, RecipeError
-from orchestrator.explain import meaningful_lines
+from orchestrator.execution import Ending
 from orchestrator.files import write_atomic
 from orchestrator.job import FIRST_STAGES, Job, only_known_stages
 from orchestrator.paths import RunPaths
 from orchestrator.plan import Command, Plan
-from orchestrator.process import out_of_memory_kills, quoted, run_logged, termination_interrupts
+from orchestrator.process import quoted, termination_interrupts
 from orchestrator.record import RunRecord, StageRecord
-
-#: Keeps every library of a rehearsal away from the network.
-OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 class Reporter(Protocol):
@@ -258,12 +255,8 @@ class Runner:
             facts = (
                 dict(plan.task.run(self.paths.root, self.reporter.progress)) if plan.task else {}
             )
-            for command in plan.commands:
-                self._command(command, plan.stage)
-            base = self.paths.root / self.job.model_name
-            for artifact in plan.artifacts:
-                since = 0.0 if artifact.kind == "base" else begin
-                facts[artifact.path] = verify(artifact, self.paths.root, since=since, base=base)
+            endings = [self._command(command, plan.stage) for command in plan.commands]
+            facts.update(self._verified(plan, begin, endings))
         except Interrupted:
             raise
         except RecipeError as error:
@@ -275,79 +268,42 @@ class Runner:
         done.seconds = round(time.time() - begin, 2)
         records.save(self.record, self.paths)
 
+    def _verified(self, plan: Plan, begin: float, endings: list[Ending]) -> dict[str, object]:
+        """The facts of every artifact; the log's last lines go with one that is missing."""
+        facts: dict[str, object] = {}
+        base = self.paths.root / self.job.model_name
+        for artifact in plan.artifacts:
+            since = 0.0 if artifact.kind == "base" else begin
+            try:
+                facts[artifact.path] = verify(artifact, self.paths.root, since=since, base=base)
+            except RecipeError as error:
+                if not endings or artifact.kind == "check":
+                    raise
+                why = "; ".join(part for part in (error.where, error.why) if part)
+                raise endings[0].explained(error.what, self.job.engine, why=why) from error
+        return facts
+
     def _log_if_any(self, stage: str) -> Path | None:
         log = self.paths.log(stage)
         return log if log.exists() else None
 
-    # -------------------------------------------------------------- one command
-
-    def _command(self, command: Command, stage: str) -> None:
+    def _command(self, command: Command, stage: str) -> Ending:
         environment = self._env()
-        argv = [self._word(word) for word in command.argv]
-        env = environment.environ(os.environ)
-        if self.job.rehearsal:
-            env.update(OFFLINE)
-        env.update({k: v for k, v in command.defaults.items() if k not in os.environ})
-        env.update(command.env)
-        line = quoted(argv)
-        self.reporter.command(line)
-        log = self.paths.log(stage)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as sink:
-            sink.write(f"$ {line}\n")
-        offset = log.stat().st_size
-        killed = out_of_memory_kills()
-        program = str(environment.which(argv[0]))
-        code = run_logged(
-            [program, *argv[1:]],
-            env=env,
-            cwd=self.paths.root,
-            log=log,
+        argv = execution.resolved(command.argv, self.paths.root)
+        self.reporter.command(quoted(argv))
+        ending = execution.run(
+            argv,
+            environment,
+            execution.environment_of(
+                environment, command, offline=self.job.rehearsal, base=os.environ
+            ),
+            root=self.paths.root,
+            log=self.paths.log(stage),
             echo=self.reporter.output,
         )
-        with log.open("rb") as stream:
-            stream.seek(offset)
-            output = stream.read().decode("utf-8", errors="replace")
-        self._judge(command, stage, code, output, killed)
-
-    def _word(self, word: object) -> str:
-        if isinstance(word, str):
-            return word
-        checkpoint = newest_checkpoint(self.paths.work)
-        if checkpoint is None:
-            raise RecipeError(
-                "There is no checkpoint to convert.",
-                where=str(self.paths.work / "last_checkpoint"),
-                why="training left none, or its folder was emptied",
-                fix="train again: --from train",
-            )
-        return str(checkpoint.relative_to(self.paths.root))
-
-    def _judge(
-        self, command: Command, stage: str, code: int, output: str, killed: int | None
-    ) -> None:
-        """RecipeError unless the command came to its end. A code of 0 alone proves nothing."""
-        known = self.job.engine.explain(output)
-        ended = command.succeeded is None or command.succeeded in output
-        if code == 0 and ended and not self.job.engine.crashed(output):
-            return
-        cause, fix = known or (None, None)
-        oom = killed is not None and (out_of_memory_kills() or 0) > killed
-        if cause is None and (oom or code in (-9, 137)):
-            cause = "the kernel killed it for lack of memory" if oom else "it was killed (signal 9)"
-            fix = "free some host memory or use a machine with more, then run the command again"
-        if cause is None and code < 0:
-            cause = f"it was ended by signal {-code}"
-        if cause is None and code != 0:
-            cause = f"it ended with exit code {code}"
-        if cause is None:
-            cause = "it stopped before its end without saying why (killed, or out of memory?)"
-        tail = "\n".join(f"    {line}" for line in meaningful_lines(output))
-        raise RecipeError(
-            f"The engine's command did not finish: {stage}.",
-            why=f"{cause}\n  the log's last lines:\n{tail}" if tail else cause,
-            fix=fix or "read the log, mend the cause, then run the same command again",
-        )
+        if not ending.came_to_its_end(command, self.job.engine):
+            raise ending.explained("The engine's command did not finish.", self.job.engine)
+        return ending
 
 
 def _made(plan: Plan) -> tuple[str, ...]:

@@ -12,13 +12,13 @@ from orchestrator import engines
 from orchestrator import record as records
 from orchestrator.engines import Context
 from orchestrator.errors import RecipeError, UsageError
+from orchestrator.execution import environment_of
 from orchestrator.job import safe_folder_name
 from orchestrator.paths import runs_dir
 from orchestrator.plan import Command
 from orchestrator.process import run_attached
 from orchestrator.recipe.load import load
 from orchestrator.recipe.schema import Recipe
-from orchestrator.runner import OFFLINE
 from orchestrator.script import shell_line
 
 
@@ -91,11 +91,7 @@ def hold(talk: Talk) -> int:
     from orchestrator.envs.install import ensure
 
     environment = ensure(talk.release)
-    env = environment.environ(os.environ)
-    if talk.rehearsal:
-        env.update(OFFLINE)
-    env.update({k: v for k, v in talk.command.defaults.items() if k not in os.environ})
-    env.update(talk.command.env)
+    env = environment_of(environment, talk.command, offline=talk.rehearsal, base=os.environ)
     argv = [str(word) for word in talk.command.argv]
     program = str(environment.which(argv[0]))
     return run_attached([program, *argv[1:]], env=env, cwd=talk.root)

@@ -7,6 +7,7 @@ code. Sources: the safetensors README; torch/csrc/jit/serialization and torch/se
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import pickle
@@ -55,10 +56,25 @@ class Tensor:
             with self.file.open("rb") as stream:
                 stream.seek(self.offset)
                 yield from _pieces(stream, self.nbytes, size)
-        else:
-            with zipfile.ZipFile(self.file) as archive, archive.open(self.member) as inner:
-                inner.seek(self.offset)
-                yield from _pieces(inner, self.nbytes, size)
+            return
+        with (
+            _as_damage(f"the bytes of {self.member} cannot be read"),
+            zipfile.ZipFile(self.file) as archive,
+            archive.open(self.member) as inner,
+        ):
+            inner.seek(self.offset)
+            yield from _pieces(inner, self.nbytes, size)
+
+
+@contextlib.contextmanager
+def _as_damage(what: str) -> Iterator[None]:
+    """zipfile, zlib and pickle raise almost anything over damaged bytes; here it is one error."""
+    try:
+        yield
+    except DamagedWeights:
+        raise
+    except Exception as error:
+        raise DamagedWeights(f"{what}: {str(error) or type(error).__name__}") from error
 
 
 def _pieces(stream: IO[bytes], left: int, size: int) -> Iterator[bytes]:
@@ -94,16 +110,28 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
             header = json.loads(stream.read(length))
         except ValueError as error:
             raise DamagedWeights("its header is not JSON") from error
+    if not isinstance(header, dict):
+        raise DamagedWeights("its header is not a JSON object")
     found: dict[str, Tensor] = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        begin, end = entry["data_offsets"]
-        if 8 + length + end > size:
+        found[name], end = _described(path, name, entry, 8 + length)
+        if end > size:
             raise DamagedWeights(f"it ends before the tensor {name}")
-        tensor = Tensor(path, entry["dtype"], tuple(entry["shape"]), None, 8 + length + begin)
-        found[name] = tensor
     return found
+
+
+def _described(path: Path, name: str, entry: Any, start: int) -> tuple[Tensor, int]:
+    """A tensor from its header entry, and where it ends in the file; ``start`` is the data's."""
+    with _as_damage(f"its header does not describe the tensor {name}"):
+        begin, end = (int(side) for side in entry["data_offsets"])
+        shape = tuple(int(side) for side in entry["shape"])
+        tensor = Tensor(path, str(entry["dtype"]), shape, None, start + begin)
+        known = tensor.dtype in _TYPE_SIZES
+        if not 0 <= begin <= end or (known and tensor.nbytes != end - begin):
+            raise DamagedWeights(f"shape and bytes of the tensor {name} do not fit")
+    return tensor, start + end
 
 
 # ------------------------------------------------------------------ torch's zip
@@ -180,17 +208,14 @@ class _NamesOnly(pickle.Unpickler):
 def _torch_tensors(path: Path) -> dict[str, Tensor]:
     if not zipfile.is_zipfile(path):
         raise DamagedWeights(_CUT_OFF)
-    with zipfile.ZipFile(path) as archive:
+    with _as_damage("its pickle cannot be read"), zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
         pickles = [name for name in names if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise DamagedWeights("it has no data.pkl, so it is not a torch file")
         root = pickles[0][: -len("data.pkl")]
         with archive.open(pickles[0]) as stream:
-            try:
-                value = _NamesOnly(stream).load()
-            except (pickle.UnpicklingError, EOFError, AttributeError, TypeError, KeyError) as error:
-                raise DamagedWeights(f"its pickle cannot be read: {error}") from error
+            value = _NamesOnly(stream).load()
     found: dict[str, Tensor] = {}
     for name, tensor in _named(value):
         member = f"{root}data/{tensor.storage.key}"
@@ -216,11 +241,8 @@ def _named(value: Any) -> Iterator[tuple[str, _Rebuilt]]:
 
 def check_bytes(path: Path) -> None:
     """Read a torch zip to its end and compare every checksum. Raises :class:`DamagedWeights`."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise DamagedWeights(_CUT_OFF) from error
+    with _as_damage(_CUT_OFF), zipfile.ZipFile(path) as archive:
+        bad = archive.testzip()
     if bad is not None:
         raise DamagedWeights(f"the checksum of {bad} does not fit")
 

@@ -7,13 +7,11 @@ the classes which wrote it. Nothing is downloaded.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from orchestrator.job import Job
 from orchestrator.plan import Artifact, Command, Plan
+from orchestrator.probes import MAKE_STANDIN
 from orchestrator.rehearsal.families import family_of
-
-_SCRIPT = Path(__file__).resolve().parent.parent / "probes" / "make_standin.py"
 
 
 def plan(job: Job, *, rows: str) -> Plan:
@@ -32,7 +30,8 @@ def plan(job: Job, *, rows: str) -> Plan:
         stage="model",
         commands=(
             Command(
-                argv=("python", str(_SCRIPT), json.dumps(request, sort_keys=True)), by_hand=False
+                argv=("python", str(MAKE_STANDIN), json.dumps(request, sort_keys=True)),
+                by_hand=False,
             ),
         ),
         artifacts=(Artifact(path="standin", kind="model"),),

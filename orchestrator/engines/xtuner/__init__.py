@@ -14,6 +14,7 @@ from orchestrator.engines.xtuner.failures import EXPLANATIONS
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
 from orchestrator.explain import explain as _explain
 from orchestrator.plan import Artifact, Command, Plan, PlannedFile
+from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
 
 name = "xtuner"
@@ -112,9 +113,10 @@ def _train(recipe: Recipe, context: Context) -> Plan:
 def _convert(recipe: Recipe, context: Context) -> Plan:
     full = recipe.train.method == "full"
     target = context.merged if full else context.adapter
+    reload = (reload_tokenizer(target),) if full else ()
     return Plan(
         stage="convert",
-        commands=(_with_bridge(commands.convert(recipe, context), context),),
+        commands=(_with_bridge(commands.convert(recipe, context), context), *reload),
         artifacts=(Artifact(path=target, kind="model" if full else "adapter"),),
         inputs=("config.py", context.work),
         outputs=(target,),
@@ -124,7 +126,10 @@ def _convert(recipe: Recipe, context: Context) -> Plan:
 def _merge(recipe: Recipe, context: Context) -> Plan:
     return Plan(
         stage="merge",
-        commands=(_with_bridge(commands.merge(recipe, context), context),),
+        commands=(
+            _with_bridge(commands.merge(recipe, context), context),
+            reload_tokenizer(context.merged),
+        ),
         artifacts=(Artifact(path=context.merged, kind="model"),),
         inputs=(context.model, context.adapter),
         outputs=(context.merged,),

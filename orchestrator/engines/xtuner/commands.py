@@ -22,6 +22,8 @@ ONE_PROCESS = {
     "MASTER_PORT": "29500",
 }
 ALL_DONE = "All done!"
+#: The last thing a training says: without it, checkpoints on the way do not make it complete.
+AFTER_TRAIN = "after_train in EvaluateChatHook."
 
 
 def train(recipe: Recipe, context: Context) -> Command:
@@ -40,7 +42,13 @@ def train(recipe: Recipe, context: Context) -> Command:
         env["NPROC_PER_NODE"] = str(gpus)
     elif deepspeed:
         defaults = ONE_PROCESS
-    return Command(argv=tuple(argv), env={**env, **_device(context)}, defaults=defaults)
+    silenced = {"custom_hooks", "log_level"} & {key.split(".")[0] for key in recipe.engine_options}
+    return Command(
+        argv=tuple(argv),
+        env={**env, **_device(context)},
+        defaults=defaults,
+        succeeded=None if silenced else AFTER_TRAIN,
+    )
 
 
 def convert(recipe: Recipe, context: Context) -> Command:
