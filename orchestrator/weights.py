@@ -176,7 +176,9 @@ class _Opaque:
 
 
 def _rebuild_tensor(storage: Any, offset: int, shape: tuple[int, ...], *_rest: object) -> Any:
-    return _Rebuilt(storage, offset, tuple(shape)) if isinstance(storage, _Storage) else _Opaque()
+    if not isinstance(storage, _Storage):
+        return _Opaque()
+    return _Rebuilt(storage, int(offset), tuple(int(side) for side in shape))
 
 
 def _rebuild_parameter(tensor: Any, *_rest: object) -> Any:

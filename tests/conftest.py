@@ -1,0 +1,64 @@
+"""What all tests share: golden files, the real data of the tutorials, a clean set of variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
+GOLDEN = TESTS / "golden"
+_OWN_SETTINGS = ("RECIPE_SET_", "RECIPE_PATH", "RECIPE_RUNS")
+
+settings.register_profile("recipe", deadline=None, print_blob=True)
+settings.load_profile("recipe")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the golden files instead of comparing"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if (TESTS / "engine") in item.path.parents:
+            item.add_marker("engine")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_tester(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the person who runs the tests has set for recipes of their own must not leak in."""
+    for name in list(os.environ):
+        if name.startswith(_OWN_SETTINGS):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with tests/golden/NAME, or write it there under --update-golden."""
+
+    def same(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"{path} is missing: run pytest --update-golden and read it"
+        assert text == path.read_text(encoding="utf-8")
+
+    return same
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The tutorials' own files, which the project does not ship (RECIPE_SHARED_DATA)."""
+    named = os.environ.get("RECIPE_SHARED_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the tutorials' own files are not on this machine (RECIPE_SHARED_DATA)")
+    return folder
