@@ -6,7 +6,6 @@ import codecs
 import gzip
 import io
 import os
-import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import BinaryIO, cast
 
 from data_tools.encodings import HEAD, Recoder, find_encoding
 from data_tools.errors import DataError
+from data_tools.jsonio import wraps_lists
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet")
 SHEET_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -60,7 +60,8 @@ def expand(paths: str | os.PathLike[str] | list[str | os.PathLike[str]]) -> list
     if path.exists():
         return [path]
     if any(mark in path.name for mark in "*?["):
-        found = sorted(p for p in path.parent.glob(path.name) if p.is_file())
+        named = path.parent.glob(path.name)
+        found = sorted(p for p in named if p.is_file() and _is_wanted(p.name))
         if found:
             return found
     raise DataError("There is no such file", str(path), fix=_near(path))
@@ -70,7 +71,12 @@ def _is_data(path: Path, top: Path) -> bool:
     if any(part.startswith(".") for part in path.relative_to(top).parts):
         return False
     name = path.name.lower().removesuffix(".gz")
-    return name != "rejected.jsonl" and name.endswith((*SUFFIXES, *SHEET_SUFFIXES))
+    return _is_wanted(name) and name.endswith((*SUFFIXES, *SHEET_SUFFIXES))
+
+
+def _is_wanted(name: str) -> bool:
+    """Neither hidden nor what an earlier run set aside?"""
+    return not name.startswith(".") and name != "rejected.jsonl"
 
 
 def _near(path: Path) -> str:
@@ -199,13 +205,13 @@ def _text_kind(path: Path, text: str, gzipped: bool, encoding: str, table: bool)
 
 
 def _is_pretty(start: str) -> bool:
-    """Is this one JSON object over several lines (and not one object a line)?"""
-    lines = start.split("\n", 2)
-    if len(lines) < 2:
-        return bool(re.match(r'\{\s*"[^"]*"\s*:\s*\[\s*\{', start)) and not start.rstrip().endswith(
-            "}"
-        )
-    return not lines[1].lstrip().startswith("{") and not lines[0].rstrip().endswith("}")
+    """Is this one JSON object that holds lists or stands on several lines (not one a line)?"""
+    first, _, second = start.partition("\n")
+    if second.lstrip().startswith("{"):
+        return False
+    return wraps_lists(start.encode()) or (
+        bool(second.strip()) and not first.rstrip().endswith("}")
+    )
 
 
 def _delimiter(text: str) -> str:

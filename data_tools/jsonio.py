@@ -15,17 +15,27 @@ Bad = Callable[[int, Reject, str], None]
 
 CHUNK = 1 << 20
 MAX_ITEM = 1 << 28
+CUT_OFF = "cut off: the file ends in the middle of this line"
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]"]', re.DOTALL)
 _SCALAR = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[^\s,\[\]{}"]+', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _WRAPPED = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"(?P<key>[^"\\]*)"[ \t\r\n]*:[ \t\r\n]*\[')
 _JOINT = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*\{[ \t\r\n]*"[^"\\]{0,64}"')
+_OPEN = re.compile(rb"[ \t\r\n]*[\[{]")
 _NEXT_KEY = re.compile(rb'[ \t\r\n]*,[ \t\r\n]*"[^"\\]*"[ \t\r\n]*:[ \t\r\n]*\[')
 _SURROGATE = re.compile(
     rb"(?<!\\)(?:\\\\)*(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
 )
 ROW_KEYS = {b"conversation", b"conversations", b"messages", b"history", b"image", b"tools"}
+
+
+def wraps_lists(start: bytes) -> bool:
+    """Does a text begin like an object that holds lists of rows: {"data": [{…?"""
+    match = _WRAPPED.match(start)
+    if match is None or match["key"] in ROW_KEYS:
+        return False
+    return _OPEN.match(start, match.end()) is not None
 
 
 def read_lines(stream: BinaryIO, bad: Bad) -> Iterator[tuple[int, Any]]:
@@ -67,13 +77,15 @@ def explain(text: bytes, error: Exception, last: bool = False) -> Reject:
     try:
         text.decode("utf-8")
     except UnicodeDecodeError as wrong:
+        if last and wrong.end == len(text) and wrong.reason == "unexpected end of data":
+            return Reject(CUT_OFF, f"byte {wrong.start + 1}")
         return Reject("not valid UTF-8", f"byte {wrong.start + 1}")
     lone = _SURROGATE.search(text)
     if lone and "surrogate" in str(error):
         return Reject("a lone surrogate (half of an emoji)", f"column {lone.end() - 5}")
     column = getattr(error, "colno", 0)
     if last and getattr(error, "pos", 0) >= len(text.rstrip()):
-        return Reject("cut off: the file ends in the middle of this line", f"column {column}")
+        return Reject(CUT_OFF, f"column {column}")
     why = getattr(error, "msg", str(error))
     return Reject(f"invalid JSON: {why.split(': line')[0]}", f"column {column}")
 

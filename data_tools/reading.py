@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_tools import jsonio, tables
 from data_tools.account import Account
@@ -17,6 +18,9 @@ from data_tools.files import expand, look_into, open_utf8
 from data_tools.formats import by_name, recognise, unknown
 from data_tools.formats.common import Format, Raw, word_for
 from data_tools.rows import Row, Source, with_system
+
+if TYPE_CHECKING:
+    from data_tools.sheets import SheetRows
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
 OnReject = Callable[[Reject, dict[str, Any], Any], None]
@@ -119,10 +123,7 @@ class _Reader:
             return _csv_raws(self)
         if self.kind.container == "text":
             return _paragraphs(self)
-        stream = open_utf8(self.kind)
-        if self.kind.container == "jsonl":
-            return jsonio.read_lines(stream, self.bad)
-        return jsonio.read_json(stream, self.source.file, self.bad)
+        return _json_raws(self)
 
     def rows(self) -> Iterator[Row]:
         try:
@@ -184,6 +185,14 @@ def raw_items(path: Paths, account: Account) -> Iterator[tuple[Source, int, Any]
             yield reader.source, at, raw
 
 
+def _json_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
+    with open_utf8(reader.kind) as stream:
+        if reader.kind.container == "jsonl":
+            yield from jsonio.read_lines(stream, reader.bad)
+        else:
+            yield from jsonio.read_json(stream, reader.source.file, reader.bad)
+
+
 def _parquet_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
     from data_tools.parquet import read_parquet
 
@@ -194,28 +203,36 @@ def _paragraphs(reader: _Reader) -> Iterator[tuple[int, Raw]]:
     """One text a paragraph; paragraphs are parted by blank lines."""
     lines: list[str] = []
     start = 1
-    for number, line in enumerate(open_utf8(reader.kind), 1):
-        try:
-            text = line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            verdict = Reject("not valid UTF-8", f"byte {error.start + 1}")
-            reader.bad(number, verdict, line.decode("utf-8", "replace"))
-            continue
-        if "\x00" in text:
-            reader.bad(number, Reject("a NUL character in a text"), text)
-        elif text.strip():
-            start = start if lines else number
-            lines.append(text)
-        elif lines:
-            yield start, {"text": "\n".join(lines)}
-            lines = []
+    with open_utf8(reader.kind) as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                text = line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                verdict = Reject("not valid UTF-8", f"byte {error.start + 1}")
+                reader.bad(number, verdict, line.decode("utf-8", "replace"))
+                continue
+            if "\x00" in text:
+                reader.bad(number, Reject("a NUL character in a text"), text)
+            elif text.strip():
+                start = start if lines else number
+                lines.append(text)
+            elif lines:
+                yield start, {"text": "\n".join(lines)}
+                lines = []
     if lines:
         yield start, {"text": "\n".join(lines)}
 
 
 def _csv_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
+    where = reader.source.file
+    with open_utf8(reader.kind) as stream:
+        records = tables.read_csv(stream, reader.kind.delimiter, where, reader.bad)
+        with contextlib.closing(records):
+            yield from _table(reader, records)
+
+
+def _table(reader: _Reader, records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Any]]:
     where, options = reader.source.file, reader.options
-    records = tables.read_csv(open_utf8(reader.kind), reader.kind.delimiter, where, reader.bad)
     header: list[str] = []
     width = 0
     for at, fields in records:
@@ -246,11 +263,18 @@ def _push_back(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
 
 
 def _sheet_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
-    from data_tools.sheets import SheetRows, address, cell_text
+    from data_tools.sheets import SheetRows
 
     options = reader.options
-    book = SheetRows(reader.kind, options.sheet, reader.account)
-    reader.source = replace(reader.source, sheet=book.name)
+    with contextlib.closing(SheetRows(reader.kind, options.sheet, reader.account)) as book:
+        reader.source = replace(reader.source, sheet=book.name)
+        yield from _sheet_table(reader, book)
+
+
+def _sheet_table(reader: _Reader, book: SheetRows) -> Iterator[tuple[int, Any]]:
+    from data_tools.sheets import address, cell_text
+
+    options = reader.options
     rows = iter(book)
     header: list[str] = []
     for at, cells in rows if options.header_row else ():
@@ -280,7 +304,7 @@ def _sheet_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
             reader.bad(blank, _blank_verdict(book, blank), None)
 
 
-def _blank_verdict(book: Any, at: int) -> Reject:
+def _blank_verdict(book: SheetRows, at: int) -> Reject:
     special = book.special_row(at)
     return Reject(
         "the row shows nothing but errors or formulas without a stored value"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import gzip
 import io
@@ -50,11 +51,17 @@ class SheetRows:
         return self._left + self._sheet.width if self._sheet.start else 0
 
     def _hidden(self) -> set[str]:
+        from python_calamine import SheetVisibleEnum
+
         sheets = self._book.sheets_metadata
-        return {s.name for s in sheets if "Visible" not in str(s.visible)}
+        return {s.name for s in sheets if s.visible != SheetVisibleEnum.Visible}
 
     def _choose(self, sheet: str | int | None, account: Account) -> str:
-        names, hidden = self._book.sheet_names, self._hidden()
+        from python_calamine import SheetTypeEnum
+
+        every = self._book.sheets_metadata
+        names = [s.name for s in every if s.typ == SheetTypeEnum.WorkSheet]
+        hidden = self._hidden()
         for name in sorted(hidden):
             account.note(f"{self._kind.path.name}: sheet {name!r} is hidden")
         if not names:
@@ -77,6 +84,10 @@ class SheetRows:
             f"the sheets are: {shown}",
             did_you_mean(str(sheet), names) or "name one of them, or give its number from 1",
         )
+
+    def close(self) -> None:
+        """Let go of the workbook."""
+        self._book.close()
 
     def __iter__(self) -> Iterator[tuple[int, Cells]]:
         """(row number from 1, cells from column A). Merged cells all carry the value."""
@@ -113,9 +124,8 @@ class SheetRows:
             import openpyxl
 
             source = _source(self._kind)
-            book = openpyxl.load_workbook(source, read_only=True, data_only=False)
-            found = _specials(book[self.name])
-            book.close()
+            with contextlib.closing(openpyxl.load_workbook(source, read_only=True)) as book:
+                found = _specials(book[self.name])
         except Exception:  # a .xls, .xlsb or .ods workbook, which openpyxl cannot read
             return {}
         return found

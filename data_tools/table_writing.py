@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import shutil
 import tempfile
@@ -92,14 +90,16 @@ Fill = Callable[[BinaryIO, _Table, Account], None]
 
 
 def _csv(file: BinaryIO, table: _Table, account: Account, delimiter: str = ",") -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    out = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    out.writerow(table.columns)
+    """As RFC 4180 has it, but for the line end: fields are quoted when they need to be."""
+    needs = re.compile(rf'[{delimiter}"\r\n]|^$|^\s|\s$')
+
+    def field(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if needs.search(text) else text
+
+    file.write((delimiter.join(map(field, table.columns)) + "\n").encode("utf-8"))
     for cells in table.cells():
-        out.writerow(cells)
+        file.write((delimiter.join(map(field, cells)) + "\n").encode("utf-8"))
         account.written += 1
-    text.flush()
-    text.detach()
 
 
 def _tsv(file: BinaryIO, table: _Table, account: Account) -> None:

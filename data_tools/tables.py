@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from data_tools.errors import DataError, Reject, did_you_mean
@@ -123,11 +123,17 @@ def as_row(cells: dict[str, str], must: set[str], spots: dict[str, str]) -> dict
 
 def read_csv(
     stream: BinaryIO, delimiter: str, where: str, bad: Any
-) -> Iterator[tuple[int, list[str]]]:
+) -> Generator[tuple[int, list[str]], None, None]:
     """(line number, fields) of each record, the header's included; blank lines are skipped."""
     csv.field_size_limit(1 << 30)
     text = io.TextIOWrapper(stream, encoding="utf-8", errors="strict", newline="")
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        yield from _records(csv.reader(text, delimiter=delimiter, strict=True), where, bad)
+    finally:
+        text.detach()  # the stream is its owner's to close
+
+
+def _records(reader: Any, where: str, bad: Any) -> Iterator[tuple[int, list[str]]]:
     line = 1
     while True:
         try:
@@ -152,7 +158,7 @@ def read_csv(
         if fields is None:
             return
         if any("\x00" in field for field in fields):
-            bad(line, Reject("a NUL character in a text"), delimiter.join(fields))
+            bad(line, Reject("a NUL character in a text"), fields)
         elif fields:
             yield line, fields
         line = reader.line_num + 1

@@ -19,7 +19,9 @@ TURN_KEYS = {"system", "input", "output", "output_with_loss"}
 
 
 def matches(raw: Raw) -> bool:
-    return "conversation" in raw or ("input" in raw and "output" in raw)
+    if "conversation" in raw:
+        return True
+    return "input" in raw and "output" in raw and "instruction" not in raw
 
 
 def parse(raw: Raw) -> Raw:

@@ -42,6 +42,11 @@ NAMES = {"user": "human", "assistant": "gpt", "system": "system", "observation":
 
 
 def matches(raw: Raw) -> bool:
+    return "image" not in raw and has_speakers(raw)
+
+
+def has_speakers(raw: Raw) -> bool:
+    """Does each turn say whom it is from?"""
     turns = raw.get("conversations")
     first = turns[0] if isinstance(turns, list) and turns else None
     return isinstance(first, dict) and "from" in first

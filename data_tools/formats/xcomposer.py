@@ -18,7 +18,7 @@ NAMES = {"user": "user", "assistant": "assistant"}
 
 
 def matches(raw: Raw) -> bool:
-    return "image" in raw and sharegpt.matches(raw)
+    return "image" in raw and sharegpt.has_speakers(raw)
 
 
 def parse(raw: Raw) -> Raw:
