@@ -58,6 +58,12 @@ class SelfCognition(Value):
         default="zh", metadata=about("Language of the rows")
     )
 
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        name = given.get("name")
+        if isinstance(name, str) and name and not name.strip():
+            yield "must not be blank", "name"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(Value):

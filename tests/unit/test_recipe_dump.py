@@ -96,7 +96,7 @@ def _recipe_with(title: str, prompts: list[str], options: dict[str, Any], name: 
     title=(texts | hard_texts).filter(bool),
     prompts=st.lists(texts | hard_texts, max_size=3),
     options=st.dictionaries(texts | hard_texts, values, max_size=3),
-    name=(texts | hard_texts).filter(bool),
+    name=(texts | hard_texts).filter(str.strip),
 )
 def test_any_recipe_survives(
     title: str, prompts: list[str], options: dict[str, Any], name: str

@@ -299,6 +299,20 @@ def test_a_sample_stands_beside_the_file_that_said_it_and_nowhere_else(
     assert sample.parent.parent == loaded("medqa-qlora").path.resolve().parent
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", "must not be empty"),
+        (" \n", "must not be blank"),
+        ("\udcff", "bytes that are not UTF-8"),
+    ],
+)
+def test_a_name_that_is_none_is_told(name: str, told: str) -> None:
+    with pytest.raises(RecipeFaults) as caught:
+        load("self-cognition-qlora", params=[f"name={name}"], environ={})
+    assert f"-p name  data.sources.0.self_cognition.name: must {told}" in str(caught.value)
+
+
 @given(name=st.text(min_size=1).filter(str.strip))
 def test_any_name_stays_data(name: str) -> None:
     shipped = load("self-cognition-qlora", params=[f"name={name}"], environ={})
