@@ -304,13 +304,13 @@ def test_a_sample_stands_beside_the_file_that_said_it_and_nowhere_else(
     [
         ("", "must not be empty"),
         (" \n", "must not be blank"),
-        ("\udcff", "bytes that are not UTF-8"),
+        ("\udcff", "must be valid text"),
     ],
 )
 def test_a_name_that_is_none_is_told(name: str, told: str) -> None:
     with pytest.raises(RecipeFaults) as caught:
         load("self-cognition-qlora", params=[f"name={name}"], environ={})
-    assert f"-p name  data.sources.0.self_cognition.name: must {told}" in str(caught.value)
+    assert f"-p name  data.sources.0.self_cognition.name: {told}" in str(caught.value)
 
 
 @given(name=st.text(min_size=1).filter(str.strip))
