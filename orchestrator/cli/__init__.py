@@ -91,6 +91,26 @@ def main() -> None:
         # The reader (head, less) went away: not a failure, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
+    except Exception as error:
+        _report_bug(error)
+        sys.exit(EXIT_FAILED)
+
+
+def _report_bug(error: Exception) -> None:
+    """What is no user's error: one line, and the whole story in a file to send along."""
+    import tempfile
+    import traceback
+
+    story = "".join(traceback.format_exception(error))
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="recipe-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as stream:
+        stream.write(f"recipe {__version__}, Python {sys.version}\n{story}")
+    _print_error(
+        f"This is a fault of recipe itself: {type(error).__name__}: {error}\n"
+        f"  where: {stream.name}\n"
+        "  next step: please report it with that file; results so far are untouched"
+    )
 
 
 def _print_error(text: str) -> None:
