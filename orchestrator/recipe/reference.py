@@ -18,7 +18,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "recipe-reference.md"
 _HEAD = """\
 # Recipe reference
 
-<!-- Made by `python -m orchestrator.recipe.reference` from orchestrator/recipe/schema.py. Do not
+<!-- Made by `python -m orchestrator.recipe.reference` from orchestrator/recipe/schema*.py. Do not
 edit it by hand: change the descriptions there. -->
 
 A recipe is one YAML file. This page lists every key; [adding a recipe](adding-a-recipe.md) shows

@@ -1,0 +1,150 @@
+"""The part of a recipe that says where its rows come from."""
+
+# No `from __future__ import annotations`: the validator reads the annotations as types.
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from orchestrator.recipe.value import Problem, Value, about
+
+_SHARE = re.compile(r"\d+(\.\d+)?%")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfCognition(Value):
+    """Rows in which the model says who it is and whose assistant it is (the camp's homework)."""
+
+    name: str = field(metadata=about("Whose assistant the model is to become", min_length=1))
+    maker: str | None = field(
+        default=None, metadata=about("Who made the model, when it is to say so")
+    )
+    repeats: int = field(
+        default=1, metadata=about("How many times the generated rows are repeated", ge=1)
+    )
+    language: Literal["zh", "en", "both"] = field(
+        default="zh", metadata=about("Language of the rows")
+    )
+
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        name = given.get("name")
+        if isinstance(name, str) and name and not name.strip():
+            yield "must not be blank", "name"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns(Value):
+    """Which column holds what: a letter (A, D, AA) or the text of a header cell."""
+
+    input: str = field(metadata=about("The question"))
+    output: str = field(metadata=about("The answer"))
+    system: str | None = field(default=None, metadata=about("The system text of each row"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Value):
+    """One source of rows: exactly one of ``path``, ``dataset`` and ``self_cognition``."""
+
+    path: str | None = field(
+        default=None,
+        metadata=about(
+            "Spreadsheet, JSON, JSONL, CSV or Parquet file; looked for in the "
+            "current folder, then beside the recipe"
+        ),
+    )
+    url: str | None = field(
+        default=None, metadata=about("Where the file is fetched from when it is nowhere on disk")
+    )
+    sha256: str | None = field(
+        default=None,
+        metadata=about(
+            "SHA-256 of the file behind `url`, checked",
+            pattern=r"^[0-9a-f]{64}$",
+            examples=["64 hexadecimal digits"],
+        ),
+    )
+    sample: str | None = field(
+        default=None,
+        metadata=about(
+            "A small shipped file in the same layout, beside the recipe, which a rehearsal "
+            "uses when the real one is not there"
+        ),
+    )
+    get: str | None = field(default=None, metadata=about("In words: where a reader gets this file"))
+    dataset: str | None = field(
+        default=None, metadata=about("A data set on a hub, loaded by the engine")
+    )
+    map_fn: str | None = field(
+        default=None,
+        metadata=about("The engine's own map function for `dataset` (oasst1_map_fn …)"),
+    )
+    self_cognition: SelfCognition | None = field(
+        default=None, metadata=about("Rows that are generated")
+    )
+    name: str | None = field(
+        default=None, metadata=about("A short name, for messages and the row account")
+    )
+    format: str = field(
+        default="auto",
+        metadata=about("Row format when looking into the file is not enough (see `data`)"),
+    )
+    sheet: str | int | None = field(
+        default=None, metadata=about("Sheet name, or its number from 1")
+    )
+    header_row: int = field(
+        default=1, metadata=about("Row number of the header line; 0 when there is none", ge=0)
+    )
+    columns: Columns | None = field(
+        default=None, metadata=about("Which spreadsheet column holds what")
+    )
+    system: str | None = field(
+        default=None, metadata=about("System text for every row of this source")
+    )
+    sample_rows: int | None = field(
+        default=None, metadata=about("Take this many rows, drawn with the split's seed", ge=1)
+    )
+    clean: dict[str, Any] = field(
+        default_factory=dict, metadata=about("Cleaning rules, as `recipe data clean` takes them")
+    )
+
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        kinds = [key for key in ("path", "dataset", "self_cognition") if given.get(key) is not None]
+        if len(kinds) != 1:
+            said = " and ".join(kinds) or "none of them"
+            yield (f"give exactly one of path, dataset, self_cognition; this has {said}",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split(Value):
+    """Train and test shares. The ratio floors as the tutorial's script does: int(rows * train)."""
+
+    train: float = field(
+        default=1, metadata=about("Share of the rows that is trained on", gt=0, le=1)
+    )
+    seed: int = field(default=0, metadata=about("Seed of the shuffle"))
+    keep_duplicates_together: bool = field(
+        default=False, metadata=about("Rows with the same question stay on one side")
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Value):
+    """The rows: where they come from, how they are split, and how many may be rejected."""
+
+    sources: list[Source] = field(metadata=about("Merged in order", min_length=1))
+    split: Split = field(default_factory=Split, metadata=about("Shares"))
+    max_rejects: int | str = field(
+        default=0,
+        metadata=about("Rejected rows that are accepted: a number, or a share such as 5%"),
+    )
+    shuffle: bool = field(default=True, metadata=about("Shuffle before packing"))
+
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        limit = given.get("max_rejects", 0)
+        text = isinstance(limit, str) and not _SHARE.fullmatch(limit)
+        if text or (isinstance(limit, int) and limit < 0):
+            yield f"must be a number of rows or a share such as 5%, not {limit!r}", "max_rejects"
