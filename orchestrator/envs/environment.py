@@ -1,0 +1,59 @@
+"""An environment is a value: where its Python is, and the variables to run its programs with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.engines import Release
+
+#: What would point the engine's Python at somebody else's modules.
+_SCRUBBED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One engine release, installed and seen to import.
+
+    ``lock_digest`` is the sha256 of what was installed: the lock's text (and the torch backend,
+    when one was chosen), or the list of versions in a Python that the user brought.
+    """
+
+    release: Release
+    root: Path
+    python: Path
+    bin: Path
+    managed: bool
+    lock_digest: str
+
+    def environ(self, base: Mapping[str, str]) -> dict[str, str]:
+        """A new set of variables from ``base``; neither ``base`` nor os.environ is changed.
+
+        The environment's bin folder comes first in PATH: XTuner's command starts its tools with a
+        bare ``python``.
+        """
+        env = {key: value for key, value in base.items() if key not in _SCRUBBED}
+        env["PATH"] = os.pathsep.join([str(self.bin), base.get("PATH") or os.defpath])
+        env["PYTHONNOUSERSITE"] = "1"
+        if (self.root / "pyvenv.cfg").is_file():
+            env["VIRTUAL_ENV"] = str(self.root)
+        return env
+
+    def which(self, program: str) -> Path:
+        """The program in the environment's own bin folder, never one from elsewhere."""
+        path = self.bin / program
+        if os.access(path, os.X_OK) and path.is_file():
+            return path
+        raise RecipeError(
+            f"The environment of {self.release.name} has no program {program!r}.",
+            where=str(path),
+            why="the engine is not whole there, or was changed after it was installed",
+            fix=f"recipe env doctor {self.release.name}",
+        )

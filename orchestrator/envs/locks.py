@@ -1,0 +1,78 @@
+"""The committed locks: what each release installs, and the text's digest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import RecipeError
+
+if TYPE_CHECKING:
+    from orchestrator.engines import Release
+
+FOLDER = Path(__file__).resolve().parent / "locks"
+#: Versions of the tools that build the few packages published as source only.
+BUILD_CONSTRAINTS = FOLDER / "build-constraints.txt"
+
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;#]+)")
+#: Pinned beside the default torch build, exactly as it asks; another build asks for others.
+_BOUND_TO_TORCH_BUILD = re.compile(r"^(nvidia-|triton==|pytorch-triton)")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock's text as uv reads it, for one torch backend (None: the build that is locked)."""
+
+    path: Path
+    text: str
+    backend: str | None
+
+    @property
+    def digest(self) -> str:
+        """sha256, in hex, of the text and the backend."""
+        backend = f"\n# torch backend: {self.backend}\n" if self.backend else ""
+        return digest_of(self.text + backend)
+
+    def requirements(self) -> str:
+        """What to install. With a backend, uv picks the libraries that its torch build needs."""
+        if self.backend is None:
+            return self.text
+        lines = self.text.splitlines(keepends=True)
+        return "".join(line for line in lines if not _BOUND_TO_TORCH_BUILD.match(line))
+
+    def pins(self) -> dict[str, str]:
+        """name -> version, names in lower case with dashes."""
+        found = (_PIN.match(line) for line in self.text.splitlines())
+        return {normalise(hit[1]): hit[2] for hit in found if hit}
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def normalise(name: str) -> str:
+    """A distribution's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def load(release: Release, backend: str | None = None) -> Lock:
+    path = FOLDER / release.lock_name
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(
+            f"There is no lock for {release.name}.",
+            where=str(path),
+            why=error.strerror,
+            fix=f"make it: python -m orchestrator.envs.relock {release.name}",
+        ) from error
+    return Lock(path, text, backend)
+
+
+def key(release: Release, lock: Lock) -> str:
+    """The folder's name: another lock or another torch backend is another environment."""
+    suffix = f"-{lock.backend}" if lock.backend else ""
+    return f"{release.engine}-{release.version}-{lock.digest[:10]}{suffix}"
