@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
 
 _ROOT = Path(__file__).resolve().parents[2]
-_START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from orchestrator.hub import child; child.main()"
-)
+# The current folder must not be searched: a user's own queue.py there would replace Python's.
+_START = """
+import sys
+sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
+from orchestrator.hub.child import main
+main()
+"""
 _LOOK = 0.1  # seconds between two looks at `cancel`, and between two progress lines
 _TAIL = 2000  # bytes of the client's last words that are kept
 

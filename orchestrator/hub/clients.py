@@ -132,6 +132,14 @@ def is_full_disk(error: BaseException) -> bool:
     return any(isinstance(each, OSError) and each.errno in codes for each in chain(error))
 
 
+def local_fault(error: BaseException) -> str | None:
+    """What this machine's own files refused, in words; None when that is not the trouble."""
+    for each in chain(error):
+        if isinstance(each, OSError) and each.filename is not None and each.strerror:
+            return f"{each.strerror}: {each.filename}"
+    return None
+
+
 def literal(path: str) -> str:
     """A glob that matches only this path."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in path)

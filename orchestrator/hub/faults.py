@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import RecipeError
+from orchestrator.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
@@ -18,12 +18,33 @@ AGAIN = "run the same command again: it goes on from what is already there"
 LOCAL = "with a copy on this machine: --set model.path=FOLDER"
 
 
+def nearest(path: Path) -> Path:
+    """The nearest folder that exists."""
+    return next(each for each in (path, *path.absolute().parents) if each.is_dir())
+
+
+def not_an_id(model: Model) -> RecipeError:
+    return UsageError(
+        f"{model.id!r} is not the id of a model.",
+        where="model.id",
+        why="an id on a hub is OWNER/NAME, of letters, digits, dots, dashes and underscores",
+        fix=_local(model),
+    )
+
+
+def _local(model: Model) -> str:
+    """How to give a folder; the very folder, when the id is one."""
+    if Path(model.id).is_dir():
+        return f"{model.id} is a folder on this machine: --set model.path={model.id}"
+    return LOCAL
+
+
 def unknown_model(model: Model, hub: str, token: str) -> RecipeError:
     return RecipeError(
         f"{hub} has no model {model.id}.",
         where="model.id",
         why="there is no such id, or it is private and hidden from you",
-        fix=f"check the spelling (OWNER/NAME); for a private model set {token}; {LOCAL}",
+        fix=f"check the spelling (OWNER/NAME); for a private model set {token}; {_local(model)}",
     )
 
 
@@ -74,12 +95,21 @@ def offline(model: Model, variable: str) -> RecipeError:
 
 
 def full_disk(model: Model, root: Path) -> RecipeError:
-    free = shutil.disk_usage(root if root.is_dir() else root.parent).free
+    free = shutil.disk_usage(nearest(root)).free
     return RecipeError(
         f"The disk became full while {model.id} was downloaded.",
         where=str(root),
         why=f"{free:,} bytes are free now",
         fix=f"free some space and {AGAIN}",
+    )
+
+
+def unwritable(model: Model, root: Path, variable: str, detail: str) -> RecipeError:
+    return RecipeError(
+        f"{model.id} cannot be stored in the cache.",
+        where=str(root),
+        why=detail,
+        fix=f"mend that folder, or let {variable} name another one",
     )
 
 

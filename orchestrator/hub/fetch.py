@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from dataclasses import replace
@@ -18,6 +19,8 @@ from orchestrator.hub.selection import is_weight, needed
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
+
+_ID_PART = re.compile(r"(?!\.+$)[\w.-]+")
 
 
 def local_model(model: Model) -> ModelFolder | None:
@@ -82,7 +85,10 @@ def _given(model: Model) -> Path | None:
 
 
 def hub_of(model: Model) -> Hub:
-    """The hub that the model names."""
+    """The hub that the model names; refuses an id that could lead elsewhere on the disk."""
+    parts = model.id.split("/")
+    if len(parts) > 2 or not all(_ID_PART.fullmatch(part) for part in parts):
+        raise faults.not_an_id(model)
     if model.hub == "huggingface":
         from orchestrator.hub.on_huggingface import HuggingFace
 
@@ -145,7 +151,7 @@ def _must_fit(hub: Hub, model: Model, wanted: tuple[RemoteFile, ...]) -> None:
     cached = hub.cached(model)
     left = sum(max(0, each.size - _have(cached, each)) for each in wanted)
     root = hub.cache_root()
-    free = shutil.disk_usage(_nearest(root)).free
+    free = shutil.disk_usage(faults.nearest(root)).free
     if left > free:
         raise RecipeError(
             f"Not enough disk space for {model.id}.",
@@ -160,11 +166,6 @@ def _have(folder: Path | None, file: RemoteFile) -> int:
         return 0
     parts = (folder / file.path, folder / f"{file.path}.incomplete")
     return max((each.stat().st_size for each in parts if each.is_file()), default=0)
-
-
-def _nearest(path: Path) -> Path:
-    """The nearest folder that exists."""
-    return next(each for each in (path, *path.parents) if each.is_dir())
 
 
 def gigabytes(size: int) -> str:

@@ -29,7 +29,6 @@ def fetch_file(
         return final
     from orchestrator.hub.web import Download  # urllib costs start-up time
 
-    final.parent.mkdir(parents=True, exist_ok=True)
     return Download(url, sha256, final, progress).run()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import RecipeError
 from orchestrator.hub import faults
-from orchestrator.hub.clients import chain, is_full_disk, literal, plainly, quiet, said
+from orchestrator.hub.clients import chain, is_full_disk, literal, local_fault, plainly, quiet, said
 from orchestrator.hub.files import digest_of
 from orchestrator.hub.remote import Counter, Listing, RemoteFile
 
@@ -114,6 +114,9 @@ class HuggingFace:
         statuses = {getattr(getattr(e, "response", None), "status_code", None) for e in causes}
         if any(is_full_disk(each) for each in causes):
             return faults.full_disk(model, self.cache_root())
+        refused = next((words for each in causes if (words := local_fault(each))), None)
+        if refused:
+            return faults.unwritable(model, self.cache_root(), self.cache_variable, refused)
         if is_a(errors.OfflineModeIsEnabled):
             return faults.offline(model, "HF_HUB_OFFLINE")
         if is_a(errors.GatedRepoError) or (403 in statuses):

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import RecipeError
 from orchestrator.hub import faults
-from orchestrator.hub.clients import chain, is_full_disk, literal, plainly, quiet, reach, said
+from orchestrator.hub.clients import (
+    chain,
+    is_full_disk,
+    literal,
+    local_fault,
+    plainly,
+    quiet,
+    reach,
+    said,
+)
 from orchestrator.hub.remote import Counter, Listing, RemoteFile
 
 if TYPE_CHECKING:
@@ -108,6 +117,9 @@ class ModelScope:
         detail = said(next(iter(failed.values()), error))
         if any(is_full_disk(each) for each in causes):
             return faults.full_disk(model, self.cache_root())
+        refused = next((words for each in causes if (words := local_fault(each))), None)
+        if refused:
+            return faults.unwritable(model, self.cache_root(), self.cache_variable, refused)
         if is_a(errors.FileIntegrityError):
             bad = [n for n, e in failed.items() if isinstance(e, errors.FileIntegrityError)]
             return faults.corrupted(model, self.name, bad, detail)

@@ -63,6 +63,14 @@ class Download:
         return self.final.with_name(f".{self.final.name}.part")
 
     def run(self) -> Path:
+        """Bring the file; RecipeError for everything that the web or this disk can refuse."""
+        try:
+            self.final.parent.mkdir(parents=True, exist_ok=True)
+            return self._run()
+        except OSError as error:
+            raise self._local(error) from error
+
+    def _run(self) -> Path:
         with self._locked() as part:
             if self.final.is_file() and self._right(self.final):
                 return self.final
@@ -114,8 +122,6 @@ class Download:
                 if idle >= _TRIES:
                     raise self._broke_off(str(error)) from error
                 time.sleep(_PAUSE * 2**idle)
-            except OSError as error:
-                raise self._local(error) from error
 
     def _ask(self, part: IO[bytes]) -> None:
         try:
@@ -213,7 +219,8 @@ class Download:
         full = is_full_disk(error)
         what = f"{self.final.name} cannot be written" + (": the disk is full." if full else ".")
         fix = f"free some space in {self.part.parent} and {_AGAIN}"
-        return self._error(what, str(error), fix if full else f"check {self.part.parent}")
+        why = f"{error.strerror or error}: {error.filename or self.part}"
+        return self._error(what, why, fix if full else "mend that folder, or set RECIPE_CACHE")
 
 
 def _size(part: IO[bytes]) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.hub_client import ROOT, Client, environment
 from tests.support.hub_server import COMMIT, StandIn, standing_in
-from tests.support.models import model_files, safetensors
+from tests.support.models import model_files, safetensors, write
 
 SHARD = "model-00001-of-00002.safetensors"
 OTHER = "model-00002-of-00002.safetensors"
@@ -227,13 +227,25 @@ def test_too_little_disk_is_said_before_anything_comes(case: Case) -> None:
 
 
 def test_unknown_names(case: Case) -> None:
-    for name in ("o/nothing", "no slash", "../../etc"):
+    for name in ("o/nothing", "noslash"):
         error = case.fetch(id=name)
         assert f"has no model {name}." in error["what"]
         assert "--set model.path=FOLDER" in error["fix"]
     error = case.fetch(revision="v1.0.4")
     assert "has no revision v1.0.4" in error["what"]
     assert "did you mean v1.0.3?" in error["fix"]
+
+
+@pytest.mark.parametrize("name", ["../etc", "o/..", "a b/c", "/abs", "a/b/c", "o/m?x=1", "o\\m"])
+def test_what_is_not_an_id(case: Case, name: str) -> None:
+    error = case.fetch(id=name)
+    assert "is not the id of a model" in error["what"]
+    assert error["code"] == 2
+    assert case.server.asked == []
+
+
+def test_a_folder_given_as_an_id(case: Case) -> None:
+    assert f"--set model.path={case.home}" in case.fetch(id=str(case.home))["fix"]
 
 
 def test_a_private_model_asks_for_the_right_token(case: Case) -> None:
@@ -266,6 +278,31 @@ def test_a_file_that_the_server_does_not_give(case: Case) -> None:
     error = case.fetch()
     assert "broke off" in error["what"]
     assert "goes on" in error["fix"]
+
+
+def test_a_cache_that_cannot_be_written(case: Case, start: Start, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    inside = str(tmp_path / "file")
+    error = case.fetch(start(MODELSCOPE_CACHE=inside, HF_HOME=inside))
+    assert "cannot be stored in the cache" in error["what"]
+    assert inside in error["why"]
+
+
+@pytest.mark.parametrize("case", ["modelscope"], indirect=True)
+@pytest.mark.parametrize(
+    "layout", ["models/o/internlm2___5", "hub/models/o/internlm2___5", "hub/o/internlm2.5"]
+)
+def test_the_cache_of_older_releases_is_used(
+    case: Case, start: Start, tmp_path: Path, layout: str
+) -> None:
+    files = {**model_files(), ".mv": b"Revision:v1.0.3,CreatedAt:1698000000"}
+    folder = write(tmp_path / layout, files)
+    client = start(MODELSCOPE_CACHE=str(tmp_path))
+    named = {"id": "o/internlm2.5"}
+    found = client.call("local", **named, revision="v1.0.3")
+    assert (found["path"], found["revision"]) == (str(folder), "v1.0.3")
+    assert client.call("local", **named, revision="v2.0.0") == {"path": None}
+    assert case.server.asked == []
 
 
 def test_no_server(case: Case, start: Start) -> None:
@@ -329,6 +366,17 @@ def test_a_download_is_stopped_at_once(case: Case, how: str) -> None:
     case.server.asked.clear()
     time.sleep(0.5)
     assert case.server.asked == [], "the download went on"
+
+
+def test_files_of_the_current_folder_are_not_imported(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("queue", "requests", "modelscope", "huggingface_hub"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('shadowed')")
+    monkeypatch.chdir(tmp_path)
+    client = Client(environment(case.server.url, case.home))
+    assert case.fetch(client)["path"]
+    client.close()
 
 
 def test_importing_the_package_is_cheap() -> None:

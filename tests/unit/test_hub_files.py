@@ -184,6 +184,13 @@ def test_too_little_disk_is_said_first(stand_in: StandIn, tmp_path: Path) -> Non
     assert "1,000,000,000,000,000 bytes" in (error.why or "")
 
 
+def test_a_cache_that_cannot_be_written(stand_in: StandIn, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    error = refusal(f"{stand_in.url}/{NAME}", DIGEST, tmp_path / "file")
+    assert "cannot be written" in error.what
+    assert str(tmp_path / "file") in (error.why or "")
+
+
 def test_secrets_of_an_address_are_not_shown(stand_in: StandIn, tmp_path: Path) -> None:
     assert shown("https://me:pass@host:8443/a/b?token=abc#x") == "https://host:8443/a/b"
     error = refusal(f"{stand_in.url}/nothing.json?token=abc123", None, tmp_path)
