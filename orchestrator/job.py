@@ -156,14 +156,27 @@ def _find(
     )
 
 
+#: Whose word is heard last.
+_RANK = {"default": 0, "parent": 1, "recipe": 2, "environment": 3, "command line": 4}
+
+
+def _rank(loaded: Loaded, key: str) -> int:
+    origin = loaded.provenance.get(key)
+    return _RANK[origin.layer] if origin is not None else 0
+
+
 def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...]) -> str | None:
-    """Why the recipe's expected figures do not apply to these rows; None when they do."""
+    """Why the recipe's expected figures do not apply to these rows; None when they do.
+
+    Whoever changes the rows from outside the file that states the figures has other rows.
+    """
     expect = loaded.recipe.expect.model_dump(exclude_none=True)
-    if not expect or any(_given_by_hand(loaded, f"expect.{key}") for key in expect):
+    if not expect:
         return None
+    said = max(_rank(loaded, f"expect.{key}") for key in expect)
     for key in loaded.provenance:
-        if key.startswith("data.") and not key.endswith(".path") and _given_by_hand(loaded, key):
-            return f"{key} was set by hand"
+        if key.startswith("data.") and not key.endswith(".path") and _rank(loaded, key) > said:
+            return f"{key} was changed after the figures were stated"
     for number, found in enumerate(sources):
         if found.is_sample:
             return "sample rows are used"
@@ -172,8 +185,8 @@ def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...]) -> str | No
         if found.source.sha256 is not None:
             if sha256_of(found.path) != found.source.sha256:
                 return f"{found.path.name} is another file than the recipe's (SHA-256 differs)"
-        elif _given_by_hand(loaded, f"data.sources.{number}.path"):
-            return f"{found.path.name} was given by hand"
+        elif _rank(loaded, f"data.sources.{number}.path") > said:
+            return f"{found.path.name} is another file than the recipe's"
     return None
 
 
