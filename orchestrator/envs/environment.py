@@ -22,7 +22,7 @@ _SCRUBBED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVE
 class Environment:
     """One engine release, installed and seen to import.
 
-    ``lock_digest`` is the sha256 of what was installed: the lock's text (and the torch backend,
+    ``lock_digest`` is the sha256 of what was installed: the lock's pins (and the torch backend,
     when one was chosen), or the list of versions in a Python that the user brought.
     """
 

@@ -32,9 +32,10 @@ class Lock:
 
     @property
     def digest(self) -> str:
-        """sha256, in hex, of the text and the backend."""
-        backend = f"\n# torch backend: {self.backend}\n" if self.backend else ""
-        return digest_of(self.text + backend)
+        """sha256, in hex, of what is installed: the pins, without comments, and the backend."""
+        lines = (line.strip() for line in self.text.splitlines())
+        pins = [line for line in lines if line and not line.startswith("#")]
+        return digest_of("\n".join([*pins, f"torch backend: {self.backend}"]))
 
     def requirements(self) -> str:
         """What to install. With a backend, uv picks the libraries that its torch build needs."""
