@@ -14,6 +14,7 @@ from pathlib import Path
 from orchestrator.plan import NewestCheckpoint, Plan
 
 Parts = dict[str, str]
+_PACKAGE = str(Path(__file__).resolve().parent)
 _LARGE = 32 * 1024 * 1024
 
 
@@ -41,7 +42,10 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def _word(word: str | NewestCheckpoint) -> str:
-    return word if isinstance(word, str) else word.shell()
+    if not isinstance(word, str):
+        return word.shell()
+    # Where this package is installed is no reason to run a stage again.
+    return word.replace(_PACKAGE, "<package>")
 
 
 def _facts(prefix: str, facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ _SHEETS = (".xlsx", ".xlsm", ".xls")
 
 
 def write(
-    name: str,
+    recipe: str,
     folder: Path,
     *,
     sets: Sequence[str] = (),
@@ -33,12 +33,12 @@ def write(
     engine: str | None = None,
     force: bool = False,
 ) -> list[str]:
-    """Write the pack of recipe ``name`` into ``folder``; the names of its files.
+    """Write the pack of ``recipe`` (a name or a path) into ``folder``; the names of its files.
 
     The same recipe and rows give the same bytes. A file that is there with other content is never
     overwritten without ``force`` (:class:`UsageError` names it).
     """
-    loaded = load(name, sets=sets, params=params, engine=engine)
+    loaded = load(recipe, sets=sets, params=params, engine=engine)
     job = jobs.build(loaded, must_find_rows=False)
     with tempfile.TemporaryDirectory(prefix="recipe-pack-") as scratch:
         made = Path(scratch)

@@ -18,7 +18,7 @@ from orchestrator.script import shell_line
 
 
 def make_job(
-    name: str,
+    recipe: str,
     *,
     sets: Sequence[str] = (),
     params: Sequence[str] = (),
@@ -26,8 +26,8 @@ def make_job(
     rehearse: bool = False,
     passthrough: Sequence[str] = (),
 ) -> Job:
-    """The job of recipe ``name`` with what the command line adds."""
-    loaded = load(name, sets=sets, params=params, engine=engine)
+    """The job of the recipe of that name or path, with what the command line adds."""
+    loaded = load(recipe, sets=sets, params=params, engine=engine)
     return build(loaded, rehearse=rehearse, passthrough=passthrough)
 
 

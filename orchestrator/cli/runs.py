@@ -11,19 +11,24 @@ import click
 from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
 
 
-def _engine_option(command: Any) -> Any:
-    return click.option(
-        "--engine", metavar="NAME@VERSION", help="Use this engine release instead."
-    )(command)
+def _recipe_options(command: Any) -> Any:
+    """RECIPE and what overrides it: the keywords of ``workflow.make_job``."""
+    for option in (
+        click.argument("recipe", type=RecipeName()),
+        set_option,
+        param_option,
+        click.option("--engine", metavar="NAME@VERSION", help="Use this engine release instead."),
+    ):
+        command = option(command)
+    return command
 
 
 def _stage_options(command: Any) -> Any:
-    options = (
+    for option in (
         click.option("--from", "first", metavar="STAGE", help="Start at this stage, run it again."),
         click.option("--until", "last", metavar="STAGE", help="Stop after this stage."),
         click.option("-f", "--force", is_flag=True, help="Run stages again even when done."),
-    )
-    for option in options:
+    ):
         command = option(command)
     return command
 
@@ -36,12 +41,9 @@ _rehearse = click.option(
 _new = click.option("--new", is_flag=True, help="Start a new run directory.")
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
-@click.argument("recipe", type=RecipeName())
+@click.command()
+@_recipe_options
 @_rehearse
-@set_option
-@param_option
-@_engine_option
 @_stage_options
 @_new
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
@@ -50,11 +52,6 @@ _new = click.option("--new", is_flag=True, help="Start a new run directory.")
 @click.option("--torch-backend", metavar="NAME", help="Torch build for the environment: cpu, cu124")
 @click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
-    recipe: str,
-    rehearse: bool,
-    sets: tuple[str, ...],
-    params: tuple[str, ...],
-    engine: str | None,
     first: str | None,
     last: str | None,
     force: bool,
@@ -64,6 +61,7 @@ def run(
     python: Path | None,
     torch_backend: str | None,
     engine_arguments: tuple[str, ...],
+    **given: Any,
 ) -> None:
     """Run RECIPE: data, model, render, check, then the engine's own stages.
 
@@ -73,14 +71,7 @@ def run(
     from orchestrator import workflow
     from orchestrator.runner import Selection
 
-    job = workflow.make_job(
-        recipe,
-        sets=sets,
-        params=params,
-        engine=engine,
-        rehearse=rehearse,
-        passthrough=engine_arguments,
-    )
+    job = workflow.make_job(**given, passthrough=engine_arguments)
     selection = Selection(first, last, force)
     root = workflow.run_directory(job, new=new)
     if dry_run:
@@ -131,29 +122,16 @@ def _short(path: Path) -> str:
 
 
 @click.command()
-@click.argument("recipe", type=RecipeName())
+@_recipe_options
 @_rehearse
-@set_option
-@param_option
-@_engine_option
 @_stage_options
 @json_option
-def plan(
-    recipe: str,
-    rehearse: bool,
-    sets: tuple[str, ...],
-    params: tuple[str, ...],
-    engine: str | None,
-    first: str | None,
-    last: str | None,
-    force: bool,
-    as_json: bool,
-) -> None:
+def plan(first: str | None, last: str | None, force: bool, as_json: bool, **given: Any) -> None:
     """Print what a run of RECIPE would do: files, commands, and why each stage runs."""
     from orchestrator import workflow
     from orchestrator.runner import Selection
 
-    job = workflow.make_job(recipe, sets=sets, params=params, engine=engine, rehearse=rehearse)
+    job = workflow.make_job(**given)
     root = workflow.run_directory(job, new=False)
     steps = workflow.describe(job, root, Selection(first, last, force))
     if as_json:
@@ -178,7 +156,7 @@ def _print_plan(description: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("recipe", type=RecipeName())
+@_recipe_options
 @click.option(
     "-o",
     "--output",
@@ -186,21 +164,10 @@ def _print_plan(description: dict[str, Any]) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder to write.",
 )
-@set_option
-@param_option
-@_engine_option
-@click.option("-f", "--force", is_flag=True, help="Write into a folder that is not empty.")
-def render(
-    recipe: str,
-    output: Path,
-    sets: tuple[str, ...],
-    params: tuple[str, ...],
-    engine: str | None,
-    force: bool,
-) -> None:
+@click.option("-f", "--force", is_flag=True, help="Overwrite files that differ.")
+def render(output: Path, force: bool, **given: Any) -> None:
     """Write RECIPE as a homework pack: config, rows, commands and a README, without `recipe`."""
     from orchestrator import pack
 
-    written = pack.write(recipe, output, sets=sets, params=params, engine=engine, force=force)
-    for name in written:
+    for name in pack.write(**given, folder=output, force=force):
         click.echo(f"{output / name}")
