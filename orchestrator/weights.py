@@ -113,12 +113,13 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     if not isinstance(header, dict):
         raise DamagedWeights("its header is not a JSON object")
     found: dict[str, Tensor] = {}
+    last = 8 + length
     for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        found[name], end = _described(path, name, entry, 8 + length)
-        if end > size:
-            raise DamagedWeights(f"it ends before the tensor {name}")
+        if name != "__metadata__":
+            found[name], end = _described(path, name, entry, 8 + length)
+            last = max(last, end)
+    if size != last:
+        raise DamagedWeights(f"{size:,} bytes where its header says {last:,}")
     return found
 
 
