@@ -8,15 +8,21 @@ Importing this package is cheap; what installs is imported by :func:`ensure` alo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orchestrator.envs.environment import Environment
 from orchestrator.envs.inventory import Installed, find, installed, remove
+
+if TYPE_CHECKING:
+    from orchestrator.envs.diagnosis import Finding, doctor
+    from orchestrator.envs.install import ensure
 
 __all__ = ["Environment", "Finding", "Installed", "doctor", "ensure", "find", "installed", "remove"]
 
 _LAZY = {
     "ensure": "orchestrator.envs.install",
-    "doctor": "orchestrator.envs.doctor",
-    "Finding": "orchestrator.envs.doctor",
+    "doctor": "orchestrator.envs.diagnosis",
+    "Finding": "orchestrator.envs.diagnosis",
 }
 
 

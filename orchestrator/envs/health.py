@@ -9,17 +9,17 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.envs import indexes
 from orchestrator.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.envs.environment import Environment
 
-_PROBE = Path(__file__).with_name("probe.py")
+_HERE = Path(__file__).parent
 _TIMEOUT = 900.0
 
 
@@ -53,12 +53,32 @@ class Health:
 def probe(environment: Environment, *, log: Path | None = None) -> Health:
     """Import every tool of the release in its Python; :class:`RecipeError` if that cannot start."""
     release = environment.release
+    raw = ask(environment, "probe.py", [release.engine, *release.imports], log=log)
+    imports = tuple(
+        Import(one["module"], one.get("seconds", 0.0), one.get("error"), one.get("trace"))
+        for one in raw["imports"]
+    )
+    return Health(
+        python=raw["python"],
+        prefix=raw["prefix"],
+        engine=raw["engine"],
+        versions=raw["versions"],
+        distributions=tuple(raw["distributions"]),
+        folders=tuple(raw["folders"]),
+        imports=imports,
+    )
+
+
+def ask(
+    environment: Environment, script: str, words: Sequence[str], *, log: Path | None = None
+) -> dict[str, Any]:
+    """Run one of this folder's probes in the environment's Python; the JSON that it writes."""
     with tempfile.TemporaryDirectory(prefix="recipe-probe-") as folder:
         result = Path(folder) / "result.json"
-        source = _PROBE.read_text(encoding="utf-8")
+        source = (_HERE / script).read_text(encoding="utf-8")
         # -I: nothing of the caller's (PYTHONPATH, the current folder) can hide a missing module.
-        argv = [str(environment.python), "-I", "-c", source, str(result), release.engine]
-        output = _run([*argv, *release.imports], environment, folder)
+        argv = [str(environment.python), "-I", "-c", source, str(result), *words]
+        output = _run(argv, environment, folder)
         _keep(log, output)
         return _read(result, environment, output)
 
@@ -82,7 +102,7 @@ def _run(argv: list[str], environment: Environment, folder: str) -> str:
             f"The Python of {environment.release.name} cannot be run.",
             where=str(environment.python),
             why=str(getattr(error, "strerror", None) or error),
-            fix=_rebuild(environment),
+            fix=rebuild(environment),
         ) from error
     return done.stdout
 
@@ -94,29 +114,17 @@ def _keep(log: Path | None, output: str) -> None:
             file.write(indexes.redact(output))
 
 
-def _read(result: Path, environment: Environment, output: str) -> Health:
+def _read(result: Path, environment: Environment, output: str) -> dict[str, Any]:
     try:
-        raw = json.loads(result.read_bytes())
+        raw: dict[str, Any] = json.loads(result.read_bytes())
     except (OSError, ValueError) as error:
         raise RecipeError(
             f"The tools of {environment.release.name} cannot be imported.",
             where=str(environment.python),
             why="its Python ended in the middle: " + (_last_line(output) or "without a word"),
-            fix=_rebuild(environment),
+            fix=rebuild(environment),
         ) from error
-    imports = tuple(
-        Import(one["module"], one.get("seconds", 0.0), one.get("error"), one.get("trace"))
-        for one in raw["imports"]
-    )
-    return Health(
-        python=raw["python"],
-        prefix=raw["prefix"],
-        engine=raw["engine"],
-        versions=raw["versions"],
-        distributions=tuple(raw["distributions"]),
-        folders=tuple(raw["folders"]),
-        imports=imports,
-    )
+    return raw
 
 
 def _last_line(output: str) -> str:
@@ -136,7 +144,7 @@ def require(environment: Environment, health: Health, *, log: Path | None = None
         f"{release.name} is installed but does not run.",
         where=str(environment.python) + (f" (log: {log})" if log else ""),
         why=f"{why}\n       {pair}" if pair else why,
-        fix=_rebuild(environment),
+        fix=rebuild(environment),
     )
 
 
@@ -155,7 +163,8 @@ def _versions(names: str, health: Health) -> str:
     return ", ".join(f"{name} {version or 'is missing'}" for name, version in pairs)
 
 
-def _rebuild(environment: Environment) -> str:
+def rebuild(environment: Environment) -> str:
+    """The command that makes it whole again."""
     name = environment.release.name
     if environment.managed:
         return f"recipe env remove {name} -y && recipe env install {name}"

@@ -91,14 +91,16 @@ def installed(releases: list[Release] | None = None) -> list[Installed]:
     return [_describe(root, known) for root in _all_folders()]
 
 
-def remove(release: Release) -> list[Path]:
+def remove(release: Release, *, leftovers: bool = False) -> list[Path]:
     """Remove every environment of the release, finished or not; the folders that went.
 
-    A Python of the user's own is only forgotten.
+    With ``leftovers`` only those that are not ready. A Python of the user's own is only forgotten.
     """
     gone = []
     for root in _folders(release):
         with held(root):
+            if leftovers and _status(release, root, state.read(root)) == READY:
+                continue
             clear(root)
         gone.append(root)
     return gone

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 _NOISE = re.compile(r"^\s*$|pyenv|^warning: Failed to inspect|^\s+cause:|^\s*\[std(err|out)\]")
 _SAYS_PROGRESS = re.compile(
-    r"^\s*(Resolved|Prepared|Installed|Uninstalled|Building|Built|Download(?:ing|ed)|Updated|Using"
-    r"|Creating)\b"
+    r"^\s*(Resolved|Prepared|Installed|Uninstalled|Building|Built|Download(?:ing|ed)|Updated)\b"
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SHOWN_LINES = 8
@@ -167,7 +166,7 @@ def _no_space() -> str:
     parts = []
     for label, folder in (("environments", paths.environments_dir()), ("uv's cache", uv_cache())):
         with contextlib.suppress(OSError):
-            free = shutil.disk_usage(_existing(folder)).free / 1e9
+            free = shutil.disk_usage(existing(folder)).free / 1e9
             parts.append(f"{label} {folder}: {free:.1f} GB free")
     return "the disk is full (" + "; ".join(parts) + "); an engine takes about 6 to 8 GB"
 
@@ -181,7 +180,8 @@ def uv_cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "uv"
 
 
-def _existing(folder: Path) -> Path:
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
     return next((one for one in (folder, *folder.parents) if one.exists()), Path("/"))
 
 

@@ -1,0 +1,248 @@
+"""`recipe env`: engine releases on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from orchestrator.cli.options import json_option
+from orchestrator.errors import EXIT_FAILED, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.engines import Release
+    from orchestrator.envs import Finding, Installed
+
+    _TextType = click.ParamType[str]
+else:  # click before 8.2 has no type argument here
+    _TextType = click.ParamType
+
+_MARKS = {"ok": ("ok    ", "green"), "note": ("note  ", "yellow"), "broken": ("broken", "red")}
+_BACKENDS = ("auto", "cpu", "cu118", "cu121", "cu124", "cu126", "cu128", "cu129")
+
+
+class ReleaseName(_TextType):
+    """An engine release, engine@version; names complete in the shell."""
+
+    name = "release"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from orchestrator.engines import all_releases
+
+        return [CompletionItem(r.name) for r in all_releases() if r.name.startswith(incomplete)]
+
+
+class TorchBackend(_TextType):
+    """uv's name for a torch build; uv itself says which names it knows."""
+
+    name = "backend"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in _BACKENDS if name.startswith(incomplete)]
+
+
+@click.group()
+def env() -> None:
+    """Install, list, check and remove engine releases.
+
+    Each release lives in a virtual environment of its own, made from a committed lock.
+    """
+
+
+@env.command()
+@click.argument("names", nargs=-1, required=True, type=ReleaseName(), metavar="NAME...")
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Use this Python, which already holds the engine, and build nothing.",
+)
+@click.option(
+    "--torch-backend",
+    type=TorchBackend(),
+    metavar="BACKEND",
+    help="Another torch build, by uv's name: cpu, cu124, auto …",
+)
+def install(names: tuple[str, ...], python: Path | None, torch_backend: str | None) -> None:
+    """Install engine releases, e.g. xtuner@0.2.0.
+
+    A release that is there already is left as it is. `recipe run` does this by itself.
+    """
+    from orchestrator.engines import release
+    from orchestrator.envs.install import ensure
+
+    if python is not None and torch_backend is not None:
+        raise UsageError(
+            "--python and --torch-backend exclude each other.",
+            why="nothing is installed into a Python of your own",
+            fix="leave one of them out",
+        )
+    for one in [release(name) for name in names]:
+        with installing(one.name) as tell:
+            made = ensure(
+                one, python=python, torch_backend=torch_backend, progress=tell, choose=True
+            )
+        click.echo(f"{one.name}: {made.root if made.managed else made.python}")
+
+
+@contextlib.contextmanager
+def installing(name: str) -> Iterator[Callable[[str], None]]:
+    """A function that shows one line of progress: a spinner on a terminal, plain lines elsewhere.
+
+    On a terminal the packages that come and go share one line with the time that has passed.
+    """
+    if not sys.stderr.isatty():
+        yield lambda line: click.echo(line, err=True)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(name, total=None)
+        yield lambda line: shown.update(task, description=escape(f"{name}: {line}"))
+
+
+@env.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the engine releases, and what of them is installed here."""
+    from orchestrator.engines import all_releases
+    from orchestrator.envs import installed
+
+    known = all_releases()
+    rows = [_row(one) for one in installed(known)]
+    there = {row["name"] for row in rows}
+    rows += [_absent(one) for one in known if one.name not in there]
+    rows.sort(key=lambda row: row["name"])
+    if as_json:
+        import json
+
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        click.echo(_line(row))
+
+
+def _row(one: Installed) -> dict[str, Any]:
+    state = one.state
+    return {
+        "name": one.name,
+        "status": one.status,
+        "path": str(one.root if state is None or state.managed else state.python),
+        "managed": state is None or state.managed,
+        "python": state.python_version if state else None,
+        "torch_backend": state.backend if state else None,
+        "lock_digest": state.lock_digest if state else None,
+        "bytes": state.bytes if state else None,
+        "seconds": state.seconds if state else None,
+        "installed": state.created if state else None,
+    }
+
+
+def _absent(release: Release) -> dict[str, Any]:
+    nothing = dict.fromkeys(
+        ("path", "managed", "python", "torch_backend", "lock_digest", "bytes", "seconds")
+    )
+    return {"name": release.name, "status": "not installed", **nothing, "installed": None}
+
+
+def _line(row: dict[str, Any]) -> str:
+    words = [f"{row['name']:<22}{row['status']:<14}"]
+    if row["python"]:
+        words.append(f"Python {row['python']:<8}")
+    if row["managed"] and row["bytes"]:
+        words.append(f"{row['bytes'] / 1e9:4.1f} GB  built in {row['seconds']:.0f} s")
+        words.append(time.strftime("%Y-%m-%d", time.localtime(row["installed"])))
+    if row["torch_backend"]:
+        words.append(f"torch: {row['torch_backend']}")
+    if row["managed"] is False:
+        words.append("your own")
+    return "  ".join([*words, row["path"] or ""]).rstrip()
+
+
+@env.command()
+@click.argument("name", required=False, type=ReleaseName())
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Look at this Python of your own instead.",
+)
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: bool) -> None:
+    """Check an engine release, or every installed one.
+
+    Looks at the imports, torch and the GPU, 4 bits, DeepSpeed and the disk. Exits with 1 when
+    something is broken; each fault is printed with what mends it.
+    """
+    from orchestrator.engines import all_releases, release
+    from orchestrator.envs import find
+    from orchestrator.envs import doctor as examine
+
+    chosen = [release(name)] if name else [one for one in all_releases() if find(one)]
+    if not chosen:
+        click.echo("No engine release is installed yet: recipe env install NAME", err=True)
+    reports = {one.name: examine(one, python=python) for one in chosen}
+    if as_json:
+        _print_json(reports)
+    else:
+        for title, findings in reports.items():
+            click.secho(title, bold=True)
+            _print_findings(findings)
+    if any(one.level == "broken" for found in reports.values() for one in found):
+        ctx.exit(EXIT_FAILED)
+
+
+def _print_json(reports: dict[str, list[Finding]]) -> None:
+    import dataclasses
+    import json
+
+    plain = {name: [dataclasses.asdict(one) for one in found] for name, found in reports.items()}
+    click.echo(json.dumps(plain, ensure_ascii=False, indent=2))
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    for one in findings:
+        mark, colour = _MARKS[one.level]
+        click.echo(f"  {click.style(mark, fg=colour)}  {one.what}")
+        if one.fix and one.level != "ok":
+            click.echo(f"          next step: {one.fix}")
+
+
+@env.command()
+@click.argument("name", type=ReleaseName())
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--leftovers", is_flag=True, help="Only outdated, unfinished and broken ones.")
+def remove(name: str, yes: bool, leftovers: bool) -> None:
+    """Remove a release's environments. A Python of your own is forgotten, not touched."""
+    from orchestrator.engines import release
+    from orchestrator.envs import installed
+    from orchestrator.envs import remove as clear
+
+    wanted = release(name)
+    there = [one for one in installed() if one.name == wanted.name]
+    doomed = [one for one in there if not leftovers or one.status != "ready"]
+    if not doomed:
+        raise UsageError(f"There is nothing of {name} to remove.", fix="recipe env list")
+    _agreed([str(one.root) for one in doomed], yes=yes)
+    for root in clear(wanted, leftovers=leftovers):
+        click.echo(f"removed {root}")
+
+
+def _agreed(roots: list[str], *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("Nothing was removed.", why="there is nobody to ask", fix="add -y")
+    click.confirm("Remove " + " and ".join(roots) + "?", abort=True)
