@@ -35,11 +35,11 @@ def verify(artifact: Artifact, root: Path, *, since: float, base: Path | None = 
     """Check one artifact under ``root``; it must be newer than ``since`` (a POSIX time)."""
     path = root / artifact.path
     if not path.exists():
-        raise _wrong(f"{artifact.path} was not made", path)
+        raise _wrong(f"the stage made no {artifact.path}", path)
     facts = _CHECKS[artifact.kind](path, base)
     newest = max(file.stat().st_mtime for file in _files(path))
     if newest < since - 1:  # file systems round times down
-        raise _wrong(f"{artifact.path} is older than this stage: nothing new was written", path)
+        raise _wrong(f"the stage wrote nothing new to {artifact.path}", path)
     return facts
 
 
@@ -48,7 +48,7 @@ def _files(path: Path) -> Iterable[Path]:
         return [path]
     found = [file for file in path.rglob("*") if file.is_file()]
     if not found:
-        raise _wrong(f"{path.name} is an empty folder", path)
+        raise _wrong(f"the folder {path.name} is empty", path)
     return found
 
 
@@ -60,7 +60,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         return tensors(path)
     except DamagedWeights as error:
-        raise _wrong(f"{path.name} cannot be loaded", path, str(error)) from error
+        raise _wrong(f"the file {path.name} cannot be loaded", path, str(error)) from error
 
 
 # ------------------------------------------------------------------ one check a kind
@@ -69,7 +69,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 def _file(path: Path, _base: Path | None) -> Facts:
     size = path.stat().st_size
     if size == 0:
-        raise _wrong(f"{path.name} is empty", path)
+        raise _wrong(f"the file {path.name} is empty", path)
     return {"bytes": size}
 
 
@@ -77,7 +77,7 @@ def _rows(path: Path, _base: Path | None) -> Facts:
     with path.open("rb") as stream:
         count = sum(1 for line in stream if line.strip())
     if count == 0:
-        raise _wrong(f"{path.name} holds no row", path)
+        raise _wrong(f"the file {path.name} holds no row", path)
     return {"rows": count}
 
 
@@ -105,6 +105,15 @@ def newest_checkpoint(work: Path) -> Path | None:
     return checkpoint if named and checkpoint.exists() else None
 
 
+def whole_checkpoint(work: Path) -> Path | None:
+    """:func:`newest_checkpoint`, unless it was cut off while it was written."""
+    try:
+        _checkpoint(work, None)
+    except RecipeError:
+        return None
+    return newest_checkpoint(work)
+
+
 def _checkpoint(path: Path, _base: Path | None) -> Facts:
     checkpoint = newest_checkpoint(path)
     if checkpoint is None:
@@ -117,7 +126,7 @@ def _checkpoint(path: Path, _base: Path | None) -> Facts:
         try:
             check_bytes(part)
         except DamagedWeights as error:
-            raise _wrong(f"{part.name} cannot be loaded", part, str(error)) from error
+            raise _wrong(f"the file {part.name} cannot be loaded", part, str(error)) from error
         names += len(_tensors(part))
     if names == 0:
         raise _wrong("the checkpoint holds no weights", checkpoint)
@@ -151,7 +160,7 @@ def _json_of(path: Path, missing: str) -> Facts:
     except FileNotFoundError:
         raise _wrong(missing, path.parent) from None
     except ValueError as error:
-        raise _wrong(f"{path.name} is not JSON", path, str(error)) from error
+        raise _wrong(f"the file {path.name} is not JSON", path, str(error)) from error
     return value
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import leftover
 from orchestrator.artifacts import newest_checkpoint
 from orchestrator.engines import Engine
 from orchestrator.envs import Environment
@@ -48,12 +49,20 @@ class Ending:
             return f"it ended with exit code {self.code}", None
         return "it stopped before its end without saying why (killed, or out of memory?)", None
 
-    def explained(self, what: str, engine: Engine, *, why: str | None = None) -> RecipeError:
+    def explained(self, what: str, engine: Engine) -> RecipeError:
         """The error of a command that ended early: cause, last meaningful lines, next step."""
         cause, fix = self.cause(engine)
+        return RecipeError(what, why=self._told(cause), fix=fix or "read the whole log")
+
+    def beside(self, fault: RecipeError, engine: Engine) -> RecipeError:
+        """The error of a missing or broken artifact, with what the log has to say about it."""
+        cause, fix = engine.explain(self.output) or (None, None)
+        why = self._told(*filter(None, [fault.why, cause]))
+        return RecipeError(fault.what, where=fault.where, why=why, fix=fix or fault.fix)
+
+    def _told(self, *causes: str) -> str:
         lines = [f"    {line}" for line in meaningful_lines(self.output)]
-        told = "\n".join([*filter(None, [why, cause]), "  the log's last lines:", *lines])
-        return RecipeError(what, why=told if lines else cause, fix=fix or "read the whole log")
+        return "\n".join([*causes, *(["  the log's last lines:", *lines] if lines else [])])
 
 
 def environment_of(
@@ -101,7 +110,17 @@ def run(
     offset = log.stat().st_size
     killed = out_of_memory_kills()
     program = str(environment.which(argv[0]))
-    code = run_logged([program, *argv[1:]], env=env, cwd=root, log=log, echo=echo)
+    try:
+        code = run_logged(
+            [program, *argv[1:]],
+            env=env,
+            cwd=root,
+            log=log,
+            echo=echo,
+            started=lambda pid: leftover.note(root, pid),
+        )
+    finally:
+        leftover.forget(root)
     with log.open("rb") as stream:
         stream.seek(offset)
         output = stream.read().decode("utf-8", errors="replace")

@@ -37,9 +37,11 @@ def run_logged(
     cwd: Path,
     log: Path,
     echo: Echo | None = None,
+    started: Callable[[int], object] | None = None,
 ) -> int:
     """Run ``argv``, append its output to ``log`` (and to ``echo``), return its exit code.
 
+    ``started`` is told the number of its process group.
     A negative code is the signal that ended it. Raises :class:`Interrupted` after ending the whole
     group when this process is interrupted, :class:`RecipeError` when it cannot be started or its
     output cannot be stored.
@@ -47,15 +49,20 @@ def run_logged(
     with log.open("ab", buffering=0) as sink:
         process = _start(argv, env=env, cwd=cwd)
         try:
+            if started is not None:
+                started(process.pid)
             _copy_output(process, sink.write, echo)
             return process.wait()
         except KeyboardInterrupt:
-            end_group(process)
+            end_group(process.pid, process.poll)
             raise Interrupted(
                 "Interrupted: the engine and everything it started was ended."
             ) from None
+        except BrokenPipeError:  # who read this program's output went away
+            end_group(process.pid, process.poll)
+            raise
         except OSError as error:
-            end_group(process)
+            end_group(process.pid, process.poll)
             raise RecipeError(
                 f"The output of {argv[0]} could not be stored.",
                 where=str(log),
@@ -110,41 +117,67 @@ def _copy_output(
     process: subprocess.Popen[bytes], store: Callable[[bytes], object], echo: Echo | None
 ) -> None:
     assert process.stdout is not None  # given as PIPE above
-    descriptor = process.stdout.fileno()
-    while chunk := os.read(descriptor, _CHUNK):
-        store(chunk)
-        if echo is not None:
-            echo(chunk)
+    with process.stdout as stream:
+        while chunk := os.read(stream.fileno(), _CHUNK):
+            store(chunk)
+            if echo is not None:
+                echo(chunk)
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(group: int, reap: Callable[[], object] = lambda: None) -> None:
     """End the process group: interrupt, terminate, kill, each with a grace period.
 
-    A second interrupt while waiting kills at once.
+    ``reap`` collects this process's own child. A second interrupt while waiting kills at once.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+            os.killpg(group, number)
         try:
-            if _group_ended(process, GRACE_SECONDS):
-                break
+            if _group_ended(group, reap, GRACE_SECONDS):
+                return
         except KeyboardInterrupt:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            break
-    process.wait()
+                os.killpg(group, signal.SIGKILL)
+            return
 
 
-def _group_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+def _group_ended(group: int, reap: Callable[[], object], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        process.poll()
-        try:
-            os.killpg(process.pid, 0)
-        except (ProcessLookupError, PermissionError):
+        reap()
+        if not _group_alive(group):
             return True
         time.sleep(0.05)
     return False
+
+
+def _group_alive(group: int) -> bool:
+    """Whether the group has a member left that is more than a zombie.
+
+    The first process of a container may never collect orphans: they stay zombies for ever.
+    """
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    known = [fields for path in Path("/proc").glob("[0-9]*/stat") if (fields := _stat(path))]
+    if not known:
+        return True  # no /proc here
+    return any(fields[2] == str(group) and fields[0] not in "ZX" for fields in known)
+
+
+def _stat(path: Path) -> list[str]:
+    """The fields of /proc/PID/stat after the command's name: state, parent, group …"""
+    try:
+        return path.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def start_time(pid: int) -> str | None:
+    """When the process was started, in clock ticks; None when it is gone or nobody knows."""
+    fields = _stat(Path(f"/proc/{pid}/stat"))
+    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else None
 
 
 @contextlib.contextmanager

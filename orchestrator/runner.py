@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -12,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator import __version__, execution, fingerprint, stages
+from orchestrator import __version__, execution, fingerprint, leftover, stages
 from orchestrator import record as records
-from orchestrator.artifacts import newest_checkpoint, verify
+from orchestrator.artifacts import verify, whole_checkpoint
 from orchestrator.envs import Environment
 from orchestrator.errors import Interrupted, RecipeError
 from orchestrator.execution import Ending
@@ -95,6 +96,8 @@ class Runner:
         """Every wanted stage in order; those that are done and unchanged are skipped."""
         only_known_stages(self.job, selection.first, selection.last)
         with records.claimed(self.paths), termination_interrupts():
+            if leftover.end(self.paths.root):
+                self.reporter.note("ended the engine that an earlier, killed `recipe` left behind")
             try:
                 wanted = selection.of(self.job.stages)
                 for name in wanted:
@@ -102,11 +105,10 @@ class Runner:
             except KeyboardInterrupt:
                 self._close("interrupted")
                 raise Interrupted(fix="run the same command again to go on") from None
-            except Interrupted:
-                self._close("interrupted")
-                raise
-            except BaseException:
-                self._close("failed")
+            except BaseException as error:
+                # What went wrong is worth more than that its record could not be written.
+                with contextlib.suppress(RecipeError):
+                    self._close("interrupted" if isinstance(error, Interrupted) else "failed")
                 raise
             complete = all(self.record.stage(n).state == "done" for n in self.job.stages)
             if complete or self.record.state == "running":
@@ -207,7 +209,8 @@ class Runner:
     def _why(self, done: StageRecord, plan: Plan, parts: fingerprint.Parts) -> str | None:
         """Why the stage must run; None when a finished one still holds."""
         if done.state != "done":
-            return "not done yet" if not done.attempts else f"the last try {done.state}"
+            ended = "was cut off" if done.state in ("running", "interrupted") else done.state
+            return f"the last try {ended}" if done.attempts else "not done yet"
         changed = fingerprint.differences(done.parts, parts)
         if changed:
             shown = ", ".join(changed[:3])
@@ -226,7 +229,7 @@ class Runner:
             return None
         if fingerprint.differences(done.parts, parts):
             return None
-        checkpoint = newest_checkpoint(self.paths.work)
+        checkpoint = whole_checkpoint(self.paths.work)
         return str(checkpoint.relative_to(self.paths.root)) if checkpoint else None
 
     def _set_aside(self, plan: Plan) -> None:
@@ -279,8 +282,7 @@ class Runner:
             except RecipeError as error:
                 if not endings or artifact.kind == "check":
                     raise
-                why = "; ".join(part for part in (error.where, error.why) if part)
-                raise endings[0].explained(error.what, self.job.engine, why=why) from error
+                raise endings[0].beside(error, self.job.engine) from error
         return facts
 
     def _log_if_any(self, stage: str) -> Path | None:
