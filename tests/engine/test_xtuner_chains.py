@@ -1,0 +1,151 @@
+"""Whole chains through the real XTuner: every shipped recipe, both releases, the real workbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator import record as records
+from orchestrator.envs import Environment
+from orchestrator.recipe.listing import listing
+from orchestrator.weights import is_zero, tensors
+from tests.support.engine_runs import Done, one_engine_at_a_time, only_run, recipe, variables
+
+#: Shipped recipes whose whole chain runs here. Each other one shares its code path with one of
+#: these, and is taken as far as the check stage, where the engine itself looks at config and rows.
+WHOLE = ("medqa-qlora", "medqa-qlora-0.1.9", "oasst1-qlora", "self-cognition-qlora")
+XTUNERS = sorted(one.name for one in listing() if one.engine.startswith("xtuner@"))
+
+
+def facts_of(root: Path) -> dict[str, dict[str, Any]]:
+    return {stage.name: stage.facts for stage in records.read(root).stages}
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def whole_chain_is_proved(root: Path, done: Done) -> None:
+    """Every stage is done, and each artifact is what it should be, read with other eyes."""
+    assert done.code == 0, done.output
+    record = records.read(root)
+    assert (record.state, record.rehearsal) == ("done", True)
+    assert [stage.state for stage in record.stages] == ["done"] * len(record.stages)
+    adapter = next((root / "adapter").glob("adapter_model.*"))
+    assert any(not is_zero(t) for name, t in tensors(adapter).items() if "lora_B" in name)
+    assert (root / "merged" / "config.json").is_file()
+    assert "THIS IS A REHEARSAL" in done.output
+
+
+def merging_changed_the_weights(root: Path) -> bool:
+    def read(folder: str) -> dict[str, bytes]:
+        files = [p for p in (root / folder).iterdir() if p.suffix in (".bin", ".safetensors")]
+        found = {}
+        for file in files:
+            for name, tensor in tensors(file).items():
+                found[name] = b"".join(tensor.chunks())
+        return found
+
+    base, merged = read("standin"), read("merged")
+    return any(base[name] != merged[name] for name in base.keys() & merged.keys())
+
+
+def test_medqa_from_spreadsheet_to_merged_model(finished: Path) -> None:
+    root = only_run(finished)
+    done = Done(0, (finished / "output.txt").read_text(encoding="utf-8"))
+    whole_chain_is_proved(root, done)
+    assert merging_changed_the_weights(root)
+    facts = facts_of(root)
+    assert facts["convert"]["adapter"]["modules"] == 14  # 7 linear layers in each of 2 blocks
+    assert facts["check"]["check.json"]["faults"] == []
+    assert "train.method: qlora -> lora" in done.output
+
+
+def test_rerunning_a_finished_run_executes_nothing(workspace: Path, run: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()}
+    done = recipe("run", "medqa-qlora", "--rehearse", cwd=workspace)
+    assert done.code == 0, done.output
+    assert done.output.count("done before, nothing it depends on has changed") == 7
+    assert "$ xtuner" not in done.output
+    after = {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()}
+    changed = {path.name for path in after if after[path] != before.get(path)}
+    assert changed <= {"run.json", ".lock"}
+
+
+@pytest.mark.parametrize("name", ["medqa-qlora-0.1.9", "oasst1-qlora", "self-cognition-qlora"])
+def test_a_shipped_recipe_goes_through_every_stage(
+    name: str, xtuner_0_1_9: Environment, xtuner_0_2_0: Environment, tmp_path: Path
+) -> None:
+    given = ["-p", 'name=O\'Brien "{{x}}"\n张三'] if name == "self-cognition-qlora" else []
+    done = recipe("run", name, "--rehearse", *given, cwd=tmp_path)
+    root = only_run(tmp_path)
+    whole_chain_is_proved(root, done)
+    if given:
+        rows = rows_of(root / "data" / "rehearsal.jsonl")
+        assert any("O'Brien \"{{x}}\"\n张三" in json.dumps(r, ensure_ascii=False).replace(
+            '\\"', '"').replace("\\n", "\n") for r in rows)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [one for one in XTUNERS if one not in WHOLE])
+def test_every_other_shipped_recipe_passes_the_engines_check(
+    name: str, xtuner_0_2_0: Environment, tmp_path: Path
+) -> None:
+    done = recipe("run", name, "--rehearse", "--until", "check", cwd=tmp_path)
+    assert done.code == 0, done.output
+    assert records.read(only_run(tmp_path)).stage("check").state == "done"
+
+
+def test_full_fine_tuning_is_whole_after_converting(
+    xtuner_0_2_0: Environment, tmp_path: Path
+) -> None:
+    sets = ["--set", "train.method=full", "--set", "train.learning_rate=2e-3"]
+    done = recipe("run", "medqa-qlora", "--rehearse", *sets, cwd=tmp_path)
+    assert done.code == 0, done.output
+    root = only_run(tmp_path)
+    assert [stage.name for stage in records.read(root).stages][-2:] == ["train", "convert"]
+    assert not (root / "adapter").exists()
+    assert merging_changed_the_weights(root)
+
+
+def test_the_tutorials_workbook_gives_the_tutorials_rows(
+    shared_data: Path, xtuner_0_2_0: Environment, tmp_path: Path
+) -> None:
+    shutil.copy(shared_data / "MedQA2019.xlsx", tmp_path)
+    done = recipe("run", "medqa-qlora", "--rehearse", "--until", "check", cwd=tmp_path)
+    assert done.code == 0, done.output
+    root = only_run(tmp_path)
+    data = facts_of(root)["data"]
+    assert (data["rows"], data["train_rows"], data["test_rows"]) == (690, 482, 208)
+    train, test = (rows_of(root / "data" / f"{name}.jsonl") for name in ("train", "test"))
+    assert (len(train), len(test)) == (482, 208)
+    first = train[0]["conversation"][0]
+    assert set(first) == {"system", "input", "output"}
+
+
+def test_commands_sh_runs_by_hand(workspace: Path, run: Path) -> None:
+    """The script of a finished run makes the same artifacts in a copy, without `recipe`."""
+    proofs = ("work/last_checkpoint", "adapter/adapter_config.json", "merged/config.json")
+    expected = {
+        name: facts for name, facts in facts_of(run).items() if name in ("convert", "merge")
+    }
+    for folder in ("work", "adapter", "merged", "check.json", "logs"):
+        path = run / folder
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with one_engine_at_a_time():
+        done = subprocess.run(
+            ["bash", "commands.sh"], cwd=run, env=variables(), capture_output=True, check=False
+        )
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert all((run / proof).is_file() for proof in proofs)
+    adapter = next((run / "adapter").glob("adapter_model.*"))
+    assert len(tensors(adapter)) == expected["convert"]["adapter"]["tensors"]
+    merged = [f for f in (run / "merged").iterdir() if f.suffix in (".bin", ".safetensors")]
+    assert sum(len(tensors(f)) for f in merged) == expected["merge"]["merged"]["tensors"]
+    assert merging_changed_the_weights(run)
+    assert os.access(run / "commands.sh", os.X_OK)

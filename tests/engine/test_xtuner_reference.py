@@ -1,0 +1,156 @@
+"""Rendered configs, loaded with mmengine, against XTuner's own, key by key."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestrator import engines
+from orchestrator.envs import ensure
+from orchestrator.errors import UsageError
+from tests.support.engine_runs import REPOSITORY, in_engine
+from tests.support.xtuner_cases import CASES, HOSTILE, config_of
+
+Keys = dict[str, str]
+VERSIONS = ("0.2.0", "0.1.9")
+REFERENCE, FULL = "internlm_chat_7b_qlora_oasst1_e3", "internlm_7b_full_oasst1_e3"
+#: A system text with everything that a template could take for its own.
+HOSTILE_SETS = (
+    f"evaluate.system={HOSTILE}",
+    f"evaluate.prompts={json.dumps([HOSTILE])}",
+    f"title={HOSTILE}",
+    f"source={HOSTILE}",
+    f"engine_options={json.dumps({'mine': {HOSTILE: HOSTILE}})}",
+)
+
+
+def texts(version: str) -> dict[str, str]:
+    """Every config that is looked at, by name; all are loaded in one start of the engine."""
+    found = {
+        "medqa": config_of("medqa-qlora", version=version),
+        "oasst1": config_of("oasst1-qlora", version=version),
+        "full": config_of(
+            "oasst1-qlora", "train.method=full", "train.learning_rate=2e-5", version=version
+        ),
+        "hostile": config_of("medqa-qlora", *HOSTILE_SETS, version=version),
+        "no warm-up": config_of("medqa-qlora", "train.warmup_ratio=0", version=version),
+    }
+    for name, (sets, _) in CASES.items():
+        found[name] = config_of("medqa-qlora", *sets, version=version)
+    return found
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def loaded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Keys]:
+    """name -> dotted key -> repr of the value, as mmengine gives it; XTuner's own beside ours."""
+    environment = ensure(engines.release(f"xtuner@{request.param}"))
+    folder = tmp_path_factory.mktemp("configs")
+    words = [f"{name}=ref:{name}" for name in (REFERENCE, FULL)]
+    for number, (name, text) in enumerate(texts(request.param).items()):
+        path = folder / f"config_{number}.py"
+        path.write_text(text, encoding="utf-8")
+        words.append(f"{name}={path}")
+    script = str(REPOSITORY / "tests" / "support" / "load_configs.py")
+    done = in_engine(environment, script, str(folder / "report.json"), *words, cwd=folder)
+    assert done.code == 0, done.output
+    found: dict[str, Keys] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert {name: keys["error"] for name, keys in found.items() if "error" in keys} == {}
+    return found
+
+
+_MODEL = "the tutorial's local model path, linked into the run under this name"
+_ROWS = "the tutorial's own rows instead of the hub's data set"
+_NO_MAP = "the rows are conversations already: the tutorial sets dataset_map_fn=None"
+#: key -> (our value, XTuner's own, why it differs). None: absent.
+INTENDED: dict[str, tuple[str | None, str | None, str]] = {
+    "data_path": ("'data/train.jsonl'", "'timdettmers/openassistant-guanaco'", _ROWS),
+    **{
+        f"{place}pretrained_model_name_or_path": (
+            "'./internlm-chat-7b'",
+            "'internlm/internlm-chat-7b'",
+            _MODEL,
+        )
+        for place in (
+            "",
+            "tokenizer.",
+            "model.llm.",
+            "train_dataset.tokenizer.",
+            "train_dataloader.dataset.tokenizer.",
+            "custom_hooks.0.tokenizer.",
+            "custom_hooks.1.tokenizer.",
+        )
+    },
+    **{
+        f"{place}{key}": difference
+        for place in ("train_dataset.", "train_dataloader.dataset.")
+        for key, difference in {
+            "dataset.path": ("'json'", "'timdettmers/openassistant-guanaco'", _ROWS),
+            "dataset.data_files.train": ("'data/train.jsonl'", None, _ROWS),
+            "dataset_map_fn": ("None", "oasst1_map_fn", _NO_MAP),
+        }.items()
+    },
+}
+
+
+def differences(ours: Keys, theirs: Keys) -> dict[str, tuple[str | None, str | None]]:
+    keys = sorted(ours.keys() | theirs.keys())
+    return {k: (ours.get(k), theirs.get(k)) for k in keys if ours.get(k) != theirs.get(k)}
+
+
+def test_medqa_is_xtuners_own_config_with_the_tutorials_edits(loaded: dict[str, Keys]) -> None:
+    theirs = loaded[REFERENCE]
+    found = differences(loaded["medqa"], theirs)
+    assert found == {key: (ours, own) for key, (ours, own, _) in INTENDED.items()}
+    assert len(theirs) > 100  # a comparison of next to nothing would prove nothing
+
+
+def test_oasst1_differs_in_the_models_path_alone(loaded: dict[str, Keys]) -> None:
+    found = differences(loaded["oasst1"], loaded[REFERENCE])
+    assert {key.rpartition(".")[2] for key in found} == {"pretrained_model_name_or_path"}
+    assert set(found) == {key for key in INTENDED if key.endswith("_name_or_path")}
+
+
+def test_full_fine_tuning_is_xtuners_own_full_config(loaded: dict[str, Keys]) -> None:
+    found = differences(loaded["full"], loaded[FULL])
+    # 0.2.0 prints tokens a second for a full training; it changes nothing of the training.
+    assert found.pop("custom_hooks.2.type", (None, "ThroughputHook")) == (None, "ThroughputHook")
+    assert {key.rpartition(".")[2] for key in found} == {"pretrained_model_name_or_path"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_recipe_asks_for_is_what_mmengine_reads(loaded: dict[str, Keys], name: str) -> None:
+    keys = loaded[name]
+    wanted = CASES[name][1]
+    assert {key: keys.get(key) for key in wanted} == dict(wanted)
+
+
+def test_without_a_warm_up(loaded: dict[str, Keys]) -> None:
+    keys = loaded["no warm-up"]
+    assert "warmup_ratio" not in keys
+    types = {key: value for key, value in keys.items() if key.startswith("param_scheduler")}
+    assert not any("LinearLR" in value for value in types.values())
+    assert any("CosineAnnealingLR" in value for value in types.values())
+
+
+def test_hostile_text_is_data(loaded: dict[str, Keys]) -> None:
+    keys = loaded["hostile"]
+    doubled = HOSTILE.replace("{", "{{").replace("}", "}}")
+    assert keys["custom_hooks.1.system"] == repr(doubled)
+    assert keys["custom_hooks.1.evaluation_inputs"] == repr([HOSTILE])
+    assert keys[f"mine.{HOSTILE}"] == repr(HOSTILE)
+    same = {key for key in keys if keys[key] == loaded["medqa"].get(key)}
+    assert set(keys) - same <= {
+        "SYSTEM",
+        "evaluation_inputs",
+        "custom_hooks.1.system",
+        "custom_hooks.1.evaluation_inputs",
+        f"mine.{HOSTILE}",
+    }
+
+
+def test_what_an_old_release_lacks_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"XTuner 0\.1\.9 cannot do what this recipe asks for"):
+        config_of("medqa-qlora", "train.lora.dora=true", version="0.1.9")
