@@ -6,6 +6,8 @@ mend and prints four plain lines; an interrupt exits 130; anything else is a bug
 
 from __future__ import annotations
 
+from orchestrator.language import say
+
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -36,7 +38,11 @@ class RecipeError(Exception):
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        labelled = (("where", self.where), ("why", self.why), ("next step", self.fix))
+        labelled = (
+            (say("where", "位置"), self.where),
+            (say("why", "原因"), self.why),
+            (say("next step", "下一步"), self.fix),
+        )
         return "\n".join([self.what, *(f"  {label}: {text}" for label, text in labelled if text)])
 
 

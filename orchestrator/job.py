@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator import engines
 from orchestrator.engines import Context, Engine, Release
 from orchestrator.errors import UsageError
+from orchestrator.language import say
 from orchestrator.recipe.schema import Recipe, Source
 
 if TYPE_CHECKING:
@@ -209,11 +210,25 @@ def _where_to_get(source: Source, *, recipe_name: str) -> str:
 
 def _as_rehearsal(job: Job) -> Job:
     recipe, changes = job.engine.rehearse(job.recipe)
-    said = [f"model: {job.recipe.model.id} -> a tiny stand-in made here (nothing is downloaded)"]
+    said = [
+        f"model: {job.recipe.model.id} -> "
+        + say("a tiny stand-in made here (nothing is downloaded)", "本机生成的极小替身（不下载）")
+    ]
     said += changes
-    said.append(f"rows trained on: the first {REHEARSAL_ROWS} of the training split")
+    said.append(
+        say(
+            f"rows trained on: the first {REHEARSAL_ROWS} of the training split",
+            f"训练数据：训练集的前 {REHEARSAL_ROWS} 行",
+        )
+    )
     samples = [found for found in job.sources if found.is_sample]
-    said += [f"rows: the shipped sample instead of {found.name}" for found in samples]
+    said += [
+        say(
+            f"rows: the shipped sample instead of {found.name}",
+            f"数据：用自带的样例代替 {found.name}",
+        )
+        for found in samples
+    ]
     return replace(
         job,
         recipe=recipe,

@@ -11,6 +11,7 @@ import click
 
 from orchestrator import __version__
 from orchestrator.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
+from orchestrator.language import say
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -115,6 +116,6 @@ def _report_bug(error: Exception) -> None:
 
 def _print_error(text: str) -> None:
     first, *rest = text.splitlines() or [""]
-    click.secho(f"error: {first}", fg="red", err=True)
+    click.secho(f"{say('error', '错误')}: {first}", fg="red", err=True)
     for line in rest:
         click.echo(line, err=True)

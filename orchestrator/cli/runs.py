@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
+from orchestrator.language import say
 
 
 def _recipe_options(command: Any) -> Any:
@@ -93,25 +94,30 @@ def run(
 
 
 def _announce(job: Any, root: Path) -> None:
-    kind = "Rehearsal of" if job.rehearsal else "Run of"
-    click.secho(f"{kind} {job.name} with {job.release.name}: {job.recipe.title}", bold=True)
-    click.echo(f"  in {_short(root)}")
+    kind = say("Rehearsal of", "预演") if job.rehearsal else say("Run of", "运行")
+    click.secho(f"{kind} {job.name} ({job.release.name}): {job.recipe.title}", bold=True)
+    click.echo(f"  {say('in', '目录')} {_short(root)}")
     if job.rehearsal:
-        click.echo("  THIS IS A REHEARSAL. It changes:")
+        click.echo(say("  THIS IS A REHEARSAL. It changes:", "  这是预演（REHEARSAL），改动如下："))
         for change in job.changes:
             click.echo(f"    - {change}")
 
 
 def _conclude(job: Any, root: Path, state: str) -> None:
     if state != "done":
-        click.echo(f"Stopped as asked. Go on with: recipe run {job.name}")
+        click.echo(
+            f"{say('Stopped as asked. Go on with', '已按要求停下，继续请输入')}: recipe run {job.name}"
+        )
         return
+    ended = say("Done.", "完成。")
     if job.rehearsal:
-        click.secho("The rehearsal went through every stage; its weights mean nothing.", fg="green")
-    else:
-        click.secho("Done.", fg="green")
-    click.echo(f"  everything it made: {_short(root)}")
-    click.echo(f"  talk to it:         recipe chat {_short(root)}")
+        ended = say(
+            "The rehearsal went through every stage; its weights mean nothing.",
+            "预演走完了所有阶段；它的权重没有意义。",
+        )
+    click.secho(ended, fg="green")
+    click.echo(f"  {say('everything it made:', '全部产物：')} {_short(root)}")
+    click.echo(f"  {say('talk to it:        ', '和它对话：')} recipe chat {_short(root)}")
 
 
 def _short(path: Path) -> str:

@@ -8,6 +8,7 @@ import time
 
 import click
 
+from orchestrator.language import say
 from orchestrator.plan import Plan
 from orchestrator.record import StageRecord
 
@@ -21,16 +22,21 @@ class Terminal:
         self._is_terminal = sys.stderr.isatty()
 
     def skipped(self, stage: str, seconds: float | None) -> None:
-        took = f" ({seconds:.0f} s then)" if seconds else ""
-        click.echo(f"{stage}: done before, nothing it depends on has changed{took}")
+        took = f" ({seconds:.0f} s)" if seconds else ""
+        click.echo(
+            say(
+                f"{stage}: done before, nothing it depends on has changed{took}",
+                f"{stage}：之前已完成，所依赖的内容没有变化{took}",
+            )
+        )
 
     def started(self, number: int, count: int, plan: Plan, why: str | None) -> None:
-        because = f"  (again: {why})" if why else ""
+        because = f"  ({say('again', '重跑')}: {why})" if why else ""
         click.secho(f"[{number}/{count}] {plan.stage}{because}", bold=True)
         if plan.task is not None:
             click.echo(f"  {plan.task.describe()}")
         for file in plan.files:
-            click.echo(f"  write {file.path}")
+            click.echo(f"  {say('write', '写入')} {file.path}")
 
     def command(self, line: str) -> None:
         click.echo(f"  $ {line}")
@@ -43,9 +49,10 @@ class Terminal:
 
     def finished(self, record: StageRecord) -> None:
         self._clear_bar()
-        click.echo(f"  {record.name} done in {record.seconds:.1f} s{_figures(record)}")
+        took = f"{record.seconds:.1f} s{_figures(record)}"
+        click.echo(f"  {say(f'{record.name} done in', f'{record.name} 完成，用时')} {took}")
         for warning in _warnings(record):
-            click.secho(f"  warning: {warning}", fg="yellow")
+            click.secho(f"  {say('warning', '注意')}: {warning}", fg="yellow")
 
     def note(self, text: str) -> None:
         click.echo(f"  {text}")
