@@ -105,9 +105,8 @@ def _announce(job: Any, root: Path) -> None:
 
 def _conclude(job: Any, root: Path, state: str) -> None:
     if state != "done":
-        click.echo(
-            f"{say('Stopped as asked. Go on with', '已按要求停下，继续请输入')}: recipe run {job.name}"
-        )
+        stopped = say("Stopped as asked. Go on with", "已按要求停下，继续请输入")
+        click.echo(f"{stopped}: recipe run {job.name}")
         return
     ended = say("Done.", "完成。")
     if job.rehearsal:
