@@ -54,15 +54,15 @@ def run_logged(
             _copy_output(process, sink.write, echo)
             return process.wait()
         except KeyboardInterrupt:
-            end_group(process.pid, process.poll)
+            _stop(process)
             raise Interrupted(
                 "Interrupted: the engine and everything it started was ended."
             ) from None
         except BrokenPipeError:  # who read this program's output went away
-            end_group(process.pid, process.poll)
+            _stop(process)
             raise
         except OSError as error:
-            end_group(process.pid, process.poll)
+            _stop(process)
             raise RecipeError(
                 f"The output of {argv[0]} could not be stored.",
                 where=str(log),
@@ -122,6 +122,11 @@ def _copy_output(
             store(chunk)
             if echo is not None:
                 echo(chunk)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    end_group(process.pid, process.poll)
+    process.wait()
 
 
 def end_group(group: int, reap: Callable[[], object] = lambda: None) -> None:
