@@ -187,8 +187,8 @@ def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: b
     something is broken; each fault is printed with what mends it.
     """
     from orchestrator.engines import all_releases, release
-    from orchestrator.envs import find
     from orchestrator.envs import doctor as examine
+    from orchestrator.envs import find
 
     chosen = [release(name)] if name else [one for one in all_releases() if find(one)]
     if not chosen:

@@ -132,8 +132,11 @@ def _last_line(output: str) -> str:
     return lines[-1] if lines else ""
 
 
-def require(environment: Environment, health: Health, *, log: Path | None = None) -> None:
-    """Raise the import error of a tool, in its own words, and the pair of versions behind it."""
+def require(environment: Environment, health: Health, *, log: Path) -> None:
+    """Raise the import error of a tool, in its own words, and the pair of versions behind it.
+
+    For an environment that was just built, and is cleared when this raises.
+    """
     broken = health.failed
     if broken is None:
         return
@@ -141,10 +144,10 @@ def require(environment: Environment, health: Health, *, log: Path | None = None
     why = f"import {broken.module}: {broken.error}"
     pair = explain(broken, health)
     raise RecipeError(
-        f"{release.name} is installed but does not run.",
-        where=str(environment.python) + (f" (log: {log})" if log else ""),
+        f"The tools of {release.name} do not import.",
+        where=f"{environment.python} (log: {log})",
         why=f"{why}\n       {pair}" if pair else why,
-        fix=rebuild(environment),
+        fix=again(environment),
     )
 
 
@@ -161,6 +164,14 @@ def explain(broken: Import, health: Health) -> str | None:
 def _versions(names: str, health: Health) -> str:
     pairs = ((name, health.versions.get(name)) for name in names.split())
     return ", ".join(f"{name} {version or 'is missing'}" for name, version in pairs)
+
+
+def again(environment: Environment) -> str:
+    """What to do when a fresh build does not import: uv installs a damaged cache as it is."""
+    if environment.managed:
+        words = "empty uv's cache, then install anew: python -m uv cache clean && "
+        return f"{words}recipe env install {environment.release.name}"
+    return rebuild(environment)
 
 
 def rebuild(environment: Environment) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,7 @@ def _install(
     requirements = root / "requirements.txt"
     requirements.write_text(lock.requirements(), encoding="utf-8")
     uv.run(
-        [*_pip_words(lock), "--python", str(environment.python), str(requirements)],
+        _pip_words(lock, environment.python, requirements),
         log=log,
         doing=f"{release.name} could not be installed.",
         keep=[handle],
@@ -124,19 +125,23 @@ def _install(
     )
 
 
-def _pip_words(lock: locks.Lock) -> list[str]:
+def _pip_words(lock: locks.Lock, python: Path, requirements: Path) -> list[str]:
     """sync installs the lock and nothing else; with another backend uv has to resolve anew."""
-    how = ["pip", "sync"]
-    if lock.backend is not None:
-        how = ["pip", "install", "--torch-backend", lock.backend]
-    how += ["--build-constraints", str(locks.BUILD_CONSTRAINTS), *indexes.flags(os.environ)]
-    return [*how, "--requirement"] if lock.backend is not None else how
+    how = [
+        *("--build-constraints", str(locks.BUILD_CONSTRAINTS)),
+        *indexes.flags(os.environ),
+        *("--python", str(python)),
+    ]
+    if lock.backend is None:
+        return ["pip", "sync", *how, str(requirements)]
+    backend = ["--torch-backend", lock.backend]
+    return ["pip", "install", *backend, *how, "--requirement", str(requirements)]
 
 
 def _same_python(environment: Environment, wanted: str) -> None:
     release = environment.release
     text = (environment.root / "pyvenv.cfg").read_text(encoding="utf-8")
-    versions = [line.split("=")[1].strip() for line in text.splitlines() if "version" in line]
+    versions = re.findall(r"^version(?:_info)? *= *(\S+)", text, re.M)
     if any((one + ".").startswith(release.python + ".") for one in versions):
         return
     raise UsageError(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str], object]
 
-_NOISE = re.compile(r"^\s*$|pyenv|^warning: Failed to inspect|^\s+cause:|^\s*\[std(err|out)\]")
+_NOISE = re.compile(r"^\s*$|pyenv|^warning: Failed to inspect|^\s*\[std(err|out)\]")
 _SAYS_PROGRESS = re.compile(
     r"^\s*(Resolved|Prepared|Installed|Uninstalled|Building|Built|Download(?:ing|ed)|Updated)\b"
 )
@@ -217,8 +217,8 @@ _KINDS: tuple[tuple[str, Callable[[], str], str], ...] = (
     ),
     (
         r"dns error|error sending request|connection (refused|reset|closed)|timed? ?out|"
-        r"failed to fetch|network is unreachable|request failed|certificate|tls|http error|"
-        r"status (code|client error|server error)|401|403|502|503",
+        r"failed to fetch|network is unreachable|request failed|certificate|\btls\b|http error|"
+        r"status (code|client error|server error)|\b(401|403|407|502|503|504)\b",
         _say("the package index cannot be reached"),
         "check the network; behind a mirror set PIP_INDEX_URL or UV_DEFAULT_INDEX (UV_HTTP_TIMEOUT "
         "for a slow one) and run it again: what was downloaded is kept",

@@ -1,0 +1,195 @@
+"""`recipe env` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from envs_support import TOY, FakeUv, clear_settings, use_locks
+
+from orchestrator import engines
+from orchestrator.cli import cli
+from orchestrator.cli.env import ReleaseName
+from orchestrator.envs import diagnosis
+from orchestrator.errors import RecipeError, UsageError
+
+
+@pytest.fixture
+def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeUv:
+    clear_settings(monkeypatch)
+    monkeypatch.setenv("RECIPE_CACHE", str(tmp_path / "cache"))
+    use_locks(monkeypatch, tmp_path / "locks")
+    monkeypatch.setattr(engines, "all_releases", lambda: [TOY])
+    monkeypatch.setattr(engines, "release", {TOY.name: TOY}.__getitem__)
+    fake = FakeUv(tmp_path / "uv")
+    monkeypatch.setenv("RECIPE_UV", str(fake.program))
+    return fake
+
+
+def recipe(*words: str) -> Result:
+    result = CliRunner().invoke(cli, ["env", *words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_install_list_and_remove(uv: FakeUv) -> None:
+    assert recipe("list").output.split() == ["toyengine@1.0", "not", "installed"]
+    installed = recipe("install", "toyengine@1.0")
+    assert "toyengine@1.0 is ready" in installed.stderr
+    assert installed.stdout.startswith("toyengine@1.0: ")
+    assert "ready" in recipe("list").output
+    [row] = json.loads(recipe("list", "--json").output)
+    assert row["status"] == "ready"
+    assert row["managed"] is True
+    assert row["bytes"] > 0
+    assert f"removed {row['path']}" in recipe("remove", "toyengine@1.0", "-y").output
+    assert not Path(row["path"]).exists()
+    [row] = json.loads(recipe("list", "--json").output)
+    assert row["status"] == "not installed"
+
+
+def test_installing_again_is_quiet(uv: FakeUv) -> None:
+    recipe("install", "toyengine@1.0")
+    again = recipe("install", "toyengine@1.0")
+    assert again.stderr == ""
+    assert again.exit_code == 0
+
+
+def test_off_a_terminal_progress_is_plain_lines(uv: FakeUv) -> None:
+    uv.order(install={"says": ["Downloading torch (873.9MiB)", "noise", " Downloaded torch"]})
+    lines = recipe("install", "toyengine@1.0").stderr.splitlines()
+    assert lines[1:3] == ["Downloading torch (873.9MiB)", "Downloaded torch"]
+    assert not any("\x1b" in line or "\r" in line for line in lines)
+
+
+def test_nothing_is_removed_unasked(uv: FakeUv) -> None:
+    recipe("install", "toyengine@1.0")
+    with pytest.raises(UsageError, match="Nothing was removed"):
+        recipe("remove", "toyengine@1.0")
+    assert "ready" in recipe("list").output
+
+
+def test_removing_what_is_not_there_says_so(uv: FakeUv) -> None:
+    with pytest.raises(UsageError, match="nothing of toyengine"):
+        recipe("remove", "toyengine@1.0", "-y")
+
+
+def test_a_backend_and_an_own_python_exclude_each_other(uv: FakeUv) -> None:
+    with pytest.raises(UsageError, match="exclude each other"):
+        recipe("install", "toyengine@1.0", "--python", "/p", "--torch-backend", "cpu")
+
+
+def test_names_complete(uv: FakeUv) -> None:
+    def names(start: str) -> list[str]:
+        found = ReleaseName().shell_complete(None, None, start)  # type: ignore[arg-type]
+        return [one.value for one in found]
+
+    assert names("toy") == ["toyengine@1.0"]
+    assert names("x") == []
+
+
+GPU = {"name": "Tesla", "bytes": 16 * 2**30, "compute": "7.5"}
+GOOD = {
+    "torch": {"version": "2.5.1", "cuda": "12.4", "gpus": [GPU]},
+    "bitsandbytes": {"version": "0.45.0", "device": "cuda", "off": 0.0},
+    "deepspeed": {"version": "0.16.2", "nvcc": True, "compiler": "/usr/bin/g++"},
+}
+
+
+def doctor(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Result:
+    asked = diagnosis.health.ask
+    report = {**GOOD, **changes}
+
+    def ask(environment: object, script: str, words: object, **options: object) -> object:
+        if script == "probe_devices.py":
+            return report
+        return asked(environment, script, words, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(diagnosis.health, "ask", ask)
+    return recipe("doctor", "toyengine@1.0")
+
+
+def test_a_whole_release_passes(uv: FakeUv, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe("install", "toyengine@1.0")
+    result = doctor(monkeypatch)
+    assert result.exit_code == 0
+    for words in ("import toyengine.train", "Tesla, 16 GiB, compute 7.5", "4 bits work (cuda)"):
+        assert words in result.output
+    assert "broken" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words", "step"),
+    [
+        ({"torch": {"error": "RuntimeError: driver too old"}}, 1, "driver too old", "nvidia-smi"),
+        ({"bitsandbytes": {"error": "no kernel"}}, 1, "to 4 bits here: no kernel", "method: lora"),
+        (
+            {"bitsandbytes": {"version": "1", "device": "cuda", "off": 3.0}},
+            1,
+            "wrong values",
+            "lora",
+        ),
+        ({"deepspeed": {"missing": "deepspeed"}}, 1, "no module deepspeed", "train.deepspeed"),
+        (
+            {"deepspeed": {"version": "0.16.2", "nvcc": False, "compiler": None}},
+            0,
+            "no nvcc and no g++",
+            "CUDA toolkit",
+        ),
+        (
+            {
+                "torch": {"version": "2.5.1+cpu", "cuda": None, "gpus": []},
+                "bitsandbytes": {"missing": "bitsandbytes"},
+            },
+            0,
+            "rehearsals only",
+            "",
+        ),
+    ],
+)
+def test_each_fault_has_its_next_step(
+    uv: FakeUv,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, object],
+    code: int,
+    words: str,
+    step: str,
+) -> None:
+    recipe("install", "toyengine@1.0")
+    result = doctor(monkeypatch, **changes)
+    assert result.exit_code == code
+    assert words in result.output
+    assert step in result.output
+    assert ("broken" in result.output) is (code == 1)
+
+
+def test_a_tool_that_no_longer_imports_is_broken(
+    uv: FakeUv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe("install", "toyengine@1.0")
+    [row] = json.loads(recipe("list", "--json").output)
+    for path in Path(row["path"]).rglob("toyengine/chat.py"):
+        path.write_text("import nowhere\n")
+    result = doctor(monkeypatch)
+    assert result.exit_code == 1
+    assert "No module named 'nowhere'; the package of nowhere is not installed" in result.output
+    assert "recipe env remove toyengine@1.0 -y" in result.output
+
+
+def test_a_release_that_is_not_installed_is_broken_only_when_asked_for(uv: FakeUv) -> None:
+    assert recipe("doctor").exit_code == 0
+    asked = recipe("doctor", "toyengine@1.0", "--json")
+    assert asked.exit_code == 1
+    findings = json.loads(asked.stdout)["toyengine@1.0"]
+    assert findings[0]["what"] == "toyengine@1.0 is not installed"
+    assert findings[0]["fix"] == "recipe env install toyengine@1.0"
+
+
+def test_a_failed_installation_reaches_the_user(uv: FakeUv) -> None:
+    uv.order(venv={"exits": 2, "says": ["error: No space left on device (os error 28)"]})
+    with pytest.raises(RecipeError, match="could not be set up") as raised:
+        recipe("install", "toyengine@1.0")
+    assert "the disk is full" in (raised.value.why or "")

@@ -1,0 +1,127 @@
+"""The committed locks, and the text that is made of them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from envs_support import TOY, clear_settings, put_wheel, use_locks, write_lock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.engines import Release, all_releases
+from orchestrator.envs import locks, relock
+from orchestrator.errors import RecipeError
+
+_PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+")
+COMMITTED = sorted(locks.FOLDER.glob("*-py*.txt"))
+
+
+@pytest.mark.parametrize("release", all_releases(), ids=lambda one: one.name)
+def test_every_release_has_a_lock_that_names_its_command(release: Release) -> None:
+    lock = locks.load(release)
+    wanted = relock.source(release).read_text()
+    date = re.match(r"# as of (\S+)\n", wanted)
+    assert date is not None
+    made = relock.header(release, date[1], relock.words(release, relock.source(release), date[1]))
+    assert lock.text.startswith(made)
+    assert lock.pins()[release.engine] == release.version
+    assert "deepspeed" in lock.pins()
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_a_lock_is_pins_in_order_and_no_address(path: Path) -> None:
+    text = path.read_text()
+    pins = [line for line in text.splitlines() if not line.startswith("#")]
+    assert [line for line in pins if not _PIN.fullmatch(line)] == []
+    names = [line.split("==")[0] for line in pins]
+    assert names == sorted(set(names))
+    assert "://" not in text
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_a_lock_holds_what_its_source_asks_for(path: Path) -> None:
+    lock = locks.Lock(path, path.read_text(), None)
+    wanted = [w for w in path.with_suffix(".in").read_text().splitlines() if not w.startswith("#")]
+    exact = dict(line.split("==") for line in wanted if "==" in line)
+    assert exact.items() <= lock.pins().items()
+
+
+def test_the_digest_is_of_the_pins_and_the_backend() -> None:
+    def digest(text: str, backend: str | None = None) -> str:
+        return locks.Lock(Path("x"), text, backend).digest
+
+    assert digest("# one\na==1\n") == digest("# two\n\n  a==1\n")
+    assert len({digest("a==1\n"), digest("a==2\n"), digest("a==1\n", "cpu")}) == 3
+
+
+def test_a_missing_lock_says_how_to_make_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "FOLDER", tmp_path)
+    with pytest.raises(RecipeError, match=r"no lock for toyengine@1\.0") as raised:
+        locks.load(TOY)
+    assert "orchestrator.envs.relock toyengine@1.0" in (raised.value.fix or "")
+
+
+@given(st.lists(st.from_regex(r"[a-z][a-z0-9-]{0,12}==[0-9]{1,2}", fullmatch=True)))
+def test_a_backend_drops_only_what_a_torch_build_brings(pins: list[str]) -> None:
+    text = "".join(f"{pin}\n" for pin in [*pins, "nvidia-nccl-cu12==2", "triton==3"])
+    kept = locks.Lock(Path("x"), text, "cpu").requirements().splitlines()
+    dropped = ("nvidia-", "triton==", "pytorch-triton")
+    assert kept == [pin for pin in pins if not pin.startswith(dropped)]
+
+
+def test_relocking_resolves_pins_without_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real uv, on wheels in a folder."""
+    clear_settings(monkeypatch)
+    folder = use_locks(monkeypatch, tmp_path / "locks")
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    put_wheel(wheels, "toyengine", "1.0", {"toyengine/__init__.py": ""})
+    put_wheel(wheels, "helper", "2.1", {"helper.py": ""})
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    relock.source(TOY).write_text("# as of 2099-01-01\ntoyengine==1.0\nhelper\n")
+    text = relock.relock(TOY)
+    assert text.endswith("\nhelper==2.1\ntoyengine==1.0\n")
+    assert str(wheels) not in text
+    write_lock(folder, text)
+    assert locks.load(TOY).pins() == {"helper": "2.1", "toyengine": "1.0"}
+
+
+def test_relocking_what_is_not_there_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clear_settings(monkeypatch)
+    use_locks(monkeypatch, tmp_path / "locks")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    relock.source(TOY).write_text("toyengine==1.0\n")
+    with pytest.raises(RecipeError, match="needs a date"):
+        relock.relock(TOY)
+    relock.source(TOY).write_text("# as of 2099-01-01\ntoyengine==1.0\n")
+    with pytest.raises(RecipeError, match="could not be resolved") as raised:
+        relock.relock(TOY)
+    assert "toyengine" in (raised.value.why or "")
+
+
+def test_the_check_fails_on_a_lock_that_would_change(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = use_locks(monkeypatch, tmp_path / "locks")
+    release = all_releases()[0]
+    (folder / release.lock_name).write_text("old\n")
+    monkeypatch.setattr(relock, "relock", lambda _release: "new\n")
+    assert relock.main([release.name, "--check"]) == 1
+    assert (folder / release.lock_name).read_text() == "old\n"
+    assert relock.main([release.name]) == 0
+    assert (folder / release.lock_name).read_text() == "new\n"
+    assert relock.main([release.name, "--check"]) == 0
+    assert capsys.readouterr().out.split()[1::2] == ["changed", "changed", "unchanged"]
+    assert sys.modules["orchestrator.envs.relock"] is relock
