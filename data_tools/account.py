@@ -76,13 +76,25 @@ class Account:
         fix = "see the reasons above, mend the rows, or raise --max-rejects"
         return DataError("Too many rows were rejected", where, why + "\n" + self.summary(), fix)
 
-    def check(self) -> None:
-        """Assert read = written + rejected, and a limit given as a percentage of rows read."""
+    def check(self, *, some: str = "") -> None:
+        """Assert read = written + rejected, and hold the limits for rejected rows.
+
+        `some`: a file that must not become empty: DataError when no row is left for it.
+        """
         if self.read != self.written + self.rejected:
             raise AssertionError(
                 f"row account does not add up: read {self.read}, written {self.written}, "
                 f"rejected {self.rejected}"
             )
+        self.hold_limits()
+        if some and not self.written:
+            none = "the input holds no rows"
+            why = "every row was rejected:\n" + self.summary() if self.read else none
+            raise DataError("There are no rows to write", some, why, "mend the rows or the options")
+
+    def hold_limits(self) -> None:
+        """Raise DataError when more rows are faulty than max_rejects allows, now all are read."""
+        self.stop_if_too_many()
         limit = limit_of(self.max_rejects)
         if isinstance(limit, float) and self.faults > limit * self.read:
             why = f"{self.faults} of {self.read} rows rejected, limit {self.max_rejects}"

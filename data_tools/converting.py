@@ -9,7 +9,6 @@ from typing import Any
 
 from data_tools.account import Account, limit_of
 from data_tools.atomic import atomic
-from data_tools.errors import DataError
 from data_tools.files import expand
 from data_tools.reading import Paths, read
 from data_tools.rejects import rejected_file
@@ -42,6 +41,7 @@ def convert(
     max_rejects: str | int | None = None,
     steps: Mapping[str, Any] | None = None,
     processes: int | None = None,
+    allow_empty: bool = False,
 ) -> Account:
     """Convert a file, a folder, a pattern or a list of these into one file.
 
@@ -51,6 +51,7 @@ def convert(
     Args:
         steps: operations on the way, in order, as in a recipe; see `apply_steps`.
         processes: 1 keeps to this process; by default several large files use all cores.
+        allow_empty: write an empty file when no row is left; otherwise that is an error.
 
     Returns:
         the row account; it adds up.
@@ -73,28 +74,17 @@ def convert(
     kind = container or container_for(dst)
     with rejected_file(target, account):
         paths = expand(src)
-        if processes != 1 and not steps and indent is None and worth_it(paths, kind):
+        alike = not steps and indent is None and to != "same" and not allow_empty
+        if processes != 1 and alike and worth_it(paths, kind):
             Path(dst).parent.mkdir(parents=True, exist_ok=True)
             options = {**reading, "to": to, "drop": list(drop), "strict": strict}
             del options["keep_raw"]
             convert_parallel(paths, dst, options, kind, account)
-            account.stop_if_too_many()
         else:
             rows: Iterable[Row] = read([*paths], account=account, **reading)
             if steps:
                 rows = apply_steps(rows, steps, account=account)
             with atomic(dst) as file:
                 write_to(rows, file, kind, format=to, drop=drop, account=account, indent=indent)
-                if not account.written:
-                    raise nothing(account, dst)
-                account.check()
-    account.check()
+                account.check(some="" if allow_empty else os.fspath(dst))
     return account
-
-
-def nothing(account: Account, dst: str | os.PathLike[str]) -> DataError:
-    """What to say when no row is left to write."""
-    if not account.read:
-        return DataError("There are no rows to write", os.fspath(dst), "the input holds no rows")
-    why = "every row was rejected:\n" + account.summary()
-    return DataError("There are no rows to write", os.fspath(dst), why, "mend the rows or options")

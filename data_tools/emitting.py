@@ -46,8 +46,9 @@ class Emitter:
     def __init__(self, format: str, drop: Iterable[str], account: Account) -> None:
         self.format: Format | None = None if format == "same" else by_name(format)
         self.account = account
-        allowed = set(FEATURES) if "all" in drop else set(drop)
-        wrong = allowed - set(FEATURES)
+        given = set(drop)
+        allowed = set(FEATURES) if "all" in given else given
+        wrong = given - {*FEATURES, "all"}
         if wrong:
             names = ", ".join(FEATURES)
             raise DataError(f"Nothing called {', '.join(sorted(wrong))} can be dropped", why=names)

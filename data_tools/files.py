@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -134,7 +135,7 @@ def _gzip_head(path: Path) -> bytes:
     try:
         with gzip.open(path, "rb") as file:
             return file.read(HEAD)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError("The gzip file is damaged", str(path), str(error)) from error
 
 
@@ -156,7 +157,7 @@ def _zip_container(path: Path, gzipped: bool) -> str:
     try:
         with gzip.open(path, "rb") if gzipped else path.open("rb") as file:
             names = zipfile.ZipFile(cast(BinaryIO, file)).namelist()
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, ValueError) as error:
         raise DataError(
             "The workbook is damaged",
             str(path),

@@ -160,11 +160,15 @@ def _shuffled(order: Order, chosen: array[int]) -> array[int]:
     once = array("I", (index for index in order if index in copies))
     if most <= 1:
         return once
-    spread = [
-        (digest(order.seed, b"%d %d" % (place, copy)), index)
-        for place, index in enumerate(once)
-        for copy in range(copies[index])
-    ]
+    spread: list[tuple[int, int]] = []
+    last, number = -1, 0
+    for index in once:
+        mark = order.mark(index)
+        number = number if mark == last else 0
+        for _ in range(copies[index]):
+            spread.append((digest(order.seed, b"%d %d" % (mark, number)), index))
+            number += 1
+        last = mark
     return array("I", (index for _, index in sorted(spread)))
 
 
@@ -211,6 +215,7 @@ def mix_files(
                 spool.add(text)
                 order.add(row)
             sizes.append(len(spool) - sum(sizes))
+        account.hold_limits()
         counts = [count for _, count in parsed]
         chosen = _chosen(order, sizes, counts, weights, total, shuffle)
         _account_for(spool, chosen, parsed, sizes, account)

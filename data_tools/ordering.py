@@ -92,6 +92,10 @@ class Order:
             self._groups.append(digest(self.seed + 1, self._group(row)))
         self._strata.append(self._names.setdefault(stratum, len(self._names)))
 
+    def mark(self, index: int) -> int:
+        """The hash of a row's content; rows with the same one follow each other."""
+        return self._rows[index]
+
     def stratum(self, index: int) -> int:
         """The number of a row's stratum."""
         return self._strata[index]

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,18 +26,11 @@ class SheetRows:
         import python_calamine
 
         self._kind = kind
-        try:
+        with _trouble(str(kind.path)):
             self._book = python_calamine.load_workbook(_source(kind))
-        except python_calamine.PasswordError as error:
-            why = "it is protected by a password"
-            raise DataError("The workbook cannot be read", str(kind.path), why) from error
-        except (python_calamine.CalamineError, OSError) as error:
-            raise DataError("The workbook cannot be read", str(kind.path), str(error)) from error
         self.name = self._choose(sheet, account)
-        try:
+        with _trouble(self.where):
             self._sheet = self._book.get_sheet_by_name(self.name)
-        except (python_calamine.CalamineError, OSError) as error:
-            raise DataError("The sheet cannot be read", self.where, str(error)) from error
         start = self._sheet.start
         self._left = start[1] if start else 0
         self._special: dict[tuple[int, int], str] | None = None
@@ -129,6 +123,25 @@ class SheetRows:
         except Exception:  # a .xls, .xlsb or .ods workbook, which openpyxl cannot read
             return {}
         return found
+
+
+@contextlib.contextmanager
+def _trouble(where: str) -> Iterator[None]:
+    """What calamine raises, as a DataError; a panic in its Rust code is a BaseException."""
+    from python_calamine import CalamineError, PasswordError
+
+    try:
+        yield
+    except PasswordError as error:
+        why = "it is protected by a password"
+        raise DataError("The workbook cannot be read", where, why, "save it without one") from error
+    except (CalamineError, OSError, EOFError, ValueError, zlib.error) as error:
+        why = str(error) or type(error).__name__
+        raise DataError("The workbook cannot be read", where, why, "save it again") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DataError("The workbook cannot be read", where, "it is damaged") from error
 
 
 def _specials(sheet: Any) -> dict[tuple[int, int], str]:

@@ -146,6 +146,9 @@ def split_file(
             order.add(row, _stratum(row, stratify))
             if group is None:
                 requests.add(row)
+        account.hold_limits()
+        if not len(spool):
+            account.check(some=os.fspath(train_path))
         sides = assign(order, train=train, test=test)
         if group is None and (both := straddling(requests, sides)):
             account.note("requests that sit on both sides (group by request to prevent)", both)

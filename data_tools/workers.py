@@ -55,8 +55,9 @@ def convert_parallel(
             job["rejected"] = job["dst"] + ".rejected"
         for result in _run_all(jobs, cores()):
             _take(account, result)
-        _join([Path(job["dst"]) for job in jobs], dst, container)
         _pass_on([Path(job["rejected"]) for job in jobs], account)
+        account.check(some=os.fspath(dst))
+        _join([Path(job["dst"]) for job in jobs], dst, container)
 
 
 def _run_all(jobs: list[dict[str, Any]], at_once: int) -> Iterator[dict[str, Any]]:
@@ -141,7 +142,7 @@ def main() -> None:
     account = Account()
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            convert(**job, account=account, processes=1)
+            convert(**job, account=account, processes=1, allow_empty=True)
         result: dict[str, Any] = {"account": account.to_dict(), "examples": account.examples}
     except DataError as error:
         result = {"error": [error.what, error.where, error.why, error.fix]}

@@ -83,4 +83,4 @@ def put_lines(path: Path, values: list[Any]) -> Path:
 
 def lines_of(path: Path) -> list[Any]:
     """The values of a JSON lines file, with the standard library."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
