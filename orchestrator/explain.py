@@ -70,17 +70,28 @@ _NOISE = re.compile(
     r"^\s*$|^\s*\d+%\||it/s\]|s/it\]|FutureWarning|UserWarning|DeprecationWarning|warnings\.warn"
     r"|^\s*Usage|^\s*xtuner |^-{5,}|^={5,}"
 )
-_CRASH = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt|Exit)\b")
+#: The line that ends a failure; XTuner prints its whole help page after a `command error`.
+_CRASH = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt|Exit)\b|.*command error: '")
 
 
 def explain(log: str, specific: Iterable[Explanation]) -> tuple[str, str] | None:
-    """The cause and the fix of the last known failure in ``log``; None when nothing is known."""
+    """The cause and the fix of the last known failure in ``log``; None when nothing is known.
+
+    The line furthest down is the one that ended the engine; on one line the first of the table
+    that fits is the most specific.
+    """
+    best: tuple[int, Explanation, dict[str, str]] | None = None
     for one in (*specific, *COMMON):
-        matches = list(re.finditer(one.pattern, log, re.MULTILINE))
-        if matches:
-            found = {key: value or "" for key, value in matches[-1].groupdict().items()}
-            return one.cause.format_map(found), one.fix.format_map(found)
-    return None
+        *_, match = [None, *re.finditer(one.pattern, log, re.MULTILINE)]
+        if match is None:
+            continue
+        line = log.count("\n", 0, match.start())
+        if best is None or line > best[0]:
+            best = line, one, {key: value or "" for key, value in match.groupdict().items()}
+    if best is None:
+        return None
+    _, known, found = best
+    return known.cause.format_map(found), known.fix.format_map(found)
 
 
 def meaningful_lines(log: str, count: int = 8) -> list[str]:

@@ -9,7 +9,8 @@ from orchestrator.job import Job
 from orchestrator.plan import Artifact, Command, NewestCheckpoint, Plan
 from orchestrator.render import render
 
-#: What must exist after a stage, by kind of artifact. Engines that exit 0 after a crash are why.
+#: What a stage must have written anew, by kind of artifact. Engines that exit 0 after a crash are
+#: why.
 _PROOF = {
     "checkpoint": "{}/last_checkpoint",
     "adapter": "{}/adapter_config.json",
@@ -26,7 +27,12 @@ def commands_script(job: Job, *, before: tuple[str, ...] = ()) -> str:
     return render("commands.sh.jinja", job=job, steps=steps, before=before)
 
 
+_STARTED = ".stage-started"
+
+
 def _lines(plan: Plan) -> Iterator[str]:
+    if any(artifact.kind in _PROOF for artifact in plan.artifacts):
+        yield f"touch {_STARTED}"
     for command in plan.commands:
         if command.by_hand:
             yield shell_line(command)
@@ -37,7 +43,8 @@ def _lines(plan: Plan) -> Iterator[str]:
 
 def _guard(stage: str, artifact: Artifact) -> str:
     proof = shlex.quote(_PROOF[artifact.kind].format(artifact.path))
-    return f"[ -e {proof} ] || {{ echo '{stage} failed: there is no '{proof} >&2; exit 1; }}"
+    made = f"[ -e {proof} ] && [ ! {proof} -ot {_STARTED} ]"
+    return f"{{ {made}; }} || {{ echo '{stage} failed: it wrote no '{proof} >&2; exit 1; }}"
 
 
 def shell_line(command: Command) -> str:

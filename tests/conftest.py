@@ -37,6 +37,7 @@ def _no_settings_of_the_tester(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(_OWN_SETTINGS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("RECIPE_LANG", "en")
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def _summary(root: Path) -> dict[str, Any]:
         record = records.read(root)
     except RecipeError as error:
         return {"run": str(root), "state": "unreadable", "why": error.why}
-    current = next((s for s in reversed(record.stages) if s.state != "waiting"), None)
+    at_work = [s for s in record.stages if s.state not in ("done", "waiting")]
+    begun = [s for s in record.stages if s.state != "waiting"]
+    current = (at_work or begun[-1:] or [None])[0]
     return {
         "run": str(root),
         "recipe": record.recipe,

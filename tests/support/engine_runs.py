@@ -19,6 +19,7 @@ LOCK = Path(
     os.environ.get("RECIPE_ENGINE_LOCK", Path(tempfile.gettempdir()) / "recipe-engine-tests")
 )
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+PLAIN = {"RECIPE_LANG": "en", "NO_COLOR": "1"}
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -43,7 +44,7 @@ def words_of(*words: str) -> list[str]:
 
 def variables(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, **OFFLINE, "PYTHONPATH": path, **(extra or {})}
+    return {**os.environ, **OFFLINE, **PLAIN, "PYTHONPATH": path, **(extra or {})}
 
 
 def recipe(

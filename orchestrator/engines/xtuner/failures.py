@@ -59,7 +59,9 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "set train.warmup_ratio: 0, or train on more rows",
     ),
     Explanation(
-        r"undefined symbol: cadam32bit_grad_fp32|compiled without GPU support",
+        # Both words stand in harmless warnings too: only an error of theirs counts.
+        r"^\w*(?:Error|Exception)\b.*(?:cadam32bit_grad_fp32|compiled without GPU support"
+        r"|str2optimizer32bit|cget_managed_ptr)",
         "bitsandbytes found no CUDA library, and the paged optimizer needs one",
         "check the driver with nvidia-smi, or set train.optimizer: AdamW",
     ),
