@@ -48,10 +48,14 @@ def variables(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def recipe(
-    *words: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 400
+    *words: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 400,
+    locked: bool = False,
 ) -> Done:
-    """`recipe WORDS` in ``cwd``, to its end."""
-    with one_engine_at_a_time():
+    """`recipe WORDS` in ``cwd``, to its end; ``locked``: the caller holds the lock already."""
+    with contextlib.nullcontext() if locked else one_engine_at_a_time():
         done = subprocess.run(
             words_of(*words),
             cwd=cwd,
