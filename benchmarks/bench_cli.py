@@ -74,9 +74,7 @@ def engine_commands() -> dict[str, tuple[list[str], dict[str, str]]]:
         except RecipeError:
             environment = None
         if environment is None:
-            print(
-                f"not measured: {' '.join(argv)} ({name} is not installed: recipe env install {name})"
-            )
+            print(f"not measured: {' '.join(argv)} (missing: recipe env install {name})")
             continue
         program = str(environment.which(argv[0]))
         found[" ".join(argv)] = [program, *argv[1:]], environment.environ({**os.environ, **QUIET})

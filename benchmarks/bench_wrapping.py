@@ -66,17 +66,16 @@ def main() -> None:
             print(f"  recipe run {wrapped[-1]:.2f} s   commands.sh {plain[-1]:.2f} s", flush=True)
         again = [seconds(RECIPE, here) for _ in range(5)]
     one, other = statistics.median(wrapped), statistics.median(plain)
-    allowed = max(0.02 * other, 1.0)
-    verdict = "reached" if one - other <= allowed else "NOT REACHED"
-    print(f"{'train, convert, merge':<30}{'recipe run':>12}{'commands.sh':>13}{'over':>9}")
-    print(
-        f"{'median of ' + str(given.repeat):<30}{one:>10.2f} s{other:>11.2f} s{one - other:>7.2f} s"
-    )
-    print(f"{'at most ' + format(allowed, '.2f') + ' s over: ' + verdict}")
+    over, allowed = one - other, max(0.02 * other, 1.0)
+    print(f"train, convert, merge, median of {given.repeat}:")
+    print(f"  recipe run {one:.2f} s, commands.sh {other:.2f} s: {over:+.2f} s")
+    print(f"  at most {allowed:.2f} s over: {verdict(over <= allowed)}")
     rerun = statistics.median(again)
-    print(
-        f"a finished run again: {rerun:.2f} s, under 1 s: {'reached' if rerun < 1 else 'NOT REACHED'}"
-    )
+    print(f"a finished run again: {rerun:.2f} s, under 1 s: {verdict(rerun < 1)}")
+
+
+def verdict(good: bool) -> str:
+    return "reached" if good else "NOT REACHED"
 
 
 if __name__ == "__main__":
