@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from data_tools import lanes
 from data_tools.account import Account, limit_of
 from data_tools.atomic import atomic
 from data_tools.files import expand
-from data_tools.reading import Paths, read
+from data_tools.lanes import Ready
+from data_tools.reading import Paths, ReadOptions, read, read_ready
 from data_tools.rejects import rejected_file
 from data_tools.rows import Row
 from data_tools.steps import apply_steps
@@ -81,9 +83,14 @@ def convert(
             del options["keep_raw"]
             convert_parallel(paths, dst, options, kind, account)
         else:
-            rows: Iterable[Row] = read([*paths], account=account, **reading)
+            rows: Iterable[Row | Ready]
             if steps:
-                rows = apply_steps(rows, steps, account=account)
+                rows = apply_steps(
+                    read([*paths], account=account, **reading), steps, account=account
+                )
+            else:
+                lane = lanes.find(to, system) if format in ("auto", "conversation") else None
+                rows = read_ready(paths, ReadOptions(**reading, lane=lane), account)
             with atomic(dst) as file:
                 write_to(rows, file, kind, format=to, drop=drop, account=account, indent=indent)
                 account.check(some="" if allow_empty else os.fspath(dst))

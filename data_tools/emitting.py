@@ -12,6 +12,7 @@ from data_tools.account import Account
 from data_tools.errors import DataError, Reject
 from data_tools.formats import by_name, messages, recognise, unknown
 from data_tools.formats.common import Format, Lossy, Raw
+from data_tools.lanes import Ready
 from data_tools.rows import NOWHERE, Row
 
 FEATURES = ("tools", "images", "loss", "turns", "system")
@@ -120,8 +121,19 @@ def as_row(value: Any) -> Row:
 _ROW_KEYS = {"messages", "tools", "images", "id", "input", "extra", "raw"}
 
 
+_READY = Row(messages=[], source=NOWHERE)
+
+
 def objects(rows: Iterable[Any], emitter: Emitter, account: Account) -> Iterator[tuple[Row, Raw]]:
+    """Each row with the object to write; rows that cannot be written are rejected.
+
+    Raises:
+        DataError: the format cannot hold something of a row, and it may not be dropped.
+    """
     for value in rows:
+        if type(value) is Ready:
+            yield _READY, value.raw
+            continue
         try:
             row = as_row(value)
             raw = emitter.emit(row)

@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ LOOKS = (
     (b"<html", "a web page"),
     (b"version https://git-lfs", "a Git LFS pointer: the file itself was not downloaded"),
 )
+
+_ZIP_TROUBLE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError),
+    *(NotImplementedError, OverflowError, RuntimeError),
+)
+"""What zipfile raises for one or the other kind of damage."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,7 @@ def _zip_container(path: Path, gzipped: bool) -> str:
     try:
         with gzip.open(path, "rb") if gzipped else path.open("rb") as file:
             names = zipfile.ZipFile(cast(BinaryIO, file)).namelist()
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, ValueError) as error:
+    except _ZIP_TROUBLE as error:
         raise DataError(
             "The workbook is damaged",
             str(path),

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from data_tools import jsonio, tables
 from data_tools.account import Account
@@ -17,6 +17,7 @@ from data_tools.errors import DataError, Reject
 from data_tools.files import expand, look_into, open_utf8
 from data_tools.formats import by_name, recognise, unknown
 from data_tools.formats.common import Format, Raw, word_for
+from data_tools.lanes import Lane, Ready
 from data_tools.rows import Row, Source, with_system
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class ReadOptions:
     system: str | None = None
     encoding: str | None = None
     keep_raw: bool = False
+    lane: Lane | None = None
 
 
 def read(
@@ -78,11 +80,18 @@ def read(
     return _read_all(expand(path), options, account, on_reject)
 
 
+def read_ready(paths: list[Path], options: ReadOptions, account: Account) -> Iterator[Row | Ready]:
+    """Like `read`, but rows that fit the options' lane come ready to be written."""
+    for path in paths:
+        yield from _Reader(path, options, account, None).rows()
+
+
 def _read_all(
     paths: list[Path], options: ReadOptions, account: Account, on_reject: OnReject | None
 ) -> Iterator[Row]:
     for path in paths:
-        yield from _Reader(path, options, account, on_reject).rows()
+        for row in _Reader(path, options, account, on_reject).rows():
+            yield cast(Row, row)  # without a lane there is nothing else
 
 
 class _Reader:
@@ -125,7 +134,7 @@ class _Reader:
             return _paragraphs(self)
         return _json_raws(self)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[Row | Ready]:
         try:
             yield from self._rows()
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -139,11 +148,11 @@ class _Reader:
             why = str(error.strerror or error)
             raise DataError("The file cannot be read", self.source.file, why) from error
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[Row | Ready]:
         options, account = self.options, self.account
         fixed = by_name(options.format) if options.format != "auto" else None
         fmt: Format | None = fixed
-        system, tick = options.system, account.tick
+        system, tick, lane = options.system, account.tick, options.lane
         keep_raw = options.keep_raw and self.kind.container in ("json", "jsonl", "parquet")
         source = self._source_for(fmt) if fmt else self.source
         for at, raw in self.raws():
@@ -153,6 +162,11 @@ class _Reader:
             try:
                 if type(raw) is not dict:
                     raise Reject(f"the item is {word_for(raw)}, not an object")
+                if lane is not None:
+                    ready = lane(raw)
+                    if ready is not None:
+                        yield Ready(ready)
+                        continue
                 if fixed is None and (fmt is None or not fmt.matches(raw)):
                     fmt = recognise(raw)
                     if fmt is None:
@@ -285,7 +299,14 @@ def _sheet_table(reader: _Reader, book: SheetRows) -> Iterator[tuple[int, Any]]:
     must = tables.needed(places)
     wanted = list(places.items())
     blanks: list[int] = []
+    plain = set(places) == {"input", "output"}
+    asked_at, answer_at = places.get("input", 0), places.get("output", 0)
     for at, cells in rows:
+        if plain and not blanks:
+            asked, answer = cells[asked_at], cells[answer_at]
+            if type(asked) is type(answer) is str and asked.strip() and answer.strip():
+                yield at, {"input": asked, "output": answer}
+                continue
         if not any(cells) and not any(cell_text(cell).strip() for cell in cells):
             blanks.append(at)
             continue

@@ -16,6 +16,8 @@ from data_tools.files import FileKind
 from data_tools.tables import letter
 
 Cells = list[Any]
+Merged = tuple[int, int, int, int]
+"""top, left, bottom and right of a merged range"""
 
 
 class SheetRows:
@@ -85,8 +87,13 @@ class SheetRows:
 
     def __iter__(self) -> Iterator[tuple[int, Cells]]:
         """(row number from 1, cells from column A). Merged cells all carry the value."""
-        pad = [""] * self._left
         merged = self._merged()
+        if not merged and not self._left:
+            return enumerate(self._sheet.iter_rows(), 1)
+        return self._filled(merged)
+
+    def _filled(self, merged: dict[int, list[Merged]]) -> Iterator[tuple[int, Cells]]:
+        pad = [""] * self._left
         held: dict[tuple[int, int], Any] = {}
         for index, cells in enumerate(self._sheet.iter_rows()):
             row = [*pad, *cells] if pad else cells
@@ -94,9 +101,9 @@ class SheetRows:
                 _fill(row, index, merged[index], held)
             yield index + 1, row
 
-    def _merged(self) -> dict[int, list[tuple[int, int, int, int]]]:
+    def _merged(self) -> dict[int, list[Merged]]:
         """The merged ranges that cross each row."""
-        rows: dict[int, list[tuple[int, int, int, int]]] = {}
+        rows: dict[int, list[Merged]] = {}
         for (top, left), (bottom, right) in self._sheet.merged_cell_ranges or []:
             for index in range(top, bottom + 1):
                 rows.setdefault(index, []).append((top, left, bottom, right))
