@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -108,7 +109,9 @@ def _run(argv: list[str], environment: Environment, folder: str) -> str:
 
 
 def _keep(log: Path | None, output: str) -> None:
-    if log is not None:
+    if log is None:
+        return
+    with contextlib.suppress(OSError):  # a log that cannot be kept must not hide the health
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
             file.write(indexes.redact(output))

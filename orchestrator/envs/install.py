@@ -19,6 +19,7 @@ from orchestrator.envs import health, indexes, inventory, locks, state, uv
 from orchestrator.envs.environment import Environment
 from orchestrator.envs.guard import held
 from orchestrator.errors import RecipeError, UsageError
+from orchestrator.files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +116,7 @@ def _install(
     )
     _same_python(environment, wanted)
     requirements = root / "requirements.txt"
-    requirements.write_text(lock.requirements(), encoding="utf-8")
+    write_atomic(requirements, lock.requirements())
     uv.run(
         _pip_words(lock, environment.python, requirements),
         log=log,

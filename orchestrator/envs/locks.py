@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import RecipeError
+from orchestrator.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.engines import Release
@@ -18,6 +18,7 @@ FOLDER = Path(__file__).resolve().parent / "locks"
 BUILD_CONSTRAINTS = FOLDER / "build-constraints.txt"
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;#]+)")
+_BACKEND = re.compile(r"[a-z0-9]+(\.[0-9]+)*")
 #: Pinned beside the default torch build, exactly as it asks; another build asks for others.
 _BOUND_TO_TORCH_BUILD = re.compile(r"^(nvidia-|triton==|pytorch-triton)")
 
@@ -60,6 +61,16 @@ def normalise(name: str) -> str:
 
 
 def load(release: Release, backend: str | None = None) -> Lock:
+    """The release's lock; :class:`RecipeError` when there is none.
+
+    ``backend`` becomes a part of a folder's name, so only a word is taken; uv knows which exist.
+    """
+    if backend is not None and not _BACKEND.fullmatch(backend):
+        raise UsageError(
+            f"There is no torch backend {backend!r}.",
+            where="--torch-backend or UV_TORCH_BACKEND",
+            fix="use a name that uv knows: cpu, cu124, auto …",
+        )
     path = FOLDER / release.lock_name
     try:
         text = path.read_text(encoding="utf-8")

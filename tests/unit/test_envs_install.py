@@ -13,7 +13,7 @@ import pytest
 from envs_support import TOY, FakeUv, clear_settings, options, script, use_locks, write_lock
 
 from orchestrator import envs
-from orchestrator.envs import inventory, state
+from orchestrator.envs import inventory, locks, state
 from orchestrator.errors import RecipeError, UsageError
 
 
@@ -114,6 +114,17 @@ def test_a_torch_backend_is_an_environment_of_its_own(
     monkeypatch.setenv("UV_TORCH_BACKEND", "cpu")
     assert envs.ensure(TOY) == cpu
     assert len(uv.calls()) == 4
+
+
+@pytest.mark.parametrize("name", ["../../home", "cpu/..", "CU 124", "-", ""])
+def test_a_backend_is_a_word(uv: FakeUv, name: str) -> None:
+    """It names a folder, which may be cleared."""
+    with pytest.raises(UsageError, match="no torch backend"):
+        locks.load(TOY, name)
+    if name:
+        with pytest.raises(UsageError, match="no torch backend"):
+            envs.ensure(TOY, torch_backend=name)
+    assert uv.calls() == []
 
 
 def test_a_failed_installation_leaves_nothing_and_says_why(uv: FakeUv, tmp_path: Path) -> None:
