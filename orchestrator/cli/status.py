@@ -35,9 +35,8 @@ def _summary(root: Path) -> dict[str, Any]:
         record = records.read(root)
     except RecipeError as error:
         return {"run": str(root), "state": "unreadable", "why": error.why}
-    at_work = [s for s in record.stages if s.state not in ("done", "waiting")]
-    begun = [s for s in record.stages if s.state != "waiting"]
-    current = (at_work or begun[-1:] or [None])[0]
+    busy = next((s for s in record.stages if s.state not in ("done", "waiting")), None)
+    current = busy or next((s for s in reversed(record.stages) if s.state == "done"), None)
     return {
         "run": str(root),
         "recipe": record.recipe,
