@@ -12,7 +12,7 @@ from data_tools.account import Account, limit_of
 from data_tools.atomic import atomic
 from data_tools.files import expand
 from data_tools.lanes import Ready
-from data_tools.reading import Paths, ReadOptions, read, read_ready
+from data_tools.reading import SCRIPTS, Paths, ReadOptions, read, read_ready
 from data_tools.rejects import rejected_file
 from data_tools.rows import Row
 from data_tools.steps import apply_steps
@@ -84,7 +84,7 @@ def convert(
             convert_parallel(paths, dst, options, kind, account)
         else:
             rows: Iterable[Row | Ready]
-            if steps:
+            if steps or format in SCRIPTS:
                 rows = apply_steps(
                     read([*paths], account=account, **reading), steps, account=account
                 )

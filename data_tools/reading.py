@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from data_tools import jsonio, tables
+from data_tools import jsonio, table_reading
 from data_tools.account import Account
 from data_tools.errors import DataError, Reject
 from data_tools.files import expand, look_into, open_utf8
 from data_tools.formats import by_name, recognise, unknown
-from data_tools.formats.common import Format, Raw, word_for
+from data_tools.formats.common import Format, word_for
 from data_tools.lanes import Lane, Ready
 from data_tools.rows import Row, Source, with_system
 
 if TYPE_CHECKING:
-    from data_tools.sheets import SheetRows
+    pass
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
+SCRIPTS = {"tool-alpaca": "format_tool_alpaca", "advertise-gen": "format_advertise_gen"}
+"""Source data sets that a script of ChatGLM3 formats: a name for `format`, and the function."""
 OnReject = Callable[[Reject, dict[str, Any], Any], None]
 
 
@@ -58,7 +59,8 @@ def read(
 
     Args:
         path: what to read. Container, compression and encoding are found by looking into it.
-        format: a format's name, or "auto": by the keys of each row.
+        format: a format's name, or "auto": by the keys of each row. Also "tool-alpaca" and
+            "advertise-gen": what ChatGLM3's scripts make of these two data sets.
         sheet: name or number (from 1) of a workbook's sheet; the first visible one by default.
         columns: what a table's columns mean: {"input": "A", "output": "Answer"} (letter or header).
         header_row: the row with the headers, from 1; 0 when there is none.
@@ -75,26 +77,36 @@ def read(
     """
     options = ReadOptions(format, sheet, columns, header_row, system, encoding, keep_raw)
     account = account or Account(strict=on_reject is None)
+    if format in SCRIPTS:
+        return _scripted(path, options, account)
     if format != "auto":
         by_name(format)
     return _read_all(expand(path), options, account, on_reject)
 
 
+def _scripted(path: Paths, options: ReadOptions, account: Account) -> Iterator[Row]:
+    from data_tools import chatglm3_scripts
+
+    rows = getattr(chatglm3_scripts, SCRIPTS[options.format])(path, account=account)
+    for row in rows:
+        yield row if options.system is None else with_system(row, options.system)
+
+
 def read_ready(paths: list[Path], options: ReadOptions, account: Account) -> Iterator[Row | Ready]:
     """Like `read`, but rows that fit the options' lane come ready to be written."""
     for path in paths:
-        yield from _Reader(path, options, account, None).rows()
+        yield from Reader(path, options, account, None).rows()
 
 
 def _read_all(
     paths: list[Path], options: ReadOptions, account: Account, on_reject: OnReject | None
 ) -> Iterator[Row]:
     for path in paths:
-        for row in _Reader(path, options, account, on_reject).rows():
+        for row in Reader(path, options, account, on_reject).rows():
             yield cast(Row, row)  # without a lane there is nothing else
 
 
-class _Reader:
+class Reader:
     """Reads one file: raw objects from its container, rows by their format."""
 
     def __init__(
@@ -125,13 +137,13 @@ class _Reader:
     def raws(self) -> Iterator[tuple[int, Any]]:
         """(line or row, object) of each item of the file."""
         if self.kind.container == "sheet":
-            return _sheet_raws(self)
+            return table_reading.sheet_raws(self)
         if self.kind.container == "parquet":
             return _parquet_raws(self)
         if self.kind.container in ("csv", "tsv"):
-            return _csv_raws(self)
+            return table_reading.csv_raws(self)
         if self.kind.container == "text":
-            return _paragraphs(self)
+            return table_reading.paragraphs(self)
         return _json_raws(self)
 
     def rows(self) -> Iterator[Row | Ready]:
@@ -194,12 +206,12 @@ class _Reader:
 def raw_items(path: Paths, account: Account) -> Iterator[tuple[Source, int, Any]]:
     """(source, line, object) of each item, not yet counted as read, of no particular format."""
     for file in expand(path):
-        reader = _Reader(file, ReadOptions(), account, None)
+        reader = Reader(file, ReadOptions(), account, None)
         for at, raw in reader.raws():
             yield reader.source, at, raw
 
 
-def _json_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
+def _json_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
     with open_utf8(reader.kind) as stream:
         if reader.kind.container == "jsonl":
             yield from jsonio.read_lines(stream, reader.bad)
@@ -207,128 +219,7 @@ def _json_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
             yield from jsonio.read_json(stream, reader.source.file, reader.bad)
 
 
-def _parquet_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
+def _parquet_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
     from data_tools.parquet import read_parquet
 
     return read_parquet(reader.kind, reader.options.columns)
-
-
-def _paragraphs(reader: _Reader) -> Iterator[tuple[int, Raw]]:
-    """One text a paragraph; paragraphs are parted by blank lines."""
-    lines: list[str] = []
-    start = 1
-    with open_utf8(reader.kind) as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                text = line.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                verdict = Reject("not valid UTF-8", f"byte {error.start + 1}")
-                reader.bad(number, verdict, line.decode("utf-8", "replace"))
-                continue
-            if "\x00" in text:
-                reader.bad(number, Reject("a NUL character in a text"), text)
-            elif text.strip():
-                start = start if lines else number
-                lines.append(text)
-            elif lines:
-                yield start, {"text": "\n".join(lines)}
-                lines = []
-    if lines:
-        yield start, {"text": "\n".join(lines)}
-
-
-def _csv_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
-    where = reader.source.file
-    with open_utf8(reader.kind) as stream:
-        records = tables.read_csv(stream, reader.kind.delimiter, where, reader.bad)
-        with contextlib.closing(records):
-            yield from _table(reader, records)
-
-
-def _table(reader: _Reader, records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Any]]:
-    where, options = reader.source.file, reader.options
-    header: list[str] = []
-    width = 0
-    for at, fields in records:
-        width = len(fields)
-        if options.header_row and at < options.header_row:
-            continue
-        if options.header_row:
-            header = fields
-        else:
-            records = _push_back((at, fields), records)
-        break
-    places = tables.resolve(options.columns, header, where, width)
-    must = tables.needed(places)
-    for at, fields in records:
-        if len(fields) != width:
-            reader.bad(at, Reject(f"{len(fields)} fields, the header has {width}"), str(fields))
-            continue
-        spots = {key: f"column {tables.letter(i)}" for key, i in places.items()}
-        try:
-            yield at, tables.as_row({k: fields[i] for k, i in places.items()}, must, spots)
-        except Reject as verdict:
-            reader.bad(at, verdict, str(dict(zip(header, fields, strict=False)) or fields))
-
-
-def _push_back(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
-
-
-def _sheet_raws(reader: _Reader) -> Iterator[tuple[int, Any]]:
-    from data_tools.sheets import SheetRows
-
-    options = reader.options
-    with contextlib.closing(SheetRows(reader.kind, options.sheet, reader.account)) as book:
-        reader.source = replace(reader.source, sheet=book.name)
-        yield from _sheet_table(reader, book)
-
-
-def _sheet_table(reader: _Reader, book: SheetRows) -> Iterator[tuple[int, Any]]:
-    from data_tools.sheets import address, cell_text
-
-    options = reader.options
-    rows = iter(book)
-    header: list[str] = []
-    for at, cells in rows if options.header_row else ():
-        if at == options.header_row:
-            header = [cell_text(cell) for cell in cells]
-            break
-    places = tables.resolve(options.columns, header, book.where, book.width)
-    must = tables.needed(places)
-    wanted = list(places.items())
-    blanks: list[int] = []
-    plain = set(places) == {"input", "output"}
-    asked_at, answer_at = places.get("input", 0), places.get("output", 0)
-    for at, cells in rows:
-        if plain and not blanks:
-            asked, answer = cells[asked_at], cells[answer_at]
-            if type(asked) is type(answer) is str and asked.strip() and answer.strip():
-                yield at, {"input": asked, "output": answer}
-                continue
-        if not any(cells) and not any(cell_text(cell).strip() for cell in cells):
-            blanks.append(at)
-            continue
-        for blank in blanks:
-            reader.bad(blank, _blank_verdict(book, blank), None)
-        blanks.clear()
-        values = {k: cell_text(cells[i]) if i < len(cells) else "" for k, i in wanted}
-        try:
-            yield at, tables.as_row(values, must, {k: address(i, at) for k, i in wanted})
-        except Reject as verdict:
-            column = places[verdict.reason.split(" ")[0]]
-            why = book.special(at, column)
-            reader.bad(at, Reject(why, verdict.spot) if why else verdict, values)
-    for blank in blanks:
-        if book.special_row(blank):
-            reader.bad(blank, _blank_verdict(book, blank), None)
-
-
-def _blank_verdict(book: SheetRows, at: int) -> Reject:
-    special = book.special_row(at)
-    return Reject(
-        "the row shows nothing but errors or formulas without a stored value"
-        if special
-        else "the row is empty"
-    )

@@ -11,7 +11,15 @@ from data_support import FILLED, JSON, TEXT, lines_of, put_json, put_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_tools import Account, DataError, format_advertise_gen, format_tool_alpaca, write
+from data_tools import (
+    Account,
+    DataError,
+    convert,
+    format_advertise_gen,
+    format_tool_alpaca,
+    read,
+    write,
+)
 
 
 def step(name: str, params: str, react: str, observation: Any) -> list[Any]:
@@ -190,3 +198,13 @@ def test_advertise_gen_names_the_line_without_a_summary(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is missing") as caught:
         list(format_advertise_gen(src))
     assert "line 2" in caught.value.where
+
+
+def test_the_scripts_are_also_source_formats_of_read_and_convert(tmp_path: Path) -> None:
+    src = put_json(tmp_path / "tools.json", [WEATHER, {"NLDocumentation": "d", "Instances": [{}]}])
+    out = tmp_path / "o.jsonl"
+    account = convert(src, out, format="tool-alpaca", to="chatglm3")
+    assert (account.read, account.written, lines_of(out)) == (3, 2, EXPECTED)
+    src = put_lines(tmp_path / "a.json", [{"content": "a", "summary": "b"}])
+    (row,) = read(src, format="advertise-gen", system="s")
+    assert (row.system, row.turns) == ("s", [("a", "b")])
