@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from data_tools import jsonio, table_reading
 from data_tools.account import Account
@@ -18,9 +18,6 @@ from data_tools.formats import by_name, recognise, unknown
 from data_tools.formats.common import Format, word_for
 from data_tools.lanes import Lane, Ready
 from data_tools.rows import Row, Source, with_system
-
-if TYPE_CHECKING:
-    pass
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
 SCRIPTS = {"tool-alpaca": "format_tool_alpaca", "advertise-gen": "format_advertise_gen"}
