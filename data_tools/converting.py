@@ -86,7 +86,7 @@ def convert(
             rows: Iterable[Row | Ready]
             if steps or format in SCRIPTS:
                 rows = apply_steps(
-                    read([*paths], account=account, **reading), steps, account=account
+                    read([*paths], account=account, **reading), steps or {}, account=account
                 )
             else:
                 lane = lanes.find(to, system) if format in ("auto", "conversation") else None
