@@ -49,11 +49,12 @@ class Account:
         place = place or {}
         self.rejected += 1
         self.rejects[reject.reason] += 1
-        where = " ".join([file, *(f"{key} {value}" for key, value in place.items())]).strip()
+        where = _where(file, place)
         if len(self.examples) < EXAMPLES and (reject.spot or not asked):
             self.examples.append(f"{where}: {reject}" if where else str(reject))
         if self.sink is not None:
-            spot = {"at": reject.spot} if reject.spot else {}
+            name = "cell" if "sheet" in place else "at"
+            spot = {name: reject.spot} if reject.spot else {}
             self.sink({"file": file, **place, "reason": reject.reason, **spot, "row": row})
         if not asked:
             self.faults += 1
@@ -144,6 +145,13 @@ class Account:
 
     def __str__(self) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False)
+
+
+def _where(file: str, place: dict[str, Any]) -> str:
+    """The place in words: 'book.xlsx sheet Q row 3', 'rows.jsonl line 12'."""
+    line = "row" if "sheet" in place else "line"
+    words = (f"{line if key == 'line' else key} {value}" for key, value in place.items())
+    return " ".join([file, *words]).strip()
 
 
 def limit_of(text: str | int | None) -> int | float | None:

@@ -28,14 +28,14 @@ class Source:
     """A file, or one sheet of a workbook, and how places in it are counted."""
 
     file: str
-    unit: str = "line"  # line | row (of a sheet or table) | item (of a JSON array)
+    unit: str = "line"  # line, or row (of a sheet, of a Parquet file)
     sheet: str | None = None
     format: str = ""
 
     def place(self, at: int) -> dict[str, Any]:
         """The place as it stands in rejected.jsonl."""
         sheet = {"sheet": self.sheet} if self.sheet is not None else {}
-        return {**sheet, self.unit: at} if at else dict(sheet)
+        return {**sheet, "line": at} if at else dict(sheet)
 
     def where(self, at: int) -> str:
         """The place in words: 'rows.jsonl:12' or 'book.xlsx, sheet Q, row 5'."""

@@ -52,8 +52,14 @@ def test_the_tutorials_spreadsheet(sheet: Path, tmp_path: Path) -> None:
     assert "output is empty" in result.output
     assert lines_of(out) == [conversation(("q1", "a1"), system="be kind")]
     (rejected,) = lines_of(tmp_path / "rejected.jsonl")
-    assert rejected["at"] == "D3"
-    assert rejected["sheet"] == "DrugQA"
+    assert rejected == {
+        "file": str(sheet),
+        "sheet": "DrugQA",
+        "line": 3,
+        "reason": "output is empty",
+        "cell": "D3",
+        "row": {"input": "q2", "output": ""},
+    }
     strict = run("convert", sheet, out, *columns, "--strict", code=1)
     assert "D3: output is empty" in strict.output
     assert "fix:" in strict.output
