@@ -87,6 +87,7 @@ def test_relocking_resolves_pins_without_an_address(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    monkeypatch.setenv("UV_PYTHON", sys.executable)
     relock.source(TOY).write_text("# as of 2099-01-01\ntoyengine==1.0\nhelper\n")
     text = relock.relock(TOY)
     assert text.endswith("\nhelper==2.1\ntoyengine==1.0\n")
@@ -102,6 +103,7 @@ def test_relocking_what_is_not_there_says_so(
     use_locks(monkeypatch, tmp_path / "locks")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    monkeypatch.setenv("UV_PYTHON", sys.executable)
     relock.source(TOY).write_text("toyengine==1.0\n")
     with pytest.raises(RecipeError, match="needs a date"):
         relock.relock(TOY)
@@ -124,4 +126,3 @@ def test_the_check_fails_on_a_lock_that_would_change(
     assert (folder / release.lock_name).read_text() == "new\n"
     assert relock.main([release.name, "--check"]) == 0
     assert capsys.readouterr().out.split()[1::2] == ["changed", "changed", "unchanged"]
-    assert sys.modules["orchestrator.envs.relock"] is relock
