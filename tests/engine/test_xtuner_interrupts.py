@@ -1,0 +1,150 @@
+"""A real training cut off in three ways, each time in the middle: it goes on, nothing is left."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from orchestrator import record as records
+from orchestrator.artifacts import newest_checkpoint
+from tests.support.engine_runs import one_engine_at_a_time, recipe, variables, words_of
+
+#: Long enough to be cut off, with a checkpoint after every second iteration.
+LONG = (
+    *("run", "medqa-qlora", "--rehearse", "--until", "train"),
+    *("--set", "engine_options.max_epochs=20", "--set", "train.save_steps=2"),
+    *("--set", "train.save_total_limit=-1", "--set", "train.logging_steps=1"),
+)
+SECONDS = 120
+
+
+def checkpoints(run: Path) -> set[str]:
+    return {path.name for path in (run / "work").glob("iter_*.pth")}
+
+
+def start_and_wait(workspace: Path, run: Path) -> subprocess.Popen[bytes]:
+    """`recipe run …`, until training has saved two checkpoints more than there were."""
+    before = checkpoints(run)
+    log = (workspace / "output.txt").open("wb")
+    process = subprocess.Popen(
+        words_of(*LONG), cwd=workspace, env=variables(), stdout=log, stderr=subprocess.STDOUT
+    )
+    log.close()
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, (workspace / "output.txt").read_text(encoding="utf-8")
+        new = checkpoints(run) - before
+        # The first start sets the finished training aside: its one checkpoint does not count.
+        if len(new) >= 2 and (run / ".engine").exists():
+            return process
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint in time")
+
+
+def engine_group(run: Path) -> int:
+    return int((run / ".engine").read_text(encoding="ascii").split()[0])
+
+
+def members(group: int) -> dict[int, str]:
+    """The living processes of a group: number -> command line."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
+            words = (stat.parent / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if fields[2] == str(group) and fields[0] not in "ZX":
+            found[int(stat.parent.name)] = b" ".join(words).decode(errors="replace")
+    return found
+
+
+def wait_until_gone(group: int) -> None:
+    deadline = time.monotonic() + 30
+    while members(group) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert members(group) == {}
+
+
+def newest(run: Path) -> str:
+    found = newest_checkpoint(run / "work")
+    assert found is not None
+    return found.name
+
+
+def output(workspace: Path) -> str:
+    return (workspace / "output.txt").read_text(encoding="utf-8")
+
+
+def test_a_training_that_is_cut_off_goes_on(workspace: Path, run: Path) -> None:
+    with one_engine_at_a_time():
+        _killed_engine(workspace, run)
+        _ctrl_c(workspace, run)
+        _killed_recipe(workspace, run)
+        _finishes(workspace, run)
+
+
+def _killed_engine(workspace: Path, run: Path) -> None:
+    """The trainer is killed behind XTuner's back, which then ends with exit code 0."""
+    process = start_and_wait(workspace, run)
+    group = engine_group(run)
+    (trainer,) = [pid for pid, line in members(group).items() if "tools/train.py" in line]
+    subprocess.run(["kill", "-9", str(trainer)], check=True)
+    assert process.wait(60) == 1
+    assert "stage train" in output(workspace)
+    assert "run the same command again" in output(workspace)
+    assert records.read(run).stage("train").state == "failed"
+    wait_until_gone(group)
+
+
+def _ctrl_c(workspace: Path, run: Path) -> None:
+    resumed_from = newest(run)
+    process = start_and_wait(workspace, run)
+    group = engine_group(run)
+    assert f"training goes on from {resumed_from}" in output(workspace)
+    second = subprocess.run(
+        words_of(*LONG), cwd=workspace, env=variables(), capture_output=True, text=True, check=False
+    )
+    assert second.returncode == 1
+    assert "Another process is working in this run directory." in second.stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert members(group) == {}
+    assert "Interrupted" in output(workspace)
+    record = records.read(run)
+    assert (record.state, record.stage("train").state) == ("interrupted", "interrupted")
+
+
+def _killed_recipe(workspace: Path, run: Path) -> None:
+    resumed_from = newest(run)
+    process = start_and_wait(workspace, run)
+    group = engine_group(run)
+    assert f"training goes on from {resumed_from}" in output(workspace)
+    process.kill()
+    process.wait()
+    done = subprocess.run(
+        words_of("status", "--json"),
+        cwd=workspace,
+        env=variables(),
+        capture_output=True,
+        check=True,
+    )
+    (shown,) = json.loads(done.stdout)
+    assert (shown["state"], shown["stage"]) == ("interrupted", "train")
+    assert members(group) != {}  # nobody was left to end it: the next run does
+
+
+def _finishes(workspace: Path, run: Path) -> None:
+    group = engine_group(run)
+    done = recipe(*LONG, cwd=workspace, locked=True)
+    assert done.code == 0, done.output
+    assert "ended the engine that an earlier, killed `recipe` left behind" in done.output
+    assert "training goes on from iter_" in done.output
+    assert members(group) == {}
+    figures = json.loads((run / "check.json").read_text(encoding="utf-8"))["figures"]
+    assert newest(run) == f"iter_{20 * figures['iterations_per_epoch']}.pth"
+    superseded = list((run / "superseded").glob("*-train"))
+    assert len(superseded) == 1  # the finished training of before; no cut-off try was thrown away
