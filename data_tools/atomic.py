@@ -42,7 +42,7 @@ class _Part:
     """A file in the making."""
 
     def __init__(self, target: Path) -> None:
-        self.target = target
+        self.target = target.resolve() if target.is_symlink() else target
         self._temporary: Path | None = None
         self._raw: Any = None
         self._file: Any = None

@@ -43,7 +43,6 @@ def self_cognition(output: str, as_json: bool, **given: Any) -> None:
 
 def _write_rows(rows: Any, output: str, as_json: bool, given: dict[str, Any], account: Any) -> None:
     """Write rows that an operation makes; without an account they all count as read."""
-    from pathlib import Path
 
     from data_tools.account import Account
     from data_tools.rejects import rejected_file
@@ -51,8 +50,8 @@ def _write_rows(rows: Any, output: str, as_json: bool, given: dict[str, Any], ac
 
     found = account or Account()
     to = given.pop("to")
-    target = given.pop("rejected", None) or Path(output).parent / "rejected.jsonl"
-    with progress(found, "writing"), rejected_file(target, found):
+    rejected = given.pop("rejected", None)
+    with progress(found, "writing"), rejected_file(rejected, found, output):
         write(rows if account else _counted(rows, found), output, format=to, account=found, **given)
     found.check()
     show(found, as_json, output)

@@ -63,7 +63,6 @@ def convert(
     account = account or Account()
     account.strict, account.max_rejects = strict, max_rejects
     limit_of(max_rejects)
-    target = Path(rejected) if rejected is not None else Path(dst).parent / "rejected.jsonl"
     reading: dict[str, Any] = {
         "format": format,
         "sheet": sheet,
@@ -74,8 +73,8 @@ def convert(
         "keep_raw": to == "same" and not CHANGING & set(steps or {}),
     }
     kind = container or container_for(dst)
-    with rejected_file(target, account):
-        paths = expand(src)
+    with rejected_file(rejected, account, dst):
+        paths = expand(src, but=[dst])
         alike = not steps and indent is None and to != "same" and not allow_empty
         if processes != 1 and alike and worth_it(paths, kind):
             Path(dst).parent.mkdir(parents=True, exist_ok=True)

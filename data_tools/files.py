@@ -9,6 +9,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -54,13 +55,21 @@ class FileKind:
     delimiter: str = ","
 
 
-def expand(paths: str | os.PathLike[str] | list[str | os.PathLike[str]]) -> list[Path]:
-    """Files named by a path, a folder (its data files, sorted), a pattern, or a list of these."""
+AnyPath = str | os.PathLike[str]
+
+
+def expand(paths: AnyPath | list[AnyPath], *, but: Sequence[AnyPath] = ()) -> list[Path]:
+    """Files named by a path, a folder (its data files, sorted), a pattern, or a list of these.
+
+    `but`: outputs, which do not count among a folder's or a pattern's files.
+    """
     if isinstance(paths, list):
-        return [found for path in paths for found in expand(path)]
+        return [found for path in paths for found in expand(path, but=but)]
+    outputs = {Path(output).resolve() for output in but}
     path = Path(paths)
     if path.is_dir():
         found = sorted(p for p in path.rglob("*") if p.is_file() and _is_data(p, path))
+        found = [p for p in found if p.resolve() not in outputs]
         if not found:
             known = ", ".join((*SUFFIXES, *SHEET_SUFFIXES))
             raise DataError("The folder holds no data files", str(path), f"looked for {known}")
@@ -70,6 +79,7 @@ def expand(paths: str | os.PathLike[str] | list[str | os.PathLike[str]]) -> list
     if any(mark in path.name for mark in "*?["):
         named = path.parent.glob(path.name)
         found = sorted(p for p in named if p.is_file() and _is_wanted(p.name))
+        found = [p for p in found if p.resolve() not in outputs]
         if found:
             return found
     raise DataError("There is no such file", str(path), fix=_near(path))
@@ -84,7 +94,7 @@ def _is_data(path: Path, top: Path) -> bool:
 
 def _is_wanted(name: str) -> bool:
     """Neither hidden nor what an earlier run set aside?"""
-    return not name.startswith(".") and name != "rejected.jsonl"
+    return not name.startswith(".") and name not in ("rejected.jsonl", "rejected.failed.jsonl")
 
 
 def _near(path: Path) -> str:
@@ -184,7 +194,7 @@ def _text_kind(path: Path, text: str, gzipped: bool, encoding: str, table: bool)
     start = text.lstrip()
     if not start:
         raise DataError("The file is empty", str(path), "it holds white space only")
-    if suffix.endswith((".csv", ".tsv")) or table:
+    if suffix.endswith((".csv", ".tsv")) or (table and start[0] not in "[{"):
         return _table_kind(path, text, gzipped, encoding)
     if start[0] == "[":
         return FileKind(path, "json", gzipped, encoding)

@@ -15,6 +15,7 @@ from data_tools.account import Account
 from data_tools.atomic import atomic
 from data_tools.emitting import Emitter, texts
 from data_tools.errors import DataError, Reject
+from data_tools.files import expand
 from data_tools.ordering import Order, digest, ordered, shares
 from data_tools.reading import read
 from data_tools.rejects import rejected_file
@@ -204,13 +205,14 @@ def mix_files(
     account = account or Account()
     account.strict, account.max_rejects = strict, max_rejects
     parsed = [parse_spec(os.fspath(spec)) for spec in specs]
-    target = Path(rejected) if rejected is not None else Path(dst).parent / "rejected.jsonl"
-    with rejected_file(target, account), Spool(Path(dst).parent) as spool:
+    with rejected_file(rejected, account, dst), Spool(Path(dst).parent) as spool:
         emitter = Emitter(to, drop, account)
         order = Order(seed)
         sizes: list[int] = []
         for path, _ in parsed:
-            rows = read(path, account=account, keep_raw=to == "same", **reading)
+            rows = read(
+                [*expand(path, but=[dst])], account=account, keep_raw=to == "same", **reading
+            )
             for row, text in texts(rows, emitter, account):
                 spool.add(text)
                 order.add(row)

@@ -211,9 +211,21 @@ def raw_items(path: Paths, account: Account) -> Iterator[tuple[Source, int, Any]
 def _json_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
     with open_utf8(reader.kind) as stream:
         if reader.kind.container == "jsonl":
-            yield from jsonio.read_lines(stream, reader.bad)
+            found = jsonio.read_lines(stream, reader.bad)
         else:
-            yield from jsonio.read_json(stream, reader.source.file, reader.bad)
+            found = jsonio.read_json(stream, reader.source.file, reader.bad)
+        columns = reader.options.columns
+        if columns is None:
+            yield from found
+        else:
+            yield from ((at, _renamed(raw, columns)) for at, raw in found)
+
+
+def _renamed(raw: Any, columns: dict[str, str]) -> Any:
+    """An object's own keys in the place of a table's headers; one without them stays as it is."""
+    if type(raw) is not dict or not any(name in raw for name in columns.values()):
+        return raw
+    return {key: raw.get(name) for key, name in columns.items()}
 
 
 def _parquet_raws(reader: Reader) -> Iterator[tuple[int, Any]]:

@@ -13,6 +13,7 @@ from data_tools.account import Account
 from data_tools.atomic import atomic_together
 from data_tools.emitting import Emitter, texts
 from data_tools.errors import DataError, Reject
+from data_tools.files import expand
 from data_tools.ordering import Order, shares, source_of, wanted
 from data_tools.reading import Paths, read
 from data_tools.rejects import rejected_file
@@ -134,13 +135,17 @@ def split_file(
     """
     account = account or Account()
     account.strict, account.max_rejects = strict, max_rejects
-    target = Path(rejected) if rejected is not None else Path(train_path).parent / "rejected.jsonl"
     if Path(train_path).resolve() == Path(test_path).resolve():
         raise DataError("Train and test have the same path", str(train_path))
-    with rejected_file(target, account), Spool(Path(train_path).parent) as spool:
+    with rejected_file(rejected, account, train_path), Spool(Path(train_path).parent) as spool:
         emitter = Emitter(to, drop, account)
         order, requests = Order(seed, group), Order(seed, "request")
-        rows = read(src, account=account, keep_raw=to == "same", **reading)
+        rows = read(
+            [*expand(src, but=[train_path, test_path])],
+            account=account,
+            keep_raw=to == "same",
+            **reading,
+        )
         for row, text in texts(rows, emitter, account):
             spool.add(text)
             order.add(row, _stratum(row, stratify))

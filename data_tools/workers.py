@@ -77,8 +77,11 @@ def _run_all(jobs: list[dict[str, Any]], at_once: int) -> Iterator[dict[str, Any
 
 def _start(job: dict[str, Any]) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).resolve().parent.parent)
+    # A session of its own: Ctrl-C reaches only the parent, which then ends its workers.
     command = [sys.executable, "-c", _START, root]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
     assert process.stdin is not None
     process.stdin.write(json.dumps(job).encode())
     process.stdin.close()

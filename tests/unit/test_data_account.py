@@ -176,3 +176,33 @@ def test_files_keep_the_mode_of_the_one_they_replace(tmp_path: Path) -> None:
     out.chmod(0o600)
     convert(path, out)
     assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failing_run_leaves_the_earlier_output_and_its_rejected_rows(tmp_path: Path) -> None:
+    path = put_lines(tmp_path / "in.jsonl", [GOOD, EMPTY])
+    out = tmp_path / "out.jsonl"
+    convert(path, out)
+    earlier = out.read_bytes(), (tmp_path / "rejected.jsonl").read_bytes()
+    put_lines(path, [GOOD, NO_ANSWER])
+    with pytest.raises(DataError, match="output is missing"):
+        convert(path, out, strict=True)
+    assert (out.read_bytes(), (tmp_path / "rejected.jsonl").read_bytes()) == earlier
+    (failed,) = lines_of(tmp_path / "rejected.failed.jsonl")
+    assert failed["row"] == NO_ANSWER
+
+
+def test_an_output_in_the_folder_that_is_read_is_not_read_again(tmp_path: Path) -> None:
+    put_lines(tmp_path / "in.jsonl", [GOOD, EMPTY])
+    for _ in range(2):
+        account = convert(tmp_path, tmp_path / "out.jsonl")
+        assert (account.read, account.written) == (2, 1)
+        account = convert(str(tmp_path / "*.jsonl"), tmp_path / "out.jsonl")
+        assert (account.read, account.written) == (2, 1)
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    path = put_lines(tmp_path / "in.jsonl", [GOOD])
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "real.jsonl")
+    convert(path, tmp_path / "link.jsonl")
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert lines_of(tmp_path / "real.jsonl") == [GOOD]

@@ -364,3 +364,26 @@ def test_semicolons_and_headers_that_are_known(tmp_path: Path) -> None:
         [("a", "b")],
         [("c", "d")],
     ]
+
+
+def test_columns_also_name_the_keys_of_json_objects(tmp_path: Path) -> None:
+    raws = [{"问题": "a", "回答": "b"}, {"问题": "c"}, conversation(("d", "e"))]
+    path = put_lines(tmp_path / "a.jsonl", raws)
+    account = Account()
+    columns = {"input": "问题", "output": "回答"}
+    assert turns(path, columns=columns, account=account) == [[("a", "b")], [("d", "e")]]
+    assert account.rejects == {"output is missing or empty": 1}
+
+
+@pytest.mark.parametrize(
+    ("raw", "hint"),
+    [
+        ({"NLDocumentation": "", "Instances": []}, "--format tool-alpaca"),
+        ({"prompt": "a", "chosen": "b", "rejected": "c"}, "preference data"),
+        ({"a": 1, "b": 2}, "no known format has these keys: a, b"),
+    ],
+)
+def test_other_objects_are_named(tmp_path: Path, raw: dict[str, Any], hint: str) -> None:
+    account = Account()
+    assert turns(put_lines(tmp_path / "a.jsonl", [raw]), account=account) == []
+    assert hint in next(iter(account.rejects))
