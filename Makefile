@@ -49,12 +49,14 @@ clean:
 $(VENV)/pyvenv.cfg:
 	@[ -n "$(PYTHON)" ] || { echo 'error: no Python 3.10 to 3.13 with its venv module was found.' >&2; \
 	echo '  next step: install one (on Debian: python3 and python3-venv), or name it: make PYTHON=PATH' >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml $(VENV)/pyvenv.cfg
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo 'Installing recipe into $(VENV) (once, under a minute) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(VENV)/.dev-installed: pyproject.toml $(VENV)/pyvenv.cfg
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo 'Installing recipe and what its tests need into $(VENV) (once) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
