@@ -7,6 +7,7 @@ Each check takes a path and returns facts for the record (JSON values); it raise
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -134,6 +135,21 @@ def _checkpoint(path: Path, _base: Path | None) -> Facts:
     return {"checkpoint": checkpoint.name, "tensors": names, "bytes": total}
 
 
+def _training(path: Path, _base: Path | None) -> Facts:
+    """The output folder of a transformers Trainer that came to its end."""
+    results = _json_of(path / "train_results.json", "training left no train_results.json")
+    _json_of(path / "all_results.json", "training left no all_results.json")
+    state = _json_of(path / "trainer_state.json", "training left no trainer_state.json")
+    _file(path / "trainer_log.jsonl", None)
+    loss = results.get("train_loss")
+    if not isinstance(loss, (int, float)) or not math.isfinite(loss):
+        why = f"train_loss is {loss}: the training diverged, or fp16 was too narrow for the model"
+        raise _wrong("the training ended without a finite loss", path, why)
+    facts: Facts = {"steps": state.get("global_step"), "train_loss": f"{loss:.4f}"}
+    curves = sorted(file.name for file in path.glob("training_*.png"))
+    return {**facts, "curves": ", ".join(curves)} if curves else facts
+
+
 def _adapter(path: Path, base: Path | None) -> Facts:
     config = _json_of(path / "adapter_config.json", "the adapter has no adapter_config.json")
     files = [path / f"adapter_model.{end}" for end in ("safetensors", "bin")]
@@ -255,6 +271,7 @@ _CHECKS: dict[str, Callable[[Path, Path | None], Facts]] = {
     "rows": _rows,
     "check": _check_report,
     "checkpoint": _checkpoint,
+    "training": _training,
     "adapter": _adapter,
     "model": _model,
     "base": _base_model,

@@ -34,8 +34,7 @@ class FoundSource:
 
     @property
     def name(self) -> str:
-        s = self.source
-        return s.name or s.path or s.dataset or "generated rows"
+        return _name(self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,10 @@ class Job:
     changes: tuple[str, ...] = ()
     unchecked: str | None = None
     """Why the recipe's `expect` does not apply to these rows; None: it is checked."""
+    notes: tuple[str, ...] = ()
+    """What this run does otherwise than the recipe asks for, in words."""
+    bf16: bool | None = None
+    """Whether this machine's GPUs have bf16; None when that is not known."""
     environment: Path | None = None
     """The bin folder of the engine's environment, once it is known."""
     passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -77,6 +80,7 @@ class Job:
             dataset=self.hub_dataset,
             train_file=f"data/{'rehearsal' if self.rehearsal else 'train'}.jsonl",
             rehearsal=self.rehearsal,
+            bf16=self.bf16,
             resume_from=resume_from,
             passthrough=self.passthrough,
         )
@@ -97,31 +101,36 @@ def build(
     rehearse: bool = False,
     passthrough: Sequence[str] = (),
     must_find_rows: bool = True,
+    only_available: bool = False,
 ) -> Job:
     """The job that ``loaded`` describes.
 
     Raises :class:`UsageError` when the engine cannot do what the recipe asks for, or when a file
-    of rows is nowhere (unless ``must_find_rows`` is false: a homework pack can do without).
+    of rows is nowhere (unless ``must_find_rows`` is false: a homework pack can do without; with
+    ``only_available`` the run goes on with the sources that are there).
     """
     recipe = loaded.recipe
     engine = engines.get(recipe.engine_name)
-    sources = tuple(
-        _find(
-            source,
-            _given_by_hand(loaded, f"data.sources.{number}.path"),
-            loaded,
-            rehearse,
-            must_find_rows,
-        )
-        for number, source in enumerate(recipe.data.sources)
-    )
+    found = [
+        _find(number, loaded, rehearse, must_find_rows)
+        for number in range(len(recipe.data.sources))
+    ]
+    sources = tuple(one for one in found if one is not None)
+    missing = [number for number, one in enumerate(found) if one is None]
+    if missing and not (only_available and sources):
+        raise _missing(loaded, missing, rest=bool(sources))
+    left_out = [_name(recipe.data.sources[number]) for number in missing]
     job = Job(
         name=loaded.name,
         recipe=recipe,
         engine=engine,
         release=engines.release(recipe.engine),
         sources=sources,
-        unchecked=_why_unchecked(loaded, sources),
+        unchecked=_why_unchecked(loaded, sources) or ("sources are missing" if missing else None),
+        notes=(
+            *engine.notes(recipe),
+            *([f"without the sources that are not here: {', '.join(left_out)}"] if missing else []),
+        ),
         passthrough={"train": tuple(passthrough)} if passthrough else {},
     )
     return _as_rehearsal(job) if rehearse else job
@@ -133,9 +142,10 @@ def _given_by_hand(loaded: Loaded, key: str) -> bool:
     return origin is not None and origin.layer in ("command line", "environment")
 
 
-def _find(
-    source: Source, by_hand: bool, loaded: Loaded, rehearse: bool, must_find: bool
-) -> FoundSource:
+def _find(number: int, loaded: Loaded, rehearse: bool, must_find: bool) -> FoundSource | None:
+    """Where the rows of one source are; None when they are nowhere."""
+    source = loaded.recipe.data.sources[number]
+    by_hand = _given_by_hand(loaded, f"data.sources.{number}.path")
     if source.path is not None:
         path = loaded.resolve(source.path)
         if path.exists():
@@ -148,13 +158,29 @@ def _find(
             return FoundSource(source)
     elif source.path is None:
         return FoundSource(source)
-    places = ", ".join(str(place.parent) for place in loaded.candidates(source.path))
-    raise UsageError(
-        f"The rows {source.path!r} are not there.",
+    return None
+
+
+def _missing(loaded: Loaded, numbers: Sequence[int], *, rest: bool) -> UsageError:
+    """One error for every file of rows that is nowhere, with where to get each."""
+    sources = loaded.recipe.data.sources
+    names = ", ".join(repr(sources[number].path) for number in numbers)
+    candidates = loaded.candidates(str(sources[numbers[0]].path))
+    steps = [_where_to_get(sources[number], number, recipe_name=loaded.name) for number in numbers]
+    if any(sources[number].sample for number in numbers):
+        steps.append("a rehearsal uses shipped sample rows instead: --rehearse")
+    if rest:
+        steps.append("or go on with the sources that are there: --only-available")
+    return UsageError(
+        f"The rows {names} are not there.",
         where=f"data.sources of {loaded.path}",
-        why=f"looked in: {places}",
-        fix=_where_to_get(source, recipe_name=loaded.name),
+        why=f"looked in: {', '.join(str(place.parent) for place in candidates)}",
+        fix="\n         ".join(steps),
     )
+
+
+def _name(source: Source) -> str:
+    return source.name or source.path or source.dataset or "generated rows"
 
 
 #: Whose word is heard last.
@@ -202,10 +228,9 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _where_to_get(source: Source, *, recipe_name: str) -> str:
-    give = f"recipe run {recipe_name} --set data.sources.0.path=FILE"
-    rehearse = " (a rehearsal uses shipped sample rows: --rehearse)" if source.sample else ""
-    return f"{source.get}; then {give}{rehearse}" if source.get else f"{give}{rehearse}"
+def _where_to_get(source: Source, number: int, *, recipe_name: str) -> str:
+    give = f"recipe run {recipe_name} --set data.sources.{number}.path=FILE"
+    return f"{source.path}: {source.get}; then {give}" if source.get else give
 
 
 def _as_rehearsal(job: Job) -> Job:

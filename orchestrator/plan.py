@@ -50,7 +50,9 @@ class Command:
         return replace(self, env={**self.env, **extra})
 
 
-ArtifactKind = Literal["file", "rows", "check", "checkpoint", "adapter", "model", "base"]
+ArtifactKind = Literal[
+    "file", "rows", "check", "checkpoint", "training", "adapter", "model", "base"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

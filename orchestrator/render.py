@@ -1,7 +1,8 @@
 """The one Jinja environment. Templates are text with substitution and plain loops.
 
-Values from a recipe reach a template only as data: ``py`` prints Python source, ``sh`` one shell
-word, ``comment`` one harmless comment line. An unknown name in a template is an error.
+Values from a recipe reach a template only as data: ``py`` prints Python source, ``yaml`` a value in
+one line of YAML, ``sh`` one shell word, ``comment`` one harmless comment line. An unknown name in
+a template is an error.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.paths import templates_dir
 from orchestrator.pysource import assignment, to_source
+from orchestrator.recipe.dump import one_line
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,7 +36,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(py=to_source, sh=shlex.quote, comment=as_comment)
+    env.filters.update(py=to_source, yaml=one_line, sh=shlex.quote, comment=as_comment)
     env.globals["assign"] = assignment
     return env
 

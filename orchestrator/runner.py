@@ -15,7 +15,7 @@ from typing import Protocol
 
 from orchestrator import __version__, execution, fingerprint, leftover, stages
 from orchestrator import record as records
-from orchestrator.artifacts import verify, whole_checkpoint
+from orchestrator.artifacts import verify
 from orchestrator.envs import Environment
 from orchestrator.errors import Interrupted, RecipeError
 from orchestrator.execution import Ending
@@ -229,7 +229,7 @@ class Runner:
             return None
         if fingerprint.differences(done.parts, parts):
             return None
-        checkpoint = whole_checkpoint(self.paths.work)
+        checkpoint = self.job.engine.newest_checkpoint(self.paths.root)
         return str(checkpoint.relative_to(self.paths.root)) if checkpoint else None
 
     def _set_aside(self, plan: Plan) -> None:

@@ -13,6 +13,7 @@ from orchestrator.render import render
 #: why.
 _PROOF = {
     "checkpoint": "{}/last_checkpoint",
+    "training": "{}/train_results.json",
     "adapter": "{}/adapter_config.json",
     "model": "{}/config.json",
 }

@@ -14,6 +14,7 @@ from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from orchestrator.plan import Command, Plan, PlannedFile
     from orchestrator.recipe.schema import Recipe
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 #: name -> module. Loaded only when it is asked for.
 REGISTRY = {
     "xtuner": "orchestrator.engines.xtuner",
+    "llamafactory": "orchestrator.engines.llamafactory",
 }
 
 
@@ -66,6 +68,8 @@ class Context:
     merged: str = "merged"
     rehearsal: bool = False
     gpus: int | None = None
+    bf16: bool | None = None
+    """Whether this machine's GPUs have bf16; None when it has none or that is not known."""
     resume_from: str | None = None
     passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Extra words of the command line for one stage, after ``--``."""
@@ -81,6 +85,15 @@ class Engine(Protocol):
     row_format: str
     """The row format of data_tools that this engine reads."""
 
+    def template(self, recipe: Recipe) -> str:
+        """The recipe's prompt template under the name that it has in this engine."""
+
+    def row_columns(self, recipe: Recipe) -> Mapping[str, Any] | None:
+        """The keys that every row must have, and the value where a row lacks one; None: any."""
+
+    def notes(self, recipe: Recipe) -> tuple[str, ...]:
+        """What the recipe asks for that this engine does otherwise or not at all, in words."""
+
     def stages(self, recipe: Recipe) -> tuple[str, ...]:
         """The engine's own stages, in order, after data, model, render and check."""
 
@@ -92,6 +105,12 @@ class Engine(Protocol):
 
     def chat(self, recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
         """The command that talks to what the run made."""
+
+    def serve(self, recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+        """The command that serves what the run made over HTTP; UsageError when it cannot."""
+
+    def newest_checkpoint(self, root: Path) -> Path | None:
+        """The whole checkpoint in the run ``root`` that training can go on from."""
 
     def rehearse(self, recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
         """The recipe as a rehearsal runs it, and what that changed, in words."""

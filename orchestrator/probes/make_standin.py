@@ -46,6 +46,22 @@ def strings_in(value, depth=0):
         yield from strings_in(vars(value), depth + 1)
 
 
+def token_slots(value, depth=0):
+    """Tokens that a template object names as such: ``{"token": "sop"}``."""
+    if depth > 6 or isinstance(value, str):
+        return
+    if isinstance(value, dict):
+        if set(value) == {"token"}:
+            yield value["token"]
+        for one in value.values():
+            yield from token_slots(one, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from token_slots(one, depth + 1)
+    elif hasattr(value, "__dict__"):
+        yield from token_slots(vars(value), depth + 1)
+
+
 def template_marks(template):
     """The special tokens that the engine's own template registry names, in order."""
     import importlib
@@ -58,9 +74,9 @@ def template_marks(template):
         near = difflib.get_close_matches(template["name"], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
         sys.exit(f"unknown prompt template {template['name']!r}: {hint}")
-    found = dict.fromkeys(
-        m for s in strings_in(registry[template["name"]]) for m in _MARK.findall(s)
-    )
+    chosen = registry[template["name"]]
+    found = dict.fromkeys(m for s in strings_in(chosen) for m in _MARK.findall(s))
+    found.update(dict.fromkeys(token_slots(chosen)))
     return [mark for mark in found if mark not in ("<s>", "</s>", "<unk>", "<pad>")]
 
 

@@ -10,13 +10,15 @@ from orchestrator.recipe.value import Value, about
 
 @dataclass(frozen=True, kw_only=True)
 class Lora(Value):
-    """Low-rank adapter settings (Hu et al. 2021, arXiv:2106.09685)."""
+    """Low-rank adapter settings (Hu et al. 2021, arXiv:2106.09685); ``null`` is the engine's."""
 
-    rank: int = field(default=64, metadata=about("Rank r", ge=1))
-    alpha: float = field(
-        default=16, metadata=about("Scale: the update is multiplied by alpha / rank", gt=0)
+    rank: int | None = field(default=None, metadata=about("Rank r", ge=1))
+    alpha: float | None = field(
+        default=None, metadata=about("Scale: the update is multiplied by alpha / rank", gt=0)
     )
-    dropout: float = field(default=0.1, metadata=about("Dropout before the adapter", ge=0, le=1))
+    dropout: float | None = field(
+        default=None, metadata=about("Dropout before the adapter", ge=0, le=1)
+    )
     targets: list[str] = field(
         default_factory=list, metadata=about("Module names; empty means every linear layer")
     )

@@ -19,11 +19,12 @@ def plan(job: Job, *, rows: str) -> Plan:
     context = job.context()
     module, attribute = job.engine.template_registry
     family = family_of(job.recipe.model, job.release)
+    template = job.engine.template(job.recipe)
     request = {
         "family": family,
         "rows": rows,
         "into": context.model,
-        "template": {"module": module, "attribute": attribute, "name": job.recipe.model.template},
+        "template": {"module": module, "attribute": attribute, "name": template},
         "max_length": job.recipe.train.max_length,
     }
     return Plan(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from orchestrator.errors import RecipeError
 from orchestrator.files import write_atomic
 from orchestrator.job import REHEARSAL_ROWS, FoundSource, Job
 from orchestrator.plan import Artifact, Plan, Progress
+from orchestrator.stages import preference
+from orchestrator.stages.columns import unify
 
 TRAIN, TEST, FEW = "data/train.jsonl", "data/test.jsonl", "data/rehearsal.jsonl"
 ACCOUNT, REJECTED = "data/account.json", "data/rejected.jsonl"
@@ -47,7 +49,8 @@ class ConvertRows:
         data = self.job.recipe.data.model_dump(mode="json")
         return {
             "data": data,
-            "row format": self.job.engine.row_format,
+            "row format": self._form(),
+            "max_samples": self.job.recipe.train.max_samples,
             "samples": [found.is_sample for found in self.job.sources],
             "rehearsal": self.job.rehearsal,
             "recipe version": __version__,
@@ -84,13 +87,33 @@ class ConvertRows:
             group="request" if split.keep_duplicates_together else None,
         )
         counts = {"rows": len(rows), "train_rows": len(train), "test_rows": len(test)}
-        self._write(root, train, test)
+        train, drawn = self._drawn(train)
+        left_out = self._write(root, train, test)
         report: dict[str, Any] = {**counts, "rejected": len(rejected), "sources": accounts}
+        warnings = [*drawn, *left_out]
         if self.job.unchecked:
-            report["warnings"] = [f"expect is not checked: {self.job.unchecked}"]
+            warnings.append(f"expect is not checked: {self.job.unchecked}")
+        if warnings:
+            report["warnings"] = warnings
         write_atomic(root / ACCOUNT, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         self._expected(counts)
         return report
+
+    def _drawn(self, train: list[Any]) -> tuple[list[Any], list[str]]:
+        """`train.max_samples` rows over all sources, and how many came of each, in words."""
+        import data_tools
+
+        wanted = self.job.recipe.train.max_samples
+        if wanted is None or wanted >= len(train):
+            return train, []
+        seed = self.job.recipe.data.split.seed
+        drawn = data_tools.sample(train, wanted, seed=seed)
+        counts = Counter(Path(row.source.file).name for row in drawn)
+        shares = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        said = (
+            f"max_samples: {wanted} of {len(train)} rows, drawn over all sources with seed {seed}"
+        )
+        return drawn, [f"{said} ({shares})"]
 
     def _read(
         self, found: FoundSource, rejected: list[dict[str, Any]], progress: Progress
@@ -99,7 +122,7 @@ class ConvertRows:
 
         account = data_tools.Account(sink=rejected.append)
         rows: list[Any] = []
-        for row in self._rows(found, account, progress):
+        for row in self._cleaned(found, account, progress):
             rows.append(row)
             if len(rows) % 1000 == 0:
                 progress(len(rows), 0, found.name)
@@ -110,10 +133,21 @@ class ConvertRows:
             rows = data_tools.split(rows, train=wanted, seed=self.job.recipe.data.split.seed)[0]
         return rows, account.to_dict()
 
+    def _cleaned(self, found: FoundSource, account: Any, progress: Progress) -> Iterator[Any]:
+        import data_tools
+
+        rows = self._rows(found, account, progress)
+        rules = found.source.clean
+        return data_tools.apply_steps(rows, {"clean": rules}, account=account) if rules else rows
+
     def _rows(self, found: FoundSource, account: Any, progress: Progress) -> Iterator[Any]:
         import data_tools
 
         source = found.source
+        stage = self.job.recipe.train.stage
+        if stage in preference.REQUIRED:
+            path = self._path(found, progress)
+            return preference.read(path, stage, source.system, account)
         if source.self_cognition is not None:
             generated = source.self_cognition.model_dump()
             rows = data_tools.self_cognition(**generated)
@@ -141,16 +175,27 @@ class ConvertRows:
         into = downloads_dir()
         return fetch_file(url, found.source.sha256, into, progress=progress)
 
-    def _write(self, root: Path, train: list[Any], test: list[Any]) -> None:
+    def _write(self, root: Path, train: list[Any], test: list[Any]) -> list[str]:
+        """Write the rows as the engine reads them; what had to be left out, in words."""
         import data_tools
 
+        few = train[:REHEARSAL_ROWS] if self.job.rehearsal else []
+        columns = self.job.engine.row_columns(self.job.recipe)
+        left_out: dict[str, None] = {}
+        for rows, name in ((train, TRAIN), (test, TEST), (few, FEW)):
+            if not rows and name != TRAIN:
+                continue
+            data_tools.write(rows, root / name, format=self._form())
+            if columns is not None:
+                left_out.update(dict.fromkeys(unify(root / name, columns)))
+        return [f"the engine does not read these keys: {', '.join(left_out)}"] if left_out else []
+
+    def _form(self) -> str:
         as_read = any(found.source.map_fn for found in self.job.sources)
-        form = "same" if as_read else self.job.engine.row_format
-        data_tools.write(train, root / TRAIN, format=form)
-        if test:
-            data_tools.write(test, root / TEST, format=form)
-        if self.job.rehearsal:
-            data_tools.write(list(islice(train, REHEARSAL_ROWS)), root / FEW, format=form)
+        stage = self.job.recipe.train.stage
+        if as_read or stage in preference.REQUIRED:
+            return "same"
+        return "text" if stage == "pt" else self.job.engine.row_format
 
     def _expected(self, counts: Mapping[str, int]) -> None:
         if self.job.unchecked:

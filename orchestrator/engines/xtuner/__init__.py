@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.artifacts import whole_checkpoint
 from orchestrator.engines import Context, Release
 from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.config import has_train_loop, render_config
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
+from orchestrator.engines.xtuner.settings import template_name as template
+from orchestrator.errors import UsageError
 from orchestrator.explain import explain as _explain
 from orchestrator.plan import Artifact, Command, Plan, PlannedFile
 from orchestrator.probes import reload_tokenizer
@@ -139,6 +142,30 @@ def _merge(recipe: Recipe, context: Context) -> Plan:
 def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
     """``xtuner chat`` with the template of the training."""
     return _with_bridge(commands.chat(recipe, context, options), context)
+
+
+def serve(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+    """XTuner has no server."""
+    raise UsageError(
+        "XTuner cannot serve a model over HTTP.",
+        fix="talk to it with `recipe chat`, or give the merged folder to a server of your choice",
+    )
+
+
+def newest_checkpoint(root: Path) -> Path | None:
+    """What ``work/last_checkpoint`` names, when it is whole."""
+    return whole_checkpoint(root / "work")
+
+
+def row_columns(_recipe: Recipe) -> None:
+    """A conversation's keys are the same in every row already."""
+
+
+def notes(recipe: Recipe) -> tuple[str, ...]:
+    """A key without equivalent is refused here, so only a translated template is left to say."""
+    own = template(recipe)
+    given = recipe.model.template
+    return () if own == given else (f"model.template {given} is called {own} here",)
 
 
 def explain(log: str) -> tuple[str, str] | None:

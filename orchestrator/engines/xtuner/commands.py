@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.engines import Context
 from orchestrator.engines.xtuner.config import has_train_loop
+from orchestrator.engines.xtuner.settings import template_name
 from orchestrator.errors import UsageError
 from orchestrator.plan import Argument, Command, NewestCheckpoint
 from orchestrator.recipe.schema import Recipe
@@ -127,7 +128,7 @@ def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Comman
     argv: list[Argument] = ["xtuner", "chat", given.get("model", context.model)]
     if given.get("adapter"):
         argv += ["--adapter", given["adapter"]]
-    argv += ["--prompt-template", given.get("prompt_template") or recipe.model.template]
+    argv += ["--prompt-template", given.get("prompt_template") or template_name(recipe)]
     for key in CHAT_VALUES:
         if key in given:
             argv += [f"--{key.replace('_', '-')}", str(given[key])]

@@ -72,13 +72,17 @@ def _quantization(recipe: Recipe, dtype: Name) -> dict[str, Any]:
     }
 
 
+#: What every LoRA config of the reference family says.
+REFERENCE_RANK, REFERENCE_ALPHA, REFERENCE_DROPOUT = 64, 16, 0.1
+
+
 def _lora(recipe: Recipe) -> dict[str, Any]:
     lora = recipe.train.lora
     adapter: dict[str, Any] = {
         "type": Name("LoraConfig"),
-        "r": lora.rank,
-        "lora_alpha": plain_number(lora.alpha),
-        "lora_dropout": plain_number(lora.dropout),
+        "r": lora.rank or REFERENCE_RANK,
+        "lora_alpha": plain_number(REFERENCE_ALPHA if lora.alpha is None else lora.alpha),
+        "lora_dropout": plain_number(REFERENCE_DROPOUT if lora.dropout is None else lora.dropout),
         "bias": "none",
         "task_type": "CAUSAL_LM",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.engines import Context
+from orchestrator.engines.templates import translated
 from orchestrator.errors import UsageError
 from orchestrator.pysource import Name
 from orchestrator.recipe.schema import Recipe
@@ -36,14 +37,15 @@ def _model_settings(context: Context, modern: bool) -> list[dict[str, Any]]:
 def _data_settings(recipe: Recipe, context: Context) -> list[dict[str, Any]]:
     return [
         _line("data_path", context.dataset or context.train_file),
-        _line("prompt_template", Name(f"PROMPT_TEMPLATE.{_template_name(recipe)}")),
+        _line("prompt_template", Name(f"PROMPT_TEMPLATE.{template_name(recipe)}")),
         _line("max_length", recipe.train.max_length),
         _line("pack_to_max_length", recipe.train.pack),
     ]
 
 
-def _template_name(recipe: Recipe) -> str:
-    name = recipe.model.template
+def template_name(recipe: Recipe) -> str:
+    """The recipe's prompt template under XTuner's own name; UsageError when it has none."""
+    name = translated(recipe.model.template, "xtuner")
     if not name.isidentifier():
         raise UsageError(
             f"{name!r} cannot be the name of an XTuner prompt template.",

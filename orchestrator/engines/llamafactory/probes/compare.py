@@ -1,0 +1,115 @@
+"""Compare the exported model with base and adapter. Runs in the engine's own environment.
+
+usage: python compare.py EXPORT_YAML REHEARSAL
+Merged weights must be base + scale * B @ A (one module is computed), and the end-of-sequence token
+must be the one of the training. In a rehearsal a greedy answer of both is compared as well.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def weight_files(folder):
+    return sorted(Path(folder).glob("*.safetensors"))
+
+
+def tensor(folder, name):
+    from safetensors import safe_open
+
+    for file in weight_files(folder):
+        with safe_open(file, "pt") as opened:
+            if name in opened.keys():  # noqa: SIM118
+                return opened.get_tensor(name)
+    return None
+
+
+def adapter_pairs(folder):
+    """(module, A's key, B's key) of each module with plain LoRA weights."""
+    from safetensors import safe_open
+
+    with safe_open(Path(folder) / "adapter_model.safetensors", "pt") as opened:
+        keys = set(opened.keys())
+    for key in sorted(keys):
+        if key.endswith(".lora_A.weight") and key.replace("lora_A", "lora_B") in keys:
+            yield key.removeprefix("base_model.model.").removesuffix(".lora_A.weight"), key
+
+
+def check_one_module(base, adapter, merged):
+    """The largest relative difference of one merged module; None when none can be computed."""
+    config = json.loads((Path(adapter) / "adapter_config.json").read_text("utf-8"))
+    if config.get("use_dora") or not weight_files(base) or not weight_files(merged):
+        return None
+    rank = config["r"]
+    scale = config["lora_alpha"] / (rank**0.5 if config.get("use_rslora") else rank)
+    for module, key in adapter_pairs(adapter):
+        name = f"{module}.weight"
+        old, new = tensor(base, name), tensor(merged, name)
+        if old is None or new is None or old.shape != new.shape:
+            continue
+        a = tensor(adapter, key).float()
+        b = tensor(adapter, key.replace("lora_A", "lora_B")).float()
+        expected = old.float() + scale * (b @ a)
+        difference = (expected - new.float()).abs().max().item()
+        return module, difference / max(expected.abs().max().item(), 1e-12)
+    return None
+
+
+def check_end_token(base, merged):
+    from transformers import AutoTokenizer
+
+    before = AutoTokenizer.from_pretrained(base, trust_remote_code=True)
+    after = AutoTokenizer.from_pretrained(merged, trust_remote_code=True)
+    if after.convert_tokens_to_ids(before.eos_token) != before.eos_token_id:
+        sys.exit(f"the exported tokenizer numbers {before.eos_token!r} differently")
+    print(f"end of sequence: {before.eos_token!r} before, {after.eos_token!r} after exporting")
+    return after
+
+
+def greedy(model, tokenizer):
+    import torch
+
+    ids = tokenizer("Can I take ibuprofen with aspirin?", return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        return model.generate(input_ids=ids, do_sample=False, max_new_tokens=12)[0].tolist()
+
+
+def check_answers(base, adapter, merged, tokenizer):
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    whole = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32)
+    parts = AutoModelForCausalLM.from_pretrained(base, dtype=whole.dtype)
+    both = PeftModel.from_pretrained(parts, adapter)
+    if greedy(both, tokenizer) != greedy(whole, tokenizer):
+        print("warning: the merged model answers otherwise than base and adapter (rounding?)")
+    else:
+        print("the merged model gives the same greedy answer as base and adapter")
+
+
+def main():
+    from omegaconf import OmegaConf
+
+    given = OmegaConf.to_container(OmegaConf.load(sys.argv[1]))
+    base, merged = given["model_name_or_path"], given["export_dir"]
+    adapter = given.get("adapter_name_or_path")
+    tokenizer = check_end_token(base, merged)
+    if adapter is None:
+        return
+    found = check_one_module(base, adapter, merged)
+    if found is not None:
+        module, difference = found
+        # Half precision keeps 8 bits: a rounding of 2**-8 of the largest weight is as it should be.
+        if difference > 2**-6:
+            sys.exit(f"{module} of the exported model is not base + adapter ({difference:.3f} off)")
+        print(f"merged as it should be: {module} differs by {difference:.1e}")
+    if sys.argv[2] == "1":
+        check_answers(base, adapter, merged, tokenizer)
+
+
+if __name__ == "__main__":
+    main()

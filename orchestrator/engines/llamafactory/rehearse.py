@@ -1,0 +1,61 @@
+"""What a rehearsal changes so that a recipe runs on a CPU in a minute, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.recipe.schema import Recipe
+
+MAX_LENGTH = 512
+#: Options that need a GPU or another machine: a rehearsal leaves them out.
+_GPU_OPTIONS = (
+    "bf16", "fp16", "pure_bf16", "fp8", "tf32", "deepspeed", "fsdp", "fsdp_config", "use_unsloth",
+    "use_unsloth_gc", "enable_liger_kernel", "flash_attn", "ddp_timeout", "optim",
+)  # fmt: skip
+_FEW = {"preprocessing_num_workers": 1, "dataloader_num_workers": 0, "logging_steps": 1}
+
+
+def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe as a rehearsal runs it, and the list of changes in words."""
+    train = recipe.train
+    update: dict[str, object] = {}
+    said: list[str] = []
+
+    def change(key: str, value: object, why: str) -> None:
+        if getattr(train, key) != value:
+            said.append(f"train.{key}: {getattr(train, key)} -> {value} ({why})")
+            update[key] = value
+
+    if train.optimizer and train.optimizer.lower().startswith(("paged", "adamw8bit", "adamw_bnb")):
+        change("optimizer", "adamw_torch", "bitsandbytes optimizers need a GPU")
+    change("precision", "fp32", "mixed precision needs a GPU")
+    change("deepspeed", None, "DeepSpeed needs a GPU")
+    change("gpus", None, "one process on the CPU")
+    change("epochs", 1.0, "a few steps are enough to try every stage")
+    change("max_steps", None, "one short epoch instead")
+    change("accumulate", 1, "so that a few rows give optimizer steps")
+    change("warmup_ratio", 0.0, "too few steps to warm up")
+    change("save_steps", None, "one checkpoint, after the epoch")
+    change("logging_steps", 1, "so that a few steps give a curve")
+    change("workers", None, "one process on the CPU")
+    change("liger", None, "Liger kernels need a GPU")
+    if train.flash_attention == "fa2":
+        change("flash_attention", "auto", "FlashAttention-2 needs a GPU")
+    change("max_length", min(train.max_length, MAX_LENGTH), "short sequences train fast")
+    changed = recipe.model_copy(update={"train": train.model_copy(update=update)})
+    changed, more = _with_few_options(changed)
+    return changed, (*said, *more)
+
+
+def _with_few_options(recipe: Recipe) -> tuple[Recipe, list[str]]:
+    options: dict[str, Any] = {}
+    said = []
+    for key, value in recipe.engine_options.items():
+        if key in _GPU_OPTIONS:
+            said.append(f"engine_options.{key}: {value} -> left out (it needs a GPU)")
+        elif key in _FEW and value != _FEW[key]:
+            said.append(f"engine_options.{key}: {value} -> {_FEW[key]} (one process, few rows)")
+            options[key] = _FEW[key]
+        else:
+            options[key] = value
+    return recipe.model_copy(update={"engine_options": options}), said

@@ -1,0 +1,273 @@
+"""A recipe as the keys of ``train.yaml`` and ``export.yaml``, grouped as the engine's examples.
+
+Key names and defaults: llamafactory/hparams/*.py of the release, and ``examples/`` of its source.
+A recipe's ``null`` leaves a key out, so that the engine's own default holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.engines import Context
+from orchestrator.engines.llamafactory.options import Placed, place
+from orchestrator.engines.llamafactory.remote_code import needs_remote_code
+from orchestrator.engines.llamafactory.template_names import template
+from orchestrator.errors import UsageError
+from orchestrator.recipe.schema import Recipe
+
+Settings = dict[str, Any]
+#: The recipe's optimizer names that other engines use -> transformers' names.
+OPTIMIZERS = {
+    "AdamW": "adamw_torch",
+    "SGD": "sgd",
+    "AdamW8bit": "adamw_bnb_8bit",
+    "PagedAdamW8bit": "paged_adamw_8bit",
+    "PagedAdamW32bit": "paged_adamw_32bit",
+}
+ATTENTION = {"auto": "auto", "disabled": "disabled", "sdpa": "sdpa", "fa2": "fa2"}
+DATASET = "train"
+DATASET_DIR = "."
+
+
+@dataclass(frozen=True)
+class Group:
+    """One section of a file: a comment line and its keys."""
+
+    title: str
+    keys: Settings
+
+
+def is_adapter(recipe: Recipe) -> bool:
+    """Whether training makes an adapter; ``full`` and ``freeze`` make a whole model."""
+    return recipe.train.method in ("lora", "qlora")
+
+
+def output_dir(recipe: Recipe, context: Context) -> str:
+    """Where training writes: the adapter's folder, or the work folder for whole models."""
+    return context.adapter if is_adapter(recipe) else context.work
+
+
+def train(recipe: Recipe, context: Context) -> list[Group]:
+    """``train.yaml``."""
+    groups = [
+        Group("model", _model(recipe, context)),
+        Group("method", _method(recipe)),
+        Group("dataset", _dataset(recipe)),
+        Group("output", _output(recipe, context)),
+        Group("train", _train(recipe, context)),
+        Group("eval", _evaluation(recipe)),
+    ]
+    return _with_options(groups, placed(recipe).train)
+
+
+def export(recipe: Recipe, context: Context) -> list[Group]:
+    """``export.yaml``: the adapter merged into the base model, or a whole model saved in shards."""
+    adapter = is_adapter(recipe)
+    model: Settings = {"model_name_or_path": context.model if adapter else context.work}
+    if adapter:
+        model["adapter_name_or_path"] = context.adapter
+    model["template"] = template(recipe)
+    model["finetuning_type"] = finetuning_type(recipe)
+    if recipe.train.stage == "rm":
+        model["stage"] = "rm"
+    model.update(_remote_code(recipe))
+    groups = [Group("model", model), Group("export", _export(recipe, context))]
+    return _with_options(groups, placed(recipe).export)
+
+
+def placed(recipe: Recipe) -> Placed:
+    """``engine_options`` sorted by the file that they belong to."""
+    return place(recipe.engine_options)
+
+
+def _with_options(groups: list[Group], options: Mapping[str, Any]) -> list[Group]:
+    """Options replace a key where it stands; others come last, in a group of their own."""
+    known = {key for group in groups for key in group.keys}
+    replaced = [
+        Group(group.title, {key: options.get(key, value) for key, value in group.keys.items()})
+        for group in groups
+    ]
+    more = {key: value for key, value in options.items() if key not in known}
+    if more:
+        replaced.append(Group("engine_options of the recipe", more))
+    return [group for group in replaced if group.keys]
+
+
+def finetuning_type(recipe: Recipe) -> str:
+    return "lora" if is_adapter(recipe) else recipe.train.method
+
+
+def _remote_code(recipe: Recipe) -> Settings:
+    return {"trust_remote_code": True} if needs_remote_code(recipe.model) else {}
+
+
+def _model(recipe: Recipe, context: Context) -> Settings:
+    train = recipe.train
+    keys: Settings = {"model_name_or_path": context.model, **_remote_code(recipe)}
+    if train.method == "qlora":
+        keys["quantization_method"] = "bnb"
+        keys["quantization_bit"] = train.quantization.bits
+        if train.quantization.bits == 4:
+            keys["quantization_type"] = train.quantization.type
+            keys["double_quantization"] = train.quantization.double
+    if train.flash_attention is not None:
+        keys["flash_attn"] = ATTENTION[train.flash_attention]
+    if train.liger is not None:
+        keys["enable_liger_kernel"] = train.liger
+    if train.gradient_checkpointing is not None:
+        keys["disable_gradient_checkpointing"] = not train.gradient_checkpointing
+    return keys
+
+
+def _method(recipe: Recipe) -> Settings:
+    train = recipe.train
+    keys: Settings = {
+        "stage": train.stage,
+        "do_train": True,
+        "finetuning_type": finetuning_type(recipe),
+    }
+    if is_adapter(recipe):
+        keys.update(_lora(recipe))
+    if train.method == "freeze" and train.freeze_layers is not None:
+        keys["freeze_trainable_layers"] = train.freeze_layers
+    if train.deepspeed is not None:
+        keys["deepspeed"] = f"deepspeed/{train.deepspeed}.json"
+    return keys
+
+
+def _lora(recipe: Recipe) -> Settings:
+    lora = recipe.train.lora
+    keys: Settings = {"lora_target": ",".join(lora.targets) if lora.targets else "all"}
+    if lora.rank is not None:
+        keys["lora_rank"] = lora.rank
+    if lora.alpha is not None:
+        keys["lora_alpha"] = _whole_alpha(lora.alpha)
+    if lora.dropout is not None:
+        keys["lora_dropout"] = float(lora.dropout)
+    if lora.rslora:
+        keys["use_rslora"] = True
+    if lora.dora:
+        keys["use_dora"] = True
+    return keys
+
+
+def _whole_alpha(alpha: float) -> int:
+    if float(alpha) != int(alpha):
+        raise UsageError(
+            f"lora_alpha must be a whole number here, not {alpha}.",
+            where="train.lora.alpha",
+            fix="round it, and change the rank in the same proportion",
+        )
+    return int(alpha)
+
+
+def _dataset(recipe: Recipe) -> Settings:
+    train = recipe.train
+    keys: Settings = {
+        "dataset_dir": DATASET_DIR,
+        "dataset": DATASET,
+        "template": template(recipe),
+        "cutoff_len": train.max_length,
+    }
+    if train.max_samples is not None:
+        keys["max_samples"] = train.max_samples
+    if train.pack or train.stage == "pt":
+        keys["packing"] = train.pack
+    keys["overwrite_cache"] = True
+    if train.workers is not None:
+        keys["dataloader_num_workers"] = train.workers
+    return keys
+
+
+def _output(recipe: Recipe, context: Context) -> Settings:
+    train = recipe.train
+    keys: Settings = {
+        "output_dir": output_dir(recipe, context),
+        "logging_steps": train.logging_steps or 10,
+        "save_strategy": "epoch" if train.save_steps is None else "steps",
+    }
+    if train.save_steps is not None:
+        keys["save_steps"] = train.save_steps
+    if train.save_total_limit is not None and train.save_total_limit > 0:
+        keys["save_total_limit"] = train.save_total_limit
+    keys["plot_loss"] = True
+    keys["overwrite_output_dir"] = True
+    return keys
+
+
+def _train(recipe: Recipe, context: Context) -> Settings:
+    train = recipe.train
+    keys: Settings = {
+        "per_device_train_batch_size": train.batch_size,
+        "gradient_accumulation_steps": train.accumulate,
+        "learning_rate": float(train.learning_rate),
+    }
+    if train.max_steps is not None:
+        keys["max_steps"] = train.max_steps
+    else:
+        keys["num_train_epochs"] = float(train.epochs or 3)
+    keys.update(_optional(recipe))
+    keys.update(precision(recipe, context))
+    return keys
+
+
+def _optional(recipe: Recipe) -> Iterator[tuple[str, Any]]:
+    train = recipe.train
+    yield "lr_scheduler_type", train.scheduler or "cosine"
+    if train.warmup_ratio is not None:
+        yield "warmup_ratio", float(train.warmup_ratio)
+    if train.optimizer is not None:
+        yield "optim", OPTIMIZERS.get(train.optimizer, train.optimizer)
+    if train.weight_decay is not None:
+        yield "weight_decay", float(train.weight_decay)
+    if train.max_grad_norm is not None:
+        yield "max_grad_norm", float(train.max_grad_norm)
+    if train.neftune_alpha is not None:
+        yield "neftune_noise_alpha", float(train.neftune_alpha)
+    if train.seed is not None:
+        yield "seed", train.seed
+    if not recipe.data.shuffle:
+        yield "disable_shuffling", True
+
+
+def precision(recipe: Recipe, context: Context) -> Settings:
+    """``auto`` is bf16, and fp16 where this machine's GPUs are known to lack bf16."""
+    chosen = recipe.train.precision
+    if chosen == "auto":
+        chosen = "fp16" if context.bf16 is False else "bf16"
+    return {} if chosen == "fp32" else {chosen: True}
+
+
+def _evaluation(recipe: Recipe) -> Settings:
+    share = recipe.evaluate.validation_share
+    if not share:
+        return {}
+    return {
+        "val_size": float(share),
+        "per_device_eval_batch_size": recipe.train.batch_size,
+        "eval_strategy": "steps",
+        "eval_steps": recipe.evaluate.every or 500,
+    }
+
+
+def _export(recipe: Recipe, context: Context) -> Settings:
+    export = recipe.export
+    return {
+        "export_dir": context.merged,
+        "export_size": shard_size(export.max_shard_size),
+        "export_device": "cpu" if context.rehearsal or export.device != "cuda" else "auto",
+        "export_legacy_format": export.safe_serialization is False,
+    }
+
+
+def shard_size(text: str) -> int:
+    """Whole gigabytes, as ``export_size`` counts; UsageError for less than one."""
+    if text.endswith("MB"):
+        raise UsageError(
+            f"This engine writes shards of whole gigabytes, not {text}.",
+            where="export.max_shard_size",
+            fix="use 1GB or more",
+        )
+    return int(text[:-2])

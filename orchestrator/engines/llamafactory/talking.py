@@ -1,0 +1,92 @@
+"""`llamafactory-cli chat`, `webchat` and `api` with what a run made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.engines import Context
+from orchestrator.engines.llamafactory import commands
+from orchestrator.engines.llamafactory.chat_settings import groups
+from orchestrator.engines.llamafactory.yaml_text import override
+from orchestrator.errors import UsageError
+from orchestrator.plan import Argument, Command
+from orchestrator.recipe.schema import Recipe
+
+#: Options of `recipe chat` that the engine's chat takes, and under which key.
+_KEYS = {
+    "max_new_tokens": "max_new_tokens",
+    "temperature": "temperature",
+    "top_k": "top_k",
+    "top_p": "top_p",
+    "system": "default_system",
+}
+#: Options that other engines' chats have, with what to do here.
+_UNKNOWN = ("system_template", "bot_name", "with_plugins", "lagent", "command_stop_word",
+            "answer_stop_word", "seed", "no_streamer")  # fmt: skip
+
+
+def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+    """``chat`` on the terminal; with ``web`` a page on ``host`` (127.0.0.1) and ``port``."""
+    given = _given(options)
+    if not given.get("web"):
+        return _command("chat", recipe, context, given, {})
+    env = {"GRADIO_SERVER_NAME": str(given.get("host", commands.LOCAL))}
+    if "port" in given:
+        env["GRADIO_SERVER_PORT"] = str(given["port"])
+    return _command("webchat", recipe, context, given, env)
+
+
+def serve(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+    """``api``. A key is never here: the server reads API_KEY from its environment."""
+    given = _given(options)
+    env = {"API_HOST": str(given.get("host", commands.LOCAL))}
+    if "port" in given:
+        env["API_PORT"] = str(given["port"])
+    env["API_MODEL_NAME"] = str(given.get("model_name", context.recipe_name))
+    return _command("api", recipe, context, given, env)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in options.items() if v is not None and v is not False and v != ()}
+
+
+def _command(
+    word: str,
+    recipe: Recipe,
+    context: Context,
+    given: Mapping[str, Any],
+    env: Mapping[str, str],
+) -> Command:
+    unknown = [key for key in _UNKNOWN if key in given]
+    if unknown:
+        names = ", ".join(f"--{key.replace('_', '-')}" for key in unknown)
+        raise UsageError(f"This engine's {word} has no {names}.", fix="leave it out")
+    if recipe.train.stage == "rm":
+        raise UsageError(
+            "A reward model answers no questions.",
+            where="train.stage",
+            fix="score texts with it through the engine's own API",
+        )
+    argv: list[Argument] = [commands.PROGRAM, word, "chat.yaml", *_places(recipe, context, given)]
+    if given.get("prompt_template"):
+        argv.append(override("template", given["prompt_template"]))
+    argv += [override(key, given[name]) for name, key in _KEYS.items() if name in given]
+    if "bits" in given:
+        argv.append(override("quantization_bit", int(given["bits"])))
+    argv += given.get("extra", ())
+    return Command(argv=tuple(argv), env={**commands.environment(context), **env})
+
+
+def _places(recipe: Recipe, context: Context, given: Mapping[str, Any]) -> list[str]:
+    """Where the weights are, when that is not what ``chat.yaml`` says."""
+    usual = {key: value for group in groups(recipe, context) for key, value in group.keys.items()}
+    wanted = {
+        "model_name_or_path": given.get("model"),
+        "adapter_name_or_path": given.get("adapter"),
+    }
+    return [
+        override(key, value)
+        for key, value in wanted.items()
+        if value is not None and value.removeprefix("./") != str(usual.get(key)).removeprefix("./")
+    ]

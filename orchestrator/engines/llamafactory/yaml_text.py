@@ -1,0 +1,48 @@
+"""Values for the engine's YAML files, which OmegaConf reads: everything stays data.
+
+OmegaConf takes ``${…}`` in a string for a reference (to another key, or to the environment) and
+``???`` for a value that is missing. Source: omegaconf/grammar/OmegaConfGrammarLexer.g4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.errors import UsageError
+from orchestrator.recipe.dump import one_line
+
+_REFERENCE = re.compile(r"(\\*)\$\{")
+
+
+def literal(value: Any) -> Any:
+    """``value`` with every string escaped so that OmegaConf gives it back unchanged."""
+    if isinstance(value, str):
+        return _literal_text(value)
+    if isinstance(value, Mapping):
+        return {str(key): literal(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [literal(one) for one in value]
+    return value
+
+
+def _literal_text(text: str) -> str:
+    if text == "???":
+        raise UsageError(
+            "The text ??? cannot be a value of this engine.",
+            why="its YAML reader takes ??? for a value that is missing",
+            fix="write the value",
+        )
+    # Backslashes before a reference are doubled, one more makes the reference plain text.
+    return _REFERENCE.sub(lambda found: found[1] * 2 + "\\${", text)
+
+
+def line(value: Any) -> str:
+    """One value as YAML; floats as YAML 1.1 reads them (1.0e-04)."""
+    return one_line(literal(value))
+
+
+def override(key: str, value: Any) -> str:
+    """``key=value`` for the engine's command line, after a YAML file."""
+    return f"{key}={line(value)}"
