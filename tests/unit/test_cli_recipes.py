@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -39,8 +40,10 @@ def test_list_is_aligned_and_sorted(tmp_path: Path) -> None:
     names = [line.split()[0] for line in lines]
     assert names == sorted(names)
     assert {"medqa-qlora", "self-cognition-qlora", "中文"} <= set(names)
-    assert len({width(line[: line.index("xtuner@")]) for line in lines}) == 1
-    assert lines[-1].endswith("xtuner@0.2.0  药物问答")  # the engine is inherited
+    engine = re.compile(r"\b\w+@\d")
+    starts = [found.start() for line in lines if (found := engine.search(line))]
+    assert len({width(line[:start]) for line, start in zip(lines, starts, strict=True)}) == 1
+    assert lines[-1].split()[1:] == ["xtuner@0.2.0", "药物问答"]  # the engine is inherited
 
 
 def test_list_tells_a_faulty_recipe_and_goes_on(tmp_path: Path) -> None:
