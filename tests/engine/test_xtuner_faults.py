@@ -1,0 +1,168 @@
+"""Faults injected at every stage of a real run: the truth is told and earlier results stay."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator import record as records
+from orchestrator.envs import Environment
+from tests.support.engine_runs import Done, in_engine, only_run, recipe
+
+AGAIN = ("run", "medqa-qlora", "--rehearse")
+ZERO_EVERY_LORA_B = """
+import sys, torch
+path = sys.argv[1]
+checkpoint = torch.load(path, map_location="cpu", weights_only=False)
+for name, weight in checkpoint["state_dict"].items():
+    if "lora_B" in name:
+        weight.zero_()
+torch.save(checkpoint, path)
+"""
+
+
+def tells(done: Done, run: Path, stage: str, *words: str) -> None:
+    """Exit 1, the stage, the cause, the log's path and how to go on; and the record agrees."""
+    assert done.code == 1, done.output
+    for wanted in (f"stage {stage}", *words, f"{stage}.log", "run the same command again"):
+        assert wanted in done.output, done.output
+    record = records.read(run)
+    assert (record.state, record.stage(stage).state) == ("failed", "failed")
+
+
+def merged_files(run: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (run / "merged").iterdir()}
+
+
+def test_an_unknown_template_is_named_with_its_neighbour(workspace: Path) -> None:
+    known = {path.parent for path in workspace.glob("runs/*/*/run.json")}
+    done = recipe(*AGAIN, "--new", "--set", "model.template=internlm_chta", cwd=workspace)
+    (run,) = {path.parent for path in workspace.glob("runs/*/*/run.json")} - known
+    tells(done, run, "model", "unknown prompt template 'internlm_chta'", "internlm_chat")
+
+
+def test_a_variable_that_xtuner_ignores_is_refused(workspace: Path, run: Path) -> None:
+    before = merged_files(run)
+    sets = ["--set", "engine_options.evaluation_frq=9", "--set", "engine_options.nonsense=1"]
+    done = recipe(*AGAIN, *sets, cwd=workspace)
+    tells(done, run, "check", "evaluation_frq", "Did you mean evaluation_freq?", "nonsense")
+    assert merged_files(run) == before
+
+
+def test_a_tokenizer_that_is_gone(workspace: Path, run: Path) -> None:
+    (run / "standin" / "tokenizer.json").unlink()
+    done = recipe(*AGAIN, "--from", "check", cwd=workspace)
+    tells(done, run, "check", "The tokenizer in ./standin cannot be loaded.")
+    done = recipe(*AGAIN, "--until", "check", cwd=workspace)  # goes back to what is broken
+    assert done.code == 0, done.output
+    assert "standin/tokenizer.json is missing" in done.output
+
+
+def test_a_checkpoint_that_is_cut_off(workspace: Path, run: Path) -> None:
+    before = merged_files(run)
+    (checkpoint,) = (run / "work").glob("*.pth")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-5000])
+    done = recipe(*AGAIN, "--from", "convert", cwd=workspace)
+    tells(done, run, "convert", "The engine's command did not finish", "the log's last lines")
+    assert merged_files(run) == before
+    assert not (run / "adapter").exists()
+
+
+def test_an_adapter_that_does_nothing(
+    workspace: Path, run: Path, xtuner_0_2_0: Environment
+) -> None:
+    """XTuner says "All done!" over it; the weights say otherwise."""
+    script = workspace / "zero.py"
+    script.write_text(ZERO_EVERY_LORA_B, encoding="utf-8")
+    (checkpoint,) = (run / "work").glob("*.pth")
+    done = in_engine(xtuner_0_2_0, str(script), str(checkpoint), cwd=workspace)
+    assert done.code == 0, done.output
+    done = recipe(*AGAIN, "--from", "convert", cwd=workspace)
+    assert "All done!" in done.output
+    tells(done, run, "convert", "every lora_B weight is zero")
+
+
+def test_a_merged_shard_that_is_gone_is_made_again(workspace: Path, run: Path) -> None:
+    shard = next(p for p in (run / "merged").iterdir() if p.suffix in (".bin", ".safetensors"))
+    before = shard.read_bytes()
+    shard.unlink()
+    done = recipe(*AGAIN, cwd=workspace)
+    assert done.code == 0, done.output
+    assert f"again: merged/{shard.name} is missing" in done.output
+    assert "[6/7] convert" not in done.output
+    assert shard.read_bytes() == before
+
+
+def test_an_import_error_behind_exit_code_0(workspace: Path, run: Path) -> None:
+    """XTuner turns it into a help text and exits 0."""
+    broken = run / "shim" / "peft.py"
+    broken.write_text("raise ImportError(\"No module named 'peft.tuners'\")\n", encoding="utf-8")
+    done = recipe(*AGAIN, "--from", "convert", cwd=workspace)
+    assert "command error: 'No module named 'peft.tuners''!" in done.output
+    tells(done, run, "convert", "could not import its own tool", "recipe env doctor")
+    broken.unlink()
+    done = recipe(*AGAIN, cwd=workspace)
+    assert done.code == 0, done.output
+
+
+def test_a_missing_engine(
+    workspace: Path, run: Path, tmp_path: Path, xtuner_0_2_0: Environment
+) -> None:
+    """A Python that holds XTuner, whose folder has lost the command."""
+    home = tmp_path / "own"
+    (home / "bin").mkdir(parents=True)
+    python = home / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {xtuner_0_2_0.python} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    cache = {"RECIPE_CACHE": str(tmp_path / "cache")}
+    done = recipe(*AGAIN, "--force", "--python", str(python), cwd=workspace, env=cache)
+    assert done.code == 1, done.output
+    assert "has no program 'xtuner'" in done.output
+    assert "next step: recipe env doctor xtuner@0.2.0" in done.output
+    missing = ("--python", str(tmp_path / "nowhere" / "python"))
+    done = recipe(*AGAIN, "--force", *missing, cwd=workspace, env=cache)
+    assert done.code == 2, done.output
+    assert "there is no such file" in done.output
+    done = recipe(*AGAIN, cwd=workspace)
+    assert done.code == 0, done.output
+    assert records.read(run).state == "done"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes, which a test may make larger."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk; nothing else fills one honestly")
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"this machine lets nobody mount a small disk: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk(small_disk: Path, tmp_path: Path, xtuner_0_2_0: Environment) -> None:
+    where = {"RECIPE_RUNS": str(small_disk / "runs")}
+    done = recipe(*AGAIN, cwd=tmp_path, env=where)
+    assert done.code == 1, done.output
+    assert "stage train" in done.output
+    assert "the disk is full" in done.output, done.output
+    assert "run the same command again" in done.output
+    run = only_run(small_disk)
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["state"] != "done"
+    subprocess.run(["mount", "-o", "remount,size=40m", str(small_disk)], check=True)
+    done = recipe(*AGAIN, cwd=tmp_path, env=where)
+    assert done.code == 0, done.output
+    assert "check: done before" in done.output
+    assert records.read(run).state == "done"
