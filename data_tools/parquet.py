@@ -11,6 +11,7 @@ import orjson
 
 from data_tools.errors import DataError
 from data_tools.files import FileKind
+from data_tools.formats.common import undump
 from data_tools.tables import NESTED, needed, resolve
 
 BATCH = 1000
@@ -49,7 +50,9 @@ def read_parquet(
                 number += 1
                 found = {k: raw[names[i]] for k, i in places.items()} if places else raw
                 yield number, _plain(found, keep=needed(found))
-    except (pa.ArrowException, OSError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # damage shows in many ways: Arrow's, OSError, UnicodeDecodeError, …
         why = str(error).split("\n")[0]
         raise DataError("The Parquet file is damaged", where, why) from error
 
@@ -61,7 +64,7 @@ def _plain(raw: dict[str, Any], keep: set[str]) -> dict[str, Any]:
         if value is None and key not in keep:
             continue
         if key in NESTED and isinstance(value, str) and value[:1] in ("[", "{"):
-            value = orjson.loads(value)
+            value = undump(value)
         found[key] = _without_nulls(value) if isinstance(value, list) else value
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
 import random
 from collections.abc import Callable
@@ -23,6 +24,8 @@ ROWS = [
 ]
 FIRST = [row["conversation"][0]["output"] for row in ROWS]
 NAMES = ["a.jsonl", "a.json", "b.json", "a.csv", "a.xlsx", "a.jsonl.gz", "a.txt"]
+if importlib.util.find_spec("pyarrow"):
+    NAMES.append("a.parquet")
 
 
 def original(folder: Path, name: str) -> bytes:
