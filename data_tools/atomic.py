@@ -12,6 +12,9 @@ from typing import Any, BinaryIO, cast
 
 from data_tools.errors import DataError
 
+SYNC = True
+"""Wait until the bytes are on the disk? Off in workers, whose files are temporary."""
+
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
@@ -61,7 +64,8 @@ class _Part:
         if self._file is not self._raw:
             self._file.close()
         self._raw.flush()
-        os.fsync(self._raw.fileno())
+        if SYNC:
+            os.fsync(self._raw.fileno())
         self._raw.close()
 
     def place(self) -> None:
