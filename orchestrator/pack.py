@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator import job as jobs
@@ -32,6 +32,8 @@ def write(
     params: Sequence[str] = (),
     engine: str | None = None,
     force: bool = False,
+    only_available: bool = False,
+    note: Callable[[str], object] = lambda _text: None,
 ) -> list[str]:
     """Write the pack of ``recipe`` (a name or a path) into ``folder``; the names of its files.
 
@@ -39,7 +41,9 @@ def write(
     overwritten without ``force`` (:class:`UsageError` names it).
     """
     loaded = load(recipe, sets=sets, params=params, engine=engine)
-    job = jobs.build(loaded, must_find_rows=False)
+    job = jobs.build(loaded, must_find_rows=only_available, only_available=only_available)
+    for text in job.notes:
+        note(text)
     with tempfile.TemporaryDirectory(prefix="recipe-pack-") as scratch:
         made = Path(scratch)
         if not _missing(job) and job.hub_dataset is None:
@@ -91,16 +95,40 @@ def _files(job: Job) -> list[PlannedFile]:
         PlannedFile(path="requirements.txt", text=lock),
         PlannedFile(path="README.md", text=render("pack/README.md.jinja", **_readme(job))),
     ]
-    if _missing(job):
-        text = render("pack/make_data.py.jinja", job=job, sources=[_spec(f) for f in job.sources])
+    if _missing(job) and _can_convert(job):
+        text = render(
+            "pack/make_data.py.jinja",
+            job=job,
+            sources=[_spec(f) for f in job.sources],
+            columns=_columns(job),
+        )
         files.append(PlannedFile(path="make_data.py", text=text))
     return files
+
+
+def _columns(job: Job) -> list[str] | None:
+    """The keys of alpaca rows; None for conversations."""
+    columns = job.engine.row_columns(job.recipe)
+    return list(columns) if columns else None
+
+
+def _can_convert(job: Job) -> bool:
+    """Whether ``make_data.py`` can do what the data stage does; it knows no cleaning rules."""
+    train = job.recipe.train
+    plain = all(
+        source.self_cognition is None and source.sample_rows is None and not source.clean
+        for source in job.recipe.data.sources
+    )
+    return plain and train.stage == "sft" and train.max_samples is None
 
 
 def _before(job: Job) -> tuple[str, ...]:
     """Shell lines that come first: the rows and the model, unless they are there."""
     lines = ["", "# data"]
-    if _missing(job):
+    if _missing(job) and not _can_convert(job):
+        how = f"{TRAIN} is missing: make it with recipe run {job.name} --until data (README.md)"
+        lines.append(f"[ -e {TRAIN} ] || {{ echo {shlex.quote(how)} >&2; exit 1; }}")
+    elif _missing(job):
         lines.append(f"[ -e {TRAIN} ] || python make_data.py")
     elif job.hub_dataset:
         lines.append(f"# {job.hub_dataset} is loaded from its hub while training")
@@ -126,6 +154,7 @@ def _readme(job: Job) -> dict[str, object]:
     return {
         "job": job,
         "missing": _missing(job),
+        "can_convert": _can_convert(job),
         "model_folder": job.model_name,
         "download": " ".join(map(shlex.quote, download_command(job.recipe.model, job.model_name))),
     }
@@ -134,12 +163,6 @@ def _readme(job: Job) -> dict[str, object]:
 def _spec(found: FoundSource) -> dict[str, object]:
     """What ``make_data.py`` needs to know of a source, as plain values."""
     source = found.source
-    if source.self_cognition is not None or source.sample_rows or source.clean:
-        raise UsageError(
-            f"A pack without its rows cannot hold {found.name!r}.",
-            why="generated, sampled or cleaned rows beside a file that is not there",
-            fix="put the missing file in place, then render again: the rows are converted then",
-        )
     return {
         "path": source.path,
         "url": source.url,

@@ -122,11 +122,14 @@ def all_runs(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/*/run.json"))
 
 
-def latest(folder: Path, recipe: str, *, rehearsal: bool) -> Path | None:
-    """The newest run of that recipe in that mode; unreadable ones are passed over."""
+def latest(folder: Path, recipe: str, *, rehearsal: bool, engine: str | None = None) -> Path | None:
+    """The newest run of that recipe in that mode (and by that engine, whatever its release);
+    unreadable ones are passed over."""
     for root in sorted(folder.glob(f"{recipe}/*"), reverse=True):
         with contextlib.suppress(RecipeError):
-            if read(root).rehearsal == rehearsal:
+            found = read(root)
+            name = found.engine.partition("@")[0]
+            if found.rehearsal == rehearsal and engine in (None, name):
                 return root
     return None
 

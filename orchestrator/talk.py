@@ -42,6 +42,44 @@ def prepare(run: str, options: Mapping[str, Any]) -> Talk:
     Raises :class:`UsageError` for a run that is not there, :class:`RecipeError` for one that made
     neither a merged model nor an adapter yet.
     """
+    made, given = _made(run, options)
+    given["system"] = _system(made.recipe, options)
+    command = engines.get(made.release.engine).chat(made.recipe, made.context, given)
+    return Talk(command, made.root, made.release, made.context.rehearsal)
+
+
+def prepare_server(run: str, options: Mapping[str, Any]) -> Talk:
+    """The server of what ``run`` made; the errors of :func:`prepare`."""
+    made, given = _made(run, options)
+    command = engines.get(made.release.engine).serve(made.recipe, made.context, given)
+    return Talk(command, made.root, made.release, made.context.rehearsal)
+
+
+def api_key(variable: str) -> str:
+    """The key in that environment variable; empty when it is not set.
+
+    Raises :class:`UsageError` for text that is no variable's name, a key for example.
+    """
+    if not variable.isidentifier():
+        raise UsageError(
+            "--api-key-env takes the name of an environment variable, not a key.",
+            why="a key on the command line can be read by everybody on this machine",
+            fix="export API_KEY=… and leave --api-key-env out",
+        )
+    return os.environ.get(variable, "")
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A finished run: its recipe, and where its parts are."""
+
+    root: Path
+    recipe: Recipe
+    release: engines.Release
+    context: Context
+
+
+def _made(run: str, options: Mapping[str, Any]) -> tuple[_Made, dict[str, Any]]:
     root = records.find_run(run, runs_dir())
     record = records.read(root)
     recipe = load(str(root / "recipe.lock.yaml"), environ={}).recipe
@@ -54,9 +92,7 @@ def prepare(run: str, options: Mapping[str, Any]) -> Talk:
         rehearsal=record.rehearsal,
     )
     given = {**options, **_weights(root, context, use_adapter=bool(options.get("use_adapter")))}
-    given["system"] = _system(recipe, options)
-    command = engines.get(release.engine).chat(recipe, context, given)
-    return Talk(command, root, release, record.rehearsal)
+    return _Made(root, recipe, release, context), given
 
 
 def _system(recipe: Recipe, options: Mapping[str, Any]) -> str | None:
@@ -86,12 +122,16 @@ def _weights(root: Path, context: Context, *, use_adapter: bool) -> dict[str, st
     )
 
 
-def hold(talk: Talk) -> int:
-    """Run the chat on this terminal; its exit code."""
+def hold(talk: Talk, secrets: Mapping[str, str] | None = None) -> int:
+    """Run the chat or the server on this terminal; its exit code.
+
+    ``secrets`` are variables of the process alone: they are in no command, record or log.
+    """
     from orchestrator.envs.install import ensure
 
     environment = ensure(talk.release)
     env = environment_of(environment, talk.command, offline=talk.rehearsal, base=os.environ)
+    env.update(secrets or {})
     argv = [str(word) for word in talk.command.argv]
     program = str(environment.which(argv[0]))
     return run_attached([program, *argv[1:]], env=env, cwd=talk.root)

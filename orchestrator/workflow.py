@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator import envs
 from orchestrator import record as records
+from orchestrator.hardware import has_bf16
 from orchestrator.job import Job, build
 from orchestrator.paths import runs_dir
 from orchestrator.plan import Plan
@@ -25,17 +27,21 @@ def make_job(
     engine: str | None = None,
     rehearse: bool = False,
     passthrough: Sequence[str] = (),
+    only_available: bool = False,
 ) -> Job:
     """The job of the recipe of that name or path, with what the command line adds."""
     loaded = load(recipe, sets=sets, params=params, engine=engine)
-    return build(loaded, rehearse=rehearse, passthrough=passthrough)
+    job = build(loaded, rehearse=rehearse, passthrough=passthrough, only_available=only_available)
+    return job if rehearse else replace(job, bf16=has_bf16())
 
 
 def run_directory(job: Job, *, new: bool) -> Path:
     """Where the job goes on: the newest run of this recipe in this mode, else a new one."""
     folder = runs_dir()
     if not new:
-        found = records.latest(folder.absolute(), job.name, rehearsal=job.rehearsal)
+        found = records.latest(
+            folder.absolute(), job.name, rehearsal=job.rehearsal, engine=job.engine.name
+        )
         if found is not None:
             return found
     return new_run_directory(folder, job.name)
@@ -74,6 +80,7 @@ def describe(job: Job, root: Path, selection: Selection) -> dict[str, Any]:
         "directory": str(root),
         "rehearsal": job.rehearsal,
         "changes": list(job.changes),
+        "notes": list(job.notes),
         "stages": [_described(one) for one in runner.preview(selection, environment)],
     }
 

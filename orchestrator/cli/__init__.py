@@ -29,6 +29,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "status": ("orchestrator.cli.status", "status", "Show runs, their stages and how they ended."),
     "logs": ("orchestrator.cli.status", "logs", "Print a stage's log; -f follows it."),
     "chat": ("orchestrator.cli.chat", "chat", "Talk to the model that a run made."),
+    "serve": ("orchestrator.cli.serve", "serve", "Serve that model as an OpenAI-compatible API."),
+    "dataset": ("orchestrator.cli.dataset", "dataset", "Register rows in a dataset_info.json."),
     "env": ("orchestrator.cli.env", "env", "Install, list, check and remove engine releases."),
     "data": ("data_tools.cli", "data", "Convert, split, clean, merge and look at data."),
     "completion": ("orchestrator.cli.completion", "completion", "Print shell completion code."),

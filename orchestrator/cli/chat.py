@@ -35,6 +35,9 @@ from orchestrator.cli.options import RunName
 @click.option("--top-p", type=click.FloatRange(min=0, max=1), help="Keep this much probability.")
 @click.option("--seed", type=int, help="Random seed of the answers.")
 @click.option("--adapter", "use_adapter", is_flag=True, help="Base model and adapter, not merged.")
+@click.option("--web", is_flag=True, help="A page in the browser instead of this terminal.")
+@click.option("--host", help="Address of the page; by default 127.0.0.1, this machine alone.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the page.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the engine's command only.")
 @click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
 def chat(run: str, dry_run: bool, engine_arguments: tuple[str, ...], **options: Any) -> None:

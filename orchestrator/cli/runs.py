@@ -24,6 +24,13 @@ def _recipe_options(command: Any) -> Any:
     return command
 
 
+_only_available = click.option(
+    "--only-available",
+    is_flag=True,
+    help="Go on without the sources of rows that are not here.",
+)
+
+
 def _stage_options(command: Any) -> Any:
     for option in (
         click.option("--from", "first", metavar="STAGE", help="Start at this stage, run it again."),
@@ -45,6 +52,7 @@ _new = click.option("--new", is_flag=True, help="Start a new run directory.")
 @click.command()
 @_recipe_options
 @_rehearse
+@_only_available
 @_stage_options
 @_new
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
@@ -97,6 +105,8 @@ def _announce(job: Any, root: Path) -> None:
     kind = say("Rehearsal of", "预演") if job.rehearsal else say("Run of", "运行")
     click.secho(f"{kind} {job.name} ({job.release.name}): {job.recipe.title}", bold=True)
     click.echo(f"  {say('in', '目录')} {_short(root)}")
+    for note in job.notes:
+        click.echo(f"  {say('note', '注意')}: {note}")
     if job.rehearsal:
         click.echo(say("  THIS IS A REHEARSAL. It changes:", "  这是预演（REHEARSAL），改动如下："))
         for change in job.changes:
@@ -129,6 +139,7 @@ def _short(path: Path) -> str:
 @click.command()
 @_recipe_options
 @_rehearse
+@_only_available
 @_stage_options
 @json_option
 def plan(first: str | None, last: str | None, force: bool, as_json: bool, **given: Any) -> None:
@@ -148,6 +159,8 @@ def plan(first: str | None, last: str | None, force: bool, as_json: bool, **give
 def _print_plan(description: dict[str, Any]) -> None:
     click.secho(f"{description['recipe']} with {description['engine']}", bold=True)
     click.echo(f"  in {description['directory']}")
+    for note in description["notes"]:
+        click.echo(f"  note: {note}")
     for change in description["changes"]:
         click.echo(f"  rehearsal: {change}")
     for step in description["stages"]:
@@ -169,10 +182,14 @@ def _print_plan(description: dict[str, Any]) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder to write.",
 )
+@_only_available
 @click.option("-f", "--force", is_flag=True, help="Overwrite files that differ.")
 def render(output: Path, force: bool, **given: Any) -> None:
     """Write RECIPE as a homework pack: config, rows, commands and a README, without `recipe`."""
     from orchestrator import pack
 
-    for name in pack.write(**given, folder=output, force=force):
+    def note(text: str) -> None:
+        click.echo(f"{say('note', '注意')}: {text}", err=True)
+
+    for name in pack.write(**given, note=note, folder=output, force=force):
         click.echo(f"{output / name}")

@@ -1,6 +1,6 @@
 """Rows of preference training: an alpaca question with two answers, or one answer and a verdict.
 
-Formats: LLaMA-Factory data/README.md (alpaca, preference and KTO data sets).
+Formats: alpaca rows for preference and KTO training, as engines document them.
 """
 
 from __future__ import annotations

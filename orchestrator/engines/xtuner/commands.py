@@ -123,6 +123,10 @@ def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Comman
             why="its chat asks for a GPU whatever the model, and a rehearsal runs on the CPU",
             fix="rehearse the recipe with the release 0.2.0 to try the chat: --engine",
         )
+    if options.get("web"):
+        raise UsageError(
+            "XTuner's chat has no web page.", fix="talk on the terminal: leave out --web"
+        )
     # A temperature or a seed of 0 is a value, so emptiness is asked for by identity.
     given = {k: v for k, v in options.items() if v is not None and v is not False and v != ()}
     argv: list[Argument] = ["xtuner", "chat", given.get("model", context.model)]

@@ -1,0 +1,41 @@
+"""dataset: rows made known to a checkout of the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def dataset() -> None:
+    """Make data sets known to an engine's own checkout."""
+
+
+@dataset.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--into",
+    required=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A checkout with data/dataset_info.json, or the folder with dataset_info.json itself.",
+)
+@click.option("--name", help="The data set's name; by default the file's, without its ending.")
+@click.option("-f", "--force", is_flag=True, help="Replace an entry that says something else.")
+def register(file: Path, into: Path, name: str | None, force: bool) -> None:
+    """Add FILE (alpaca, sharegpt or messages rows; JSON or JSONL) to a dataset_info.json.
+
+    All columns and tags are written, so that system text and history are used. Other entries and
+    their order stay as they are.
+    """
+    from orchestrator import dataset_info
+    from orchestrator.dataset_entry import entry_for
+
+    path = dataset_info.find(into)
+    chosen = name if name is not None else file.stem
+    entry = entry_for(file, path.parent)
+    outcome = dataset_info.register(entry, chosen, into, force=force)
+    said = {"added": "added to", "replaced": "replaced in", "unchanged": "already in"}[outcome]
+    click.echo(f"{chosen} {said} {path}")
+    click.echo(f"  use it with: dataset: {chosen}")

@@ -1,0 +1,67 @@
+"""serve: an OpenAI-compatible server for the model that a run made, through the engine's own."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from orchestrator.cli.options import RunName
+
+
+@click.command()
+@click.argument("run", type=RunName())
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option(
+    "--api-key-env",
+    metavar="VARIABLE",
+    default="API_KEY",
+    show_default=True,
+    help="The environment variable with the key that clients must send. Never give the key itself.",
+)
+@click.option("--model-name", help="The model's name for clients; by default the recipe's.")
+@click.option("--adapter", "use_adapter", is_flag=True, help="Base model and adapter, not merged.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print the engine's command only.")
+@click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
+def serve(
+    run: str,
+    host: str,
+    port: int,
+    api_key_env: str,
+    model_name: str | None,
+    use_adapter: bool,
+    dry_run: bool,
+    engine_arguments: tuple[str, ...],
+) -> None:
+    """Serve what RUN made as an OpenAI-compatible API, with the template of its training.
+
+    Only this machine can reach it unless --host says otherwise. What comes after -- is passed on.
+    """
+    from orchestrator import talk
+
+    served = talk.prepare_server(
+        run,
+        {
+            "host": host,
+            "port": port,
+            "model_name": model_name,
+            "use_adapter": use_adapter,
+            "extra": engine_arguments,
+        },
+    )
+    click.echo(f"$ {served.line}", err=not dry_run)
+    if dry_run:
+        return
+    key = talk.api_key(api_key_env)
+    reachable = host not in ("127.0.0.1", "localhost", "::1")
+    if reachable and not key:
+        click.secho(
+            f"  warning: anybody who reaches {host}:{port} can use it; set {api_key_env} first",
+            fg="yellow",
+            err=True,
+        )
+    if served.rehearsal:
+        click.echo("  THIS MODEL IS FROM A REHEARSAL: its answers are noise.", err=True)
+    click.echo(f"  http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
+    sys.exit(talk.hold(served, {"API_KEY": key} if key else {}))
