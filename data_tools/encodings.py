@@ -19,15 +19,22 @@ def find_encoding(path: Path, head: bytes, gzipped: bool) -> str:
         return "utf-8-sig"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    if b"\x00" in head[:4]:
-        if head[1:2] == b"\x00" and head[:1] != b"\x00":
-            return "utf-16-le"
-        if head[:1] == b"\x00" and head[1:2] != b"\x00":
-            return "utf-16-be"
+    wide = _wide(head[:4096])
+    if wide:
+        return wide
     for sample in (head, *(() if gzipped else _samples(path))):
         if not _decodes(sample, "utf-8"):
             return "gb18030" if _decodes(sample, "gb18030") else "utf-8"
     return "utf-8"
+
+
+def _wide(sample: bytes) -> str:
+    """UTF-16 without a mark shows by its zero bytes, which stand on one side of the pairs."""
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    most = max(even, odd)
+    if most * 20 < len(sample) // 2 or min(even, odd) * 8 > most or not most:
+        return ""
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _samples(path: Path) -> Iterator[bytes]:

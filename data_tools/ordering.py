@@ -76,10 +76,6 @@ class Order:
         return len(self._rows)
 
     @property
-    def grouped(self) -> bool:
-        return self._group is not None
-
-    @property
     def strata(self) -> list[str]:
         """The strata's names, by number."""
         return list(self._names)

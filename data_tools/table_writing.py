@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import orjson
@@ -14,11 +14,10 @@ from data_tools.account import Account
 from data_tools.emitting import Emitter, dumps, reject_row
 from data_tools.errors import DataError, Reject
 from data_tools.formats.common import Raw
-from data_tools.rows import Row, Source
+from data_tools.rows import Source
 from data_tools.spool import Spool
 from data_tools.writing import Objects, Writer
 
-Records = Iterator[tuple[Row, Raw]]
 FLAT_TURN = ("system", "input", "output")
 MAX_CELL = 32767
 MAX_ROWS = 1048576
@@ -84,9 +83,6 @@ def writer_for(container: str) -> Writer:
             return account.written - before
 
     return write
-
-
-Fill = Callable[[BinaryIO, _Table, Account], None]
 
 
 def _csv(file: BinaryIO, table: _Table, account: Account, delimiter: str = ",") -> None:

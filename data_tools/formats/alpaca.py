@@ -14,7 +14,6 @@ from data_tools.rows import Message, Row
 
 NAME = "alpaca"
 COLUMNS: tuple[str, ...] = ("instruction", "input", "output", "system", "history")
-MULTI_TURN = False
 KNOWN = frozenset(COLUMNS)
 
 

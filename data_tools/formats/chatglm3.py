@@ -12,7 +12,6 @@ from data_tools.rows import Message, Row
 
 NAME = "chatglm3"
 COLUMNS: tuple[str, ...] = ("tools", "conversations")
-MULTI_TURN = True
 ROLES = ("system", "user", "assistant", "observation", "tool")
 
 

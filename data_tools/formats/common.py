@@ -30,7 +30,6 @@ class Format(Protocol):
 
     NAME: str
     COLUMNS: tuple[str, ...]  # the order of columns in a table
-    MULTI_TURN: bool
 
     def matches(self, raw: Raw) -> bool:
         """Does this object look like a row of the format?"""

@@ -14,7 +14,6 @@ from data_tools.rows import Message, Row
 
 NAME = "conversation"
 COLUMNS: tuple[str, ...] = ("system", "input", "output", "conversation")
-MULTI_TURN = True
 TURN_KEYS = {"system", "input", "output", "output_with_loss"}
 
 

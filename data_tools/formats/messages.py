@@ -24,7 +24,6 @@ from data_tools.rows import IMAGE, Message, Row
 
 NAME = "messages"
 COLUMNS: tuple[str, ...] = ("messages", "tools")
-MULTI_TURN = True
 ROLES = {
     "system": "system",
     "developer": "system",

@@ -10,7 +10,6 @@ from data_tools.rows import Message, Row
 
 NAME = "prompt-response"
 COLUMNS: tuple[str, ...] = ("prompt", "response")
-MULTI_TURN = False
 NAMES = (
     ("prompt", "response"),
     ("prompt", "completion"),

@@ -23,7 +23,6 @@ from data_tools.rows import IMAGE, Message, Row
 
 NAME = "sharegpt"
 COLUMNS: tuple[str, ...] = ("conversations", "system", "tools", "images")
-MULTI_TURN = True
 ROLES = {
     "human": "user",
     "user": "user",

@@ -8,7 +8,6 @@ from data_tools.rows import Row
 
 NAME = "text"
 COLUMNS: tuple[str, ...] = ("text",)
-MULTI_TURN = False
 
 
 def matches(raw: Raw) -> bool:

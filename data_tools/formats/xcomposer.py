@@ -13,7 +13,6 @@ from data_tools.rows import IMAGE, Row
 
 NAME = "xcomposer"
 COLUMNS: tuple[str, ...] = ("id", "image", "conversations")
-MULTI_TURN = True
 NAMES = {"user": "user", "assistant": "assistant"}
 
 

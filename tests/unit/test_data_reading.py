@@ -387,3 +387,14 @@ def test_other_objects_are_named(tmp_path: Path, raw: dict[str, Any], hint: str)
     account = Account()
     assert turns(put_lines(tmp_path / "a.jsonl", [raw]), account=account) == []
     assert hint in next(iter(account.rejects))
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_recognised_behind_a_chinese_beginning(
+    tmp_path: Path, codec: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("问题,回答\n天气怎么样,今天是 sunny 的一天\n".encode(codec))
+    assert look_into(path).encoding == codec
+    columns = {"input": "问题", "output": "回答"}
+    assert turns(path, columns=columns) == [[("天气怎么样", "今天是 sunny 的一天")]]
