@@ -111,7 +111,7 @@ def _sheet_table(reader: Reader, book: SheetRows) -> Iterator[tuple[int, Any]]:
             if type(asked) is type(answer) is str and asked.strip() and answer.strip():
                 yield at, {"input": asked, "output": answer}
                 continue
-        if not any(cells) and not any(cell_text(cell).strip() for cell in cells):
+        if not any(cell_text(cell).strip() for cell in cells):
             blanks.append(at)
             continue
         for blank in blanks:
