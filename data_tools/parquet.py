@@ -17,15 +17,16 @@ from data_tools.tables import NESTED, needed, resolve
 BATCH = 1000
 
 
-def _pyarrow() -> Any:
+def _pyarrow(where: str) -> Any:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise DataError(
             "Parquet needs the package pyarrow",
-            why="it is not installed (it is large, so it is an extra)",
-            fix="pip install 'finetune-recipe[parquet]', or pip install pyarrow",
+            where,
+            "it is not installed",
+            "pip install pyarrow",
         ) from error
     return pyarrow
 
@@ -34,8 +35,8 @@ def read_parquet(
     kind: FileKind, columns: dict[str, str] | None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """(row number from 1, object) of each row, a batch at a time."""
-    pa = _pyarrow()
     where = str(kind.path)
+    pa = _pyarrow(where)
     try:
         source: Any = kind.path
         if kind.gzipped:
@@ -80,7 +81,7 @@ def write_parquet(
     file: BinaryIO, records: Callable[[], Iterator[dict[str, Any]]], columns: list[str]
 ) -> int:
     """Write the records (called twice: for the schema, then for the rows); returns their number."""
-    pa = _pyarrow()
+    pa = _pyarrow("the file to write")
     as_text = {name for name in columns if any(not _simple(raw.get(name)) for raw in records())}
     schema = None
     for batch in _batches(records, columns, as_text):
