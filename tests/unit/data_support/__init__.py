@@ -6,9 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from data_tools.rows import Row, Source
+
+# Examples write files; how long that takes is the disk's business, not a property of the code.
+settings.register_profile("data", deadline=None)
+settings.load_profile("data")
 
 TEXT = st.text(
     st.one_of(
