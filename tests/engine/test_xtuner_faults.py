@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator import record as records
 from orchestrator.envs import Environment
-from tests.support.engine_runs import Done, in_engine, only_run, recipe
+from tests.support.engine_runs import REPOSITORY, Done, in_engine, only_run, recipe
 
 AGAIN = ("run", "medqa-qlora", "--rehearse")
 ZERO_EVERY_LORA_B = """
@@ -85,6 +85,30 @@ def test_an_adapter_that_does_nothing(
     done = recipe(*AGAIN, "--from", "convert", cwd=workspace)
     assert "All done!" in done.output
     tells(done, run, "convert", "every lora_B weight is zero")
+
+
+OWN_CODE = {"auto_map": {"AutoTokenizer": ["own_code.Tokenizer", None]}}
+
+
+@pytest.mark.parametrize("how", ["cut off", "no configuration", "code of its own"])
+def test_a_merged_tokenizer_that_does_not_reload(
+    workspace: Path, run: Path, xtuner_0_2_0: Environment, how: str
+) -> None:
+    folder = run / "merged"
+    script = str(REPOSITORY / "orchestrator" / "probes" / "check_tokenizer.py")
+    whole = in_engine(xtuner_0_2_0, script, str(folder), cwd=workspace)
+    assert (whole.code, "the tokenizer reloads: " in whole.output) == (0, True)
+    one, config = folder / "tokenizer.json", folder / "tokenizer_config.json"
+    if how == "cut off":
+        one.write_bytes(one.read_bytes()[:-100])
+    elif how == "no configuration":
+        config.unlink()
+        one.unlink()
+    else:
+        config.write_text(json.dumps(OWN_CODE), encoding="utf-8")
+    done = in_engine(xtuner_0_2_0, script, str(folder), cwd=workspace)
+    assert done.code == 1
+    assert "Error" in done.output
 
 
 def test_a_merged_shard_that_is_gone_is_made_again(workspace: Path, run: Path) -> None:
