@@ -24,16 +24,23 @@ class DataGroup(click.Group):
     """Shows a DataError as a message (exit 1) and an interrupt as one line (exit 130)."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. It ends the process itself when it fails, so that the exit code does not
+        depend on how a program that mounts the group calls click."""
         from data_tools.errors import DataError
 
         try:
             return super().invoke(ctx)
         except DataError as error:
-            click.echo(f"error: {error}", err=True)
-            ctx.exit(1)
+            first, *rest = str(error).splitlines()
+            click.secho(f"error: {first}", fg="red", err=True)
+            for line in rest:
+                click.echo(line, err=True)
+            sys.exit(1)
+        except click.exceptions.Exit as done:
+            sys.exit(done.exit_code)
         except KeyboardInterrupt:
             click.echo("interrupted; earlier results are as they were", err=True)
-            ctx.exit(INTERRUPTED)
+            sys.exit(INTERRUPTED)
 
 
 HELP = {"help_option_names": ["-h", "--help"]}

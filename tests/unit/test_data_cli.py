@@ -198,6 +198,17 @@ def test_mistakes_get_a_message_and_an_exit_code(
     assert not (rows.parent / "o.jsonl").exists()
 
 
+@pytest.mark.parametrize("arguments", [["convert", "no.jsonl", "o.jsonl"], ["check", "bad.jsonl"]])
+def test_a_program_that_mounts_the_group_gets_the_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put_lines(tmp_path / "bad.jsonl", [{"conversation": []}])
+    with pytest.raises(SystemExit) as caught:
+        data.main(args=arguments, standalone_mode=False)
+    assert caught.value.code == 1
+
+
 def test_an_interrupt_exits_with_130(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from data_tools import converting
 
