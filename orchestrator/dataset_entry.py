@@ -1,6 +1,7 @@
 """What ``dataset_info.json`` must say about a file of rows: found by looking at every row.
 
-Source: data/README.md of the engine that reads it: alpaca, sharegpt and openai layouts, preference and KTO rows.
+Source: data/README.md of the engine that reads it: alpaca, sharegpt and openai layouts, preference
+and KTO rows.
 """
 
 from __future__ import annotations

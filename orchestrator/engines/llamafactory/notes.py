@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.engines.llamafactory.settings import OPTIMIZERS, is_adapter, placed
-from orchestrator.engines.llamafactory.template_names import template
+from orchestrator.engines.llamafactory.template_names import export_template, template
 from orchestrator.recipe.schema import Recipe
 
 
@@ -20,6 +20,7 @@ def _translated(recipe: Recipe) -> Iterator[str]:
         yield f"model.template {recipe.model.template} is called {own} here"
         if is_adapter(recipe) and recipe.train.lora.rank is None:
             yield "train.lora is not given: this engine's own default is rank 8, alpha 16"
+        yield "a row without a system text gets the template's own one here, if it has one"
     optimizer = recipe.train.optimizer
     if optimizer in OPTIMIZERS:
         yield f"train.optimizer {optimizer} is called {OPTIMIZERS[optimizer]} here"
@@ -34,6 +35,11 @@ def _without_equivalent(recipe: Recipe) -> Iterator[str]:
         )
     if evaluate.every is not None and not evaluate.validation_share:
         yield "evaluate.every: no equivalent without evaluate.validation_share"
+    if recipe.export.merge and export_template(recipe) != template(recipe):
+        yield (
+            f"export.yaml names the template empty: this release cannot write an Ollama Modelfile "
+            f"for {template(recipe)}; weights and tokenizer are the same, and chat.yaml names it"
+        )
     if recipe.export.fp32:
         yield "export.fp32: no equivalent; set engine_options.infer_dtype: float32 to export so"
     if recipe.train.save_total_limit == -1:

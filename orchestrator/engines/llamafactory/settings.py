@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.engines import Context
 from orchestrator.engines.llamafactory.options import Placed, place
 from orchestrator.engines.llamafactory.remote_code import needs_remote_code
-from orchestrator.engines.llamafactory.template_names import template
+from orchestrator.engines.llamafactory.template_names import export_template, template
 from orchestrator.errors import UsageError
 from orchestrator.recipe.schema import Recipe
 
@@ -68,13 +68,14 @@ def export(recipe: Recipe, context: Context) -> list[Group]:
     model: Settings = {"model_name_or_path": context.model if adapter else context.work}
     if adapter:
         model["adapter_name_or_path"] = context.adapter
-    model["template"] = template(recipe)
+    model["template"] = export_template(recipe)
     model["finetuning_type"] = finetuning_type(recipe)
     if recipe.train.stage == "rm":
         model["stage"] = "rm"
     model.update(_remote_code(recipe))
     groups = [Group("model", model), Group("export", _export(recipe, context))]
-    return _with_options(groups, placed(recipe).export)
+    options = {key: value for key, value in placed(recipe).export.items() if key != "template"}
+    return _with_options(groups, options)
 
 
 def placed(recipe: Recipe) -> Placed:
