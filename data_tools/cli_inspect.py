@@ -187,16 +187,37 @@ def look(
 ) -> None:
     """What is in these files? Rows, turns, lengths, languages, duplicates, samples."""
     from data_tools.account import Account
+    from data_tools.errors import UnnamedColumns
     from data_tools.looking import look as run
 
     account = Account()
     options = reading_options(given)
-    with progress(account, "looking"):
-        found = run(list(sources), tokenizer=tokenizer, seed=seed, account=account, **options)
+    try:
+        with progress(account, "looking"):
+            found = run(list(sources), tokenizer=tokenizer, seed=seed, account=account, **options)
+    except UnnamedColumns:
+        _look_at_tables(sources, options, as_json)
+        return
     if as_json:
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str))
     else:
         from data_tools.look_text import lines
 
         for line in lines(found):
+            click.echo(line)
+
+
+def _look_at_tables(sources: tuple[str, ...], options: dict[str, Any], as_json: bool) -> None:
+    """Columns, how full they are and a sample: what a reader needs to name the columns."""
+    from data_tools.files import expand
+    from data_tools.table_looking import look_table
+
+    wanted = {key: options[key] for key in ("sheet", "header_row", "encoding")}
+    found = [look_table(path, **wanted) for path in expand(list(sources))]
+    if as_json:
+        shown = [table.to_dict() for table in found]
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        return
+    for table in found:
+        for line in table.lines():
             click.echo(line)

@@ -10,9 +10,9 @@ from data_tools.rows import Row, Source
 SOURCE = Source("(self-cognition)", "row", format="conversation")
 
 ZH_QUESTIONS = (
-    "你好，请做一个自我介绍。",
+    "请做一下自我介绍",
     "你是谁？",
-    "请介绍一下你自己。",
+    "请介绍一下你自己",
     "你叫什么名字？",
     "你是谁开发的？",
     "你是哪位的助手？",

@@ -18,8 +18,12 @@ class DataError(Exception):
         self.fix = fix
 
     def __str__(self) -> str:
-        labelled = (("where", self.where), ("why", self.why), ("fix", self.fix))
+        labelled = (("where", self.where), ("why", self.why), ("next step", self.fix))
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in labelled if text)])
+
+
+class UnnamedColumns(DataError):
+    """A table's headers are not known keys, so the caller has to say which column is what."""
 
 
 class Reject(Exception):

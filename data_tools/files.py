@@ -194,7 +194,8 @@ def _text_kind(path: Path, text: str, gzipped: bool, encoding: str, table: bool)
     start = text.lstrip()
     if not start:
         raise DataError("The file is empty", str(path), "it holds white space only")
-    if suffix.endswith((".csv", ".tsv")) or (table and start[0] not in "[{"):
+    is_sheet = suffix.endswith(SHEET_SUFFIXES)
+    if suffix.endswith((".csv", ".tsv")) or (table and start[0] not in "[{" and not is_sheet):
         return _table_kind(path, text, gzipped, encoding)
     if start[0] == "[":
         return FileKind(path, "json", gzipped, encoding)
@@ -207,7 +208,7 @@ def _text_kind(path: Path, text: str, gzipped: bool, encoding: str, table: bool)
         raise DataError(
             "This is not JSON", str(path), f"it begins with {start[:20]!r}, not with [ or {{"
         )
-    if suffix.endswith(SHEET_SUFFIXES):
+    if is_sheet:
         raise DataError(
             "This is not a workbook",
             str(path),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, BinaryIO
 
-from data_tools.errors import DataError, Reject, did_you_mean
+from data_tools.errors import DataError, Reject, UnnamedColumns, did_you_mean
 from data_tools.formats import known_columns
 from data_tools.formats.common import undump
 
@@ -51,7 +51,7 @@ def resolve(
         twice = next(name for name in names if name and names.count(name) > 1)
         raise DataError(f"Two columns are named {twice!r}", where, fix="name columns by letter")
     if not known_columns(named):
-        raise DataError(
+        raise UnnamedColumns(
             "The columns have no names that are known",
             where,
             "the header row reads: " + ", ".join(named) if named else "the header row is empty",

@@ -75,7 +75,10 @@ def cli() -> None:
 def main() -> None:
     """Entry point: a user's error prints four plain lines, an interrupt exits 130, a bug is one."""
     try:
-        cli.main(standalone_mode=False, prog_name="recipe")
+        # click returns the code of ctx.exit() here instead of ending the process with it.
+        code = cli.main(standalone_mode=False, prog_name="recipe")
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except RecipeError as error:
         _print_error(str(error))
         sys.exit(error.exit_code)

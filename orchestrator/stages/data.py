@@ -78,7 +78,7 @@ class ConvertRows:
             rows += read
             accounts.append({"source": found.name, **account})
         _store_rejected(root, rejected)
-        _accept(rejected, len(rows), self.job.recipe.data.max_rejects, root / REJECTED)
+        _accept(accounts, rejected, self.job.recipe.data.max_rejects, root / REJECTED)
         split = self.job.recipe.data.split
         train, test = data_tools.split(
             rows,
@@ -216,30 +216,39 @@ class ConvertRows:
             )
 
 
-def _accept(rejected: list[dict[str, Any]], kept: int, limit: int | str, stored: Path) -> None:
-    """RecipeError naming the rejected rows when there are more than the recipe accepts."""
-    total = kept + len(rejected)
+def _accept(
+    accounts: list[dict[str, Any]],
+    rejected: list[dict[str, Any]],
+    limit: int | str,
+    stored: Path,
+) -> None:
+    """RecipeError naming the rows that cannot be used when the recipe accepts fewer.
+
+    Rows that the recipe itself asked to leave out (cleaning rules) are no faults.
+    """
+    faults = sum(account["faults"] for account in accounts)
+    total = sum(account["read"] for account in accounts)
     share = str(limit).endswith("%")
     allowed = total * float(str(limit)[:-1]) / 100 if share else float(limit)
-    if len(rejected) <= allowed:
+    if faults <= allowed:
         return
     shown = [_place(one) for one in rejected[:5]]
     more = [f"and {len(rejected) - 5} more, all in {stored}"] if rejected[5:] else []
     raise RecipeError(
-        f"{len(rejected)} of {total} rows cannot be used, and the recipe accepts {limit}.",
+        f"{faults} of {total} rows cannot be used, and the recipe accepts {limit}.",
         where="\n         ".join([*shown, *more]),
         why="a row that cannot be used is never dropped without being asked",
-        fix=f"mend these rows, or leave them out: --set data.max_rejects={len(rejected)}",
+        fix=f"mend these rows, or leave them out: --set data.max_rejects={faults}",
     )
 
 
 def _place(rejected: Mapping[str, Any]) -> str:
-    """``book.xlsx sheet DrugQA row 3 (D3): output is empty``."""
-    hidden = ("file", "reason", "at", "row_object", "raw")
+    """``book.xlsx sheet DrugQA line 3 (D3): output is empty``."""
+    hidden = ("file", "reason", "at", "cell", "row")
     place = [
         f"{k} {v}" for k, v in rejected.items() if k not in hidden and isinstance(v, (int, str))
     ]
-    spot = f" ({rejected['at']})" if rejected.get("at") else ""
+    spot = next((f" ({rejected[key]})" for key in ("cell", "at") if rejected.get(key)), "")
     return f"{' '.join([str(rejected.get('file', '')), *place])}{spot}: {rejected.get('reason')}"
 
 

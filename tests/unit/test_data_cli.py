@@ -62,7 +62,7 @@ def test_the_tutorials_spreadsheet(sheet: Path, tmp_path: Path) -> None:
     }
     strict = run("convert", sheet, out, *columns, "--strict", code=1)
     assert "D3: output is empty" in strict.output
-    assert "fix:" in strict.output
+    assert "next step:" in strict.output
 
 
 def test_convert_prints_its_account_as_json(rows: Path, tmp_path: Path) -> None:
