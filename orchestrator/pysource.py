@@ -24,7 +24,8 @@ class Name(str):
 
 
 def is_identifier(text: str) -> bool:
-    return text.isidentifier() and not keyword.iskeyword(text)
+    """Whether Python reads ``text`` as this very name: beyond ASCII it would normalise it."""
+    return text.isascii() and text.isidentifier() and not keyword.iskeyword(text)
 
 
 def to_source(value: Any, *, column: int = 0, indent: int = 0) -> str:

@@ -222,8 +222,8 @@ def complete(cwd: Path, *words: str) -> list[str]:
 
 
 def test_the_shell_completes_names_and_keys(tmp_path: Path) -> None:
-    assert complete(tmp_path, "show", "medqa") == ["medqa-qlora", "medqa-qlora-0.1.9"]
-    assert complete(tmp_path, "new", "x", "--from", "self") == ["self-cognition-qlora"]
+    assert complete(tmp_path, "show", "medqa-q") == ["medqa-qlora", "medqa-qlora-0.1.9"]
+    assert complete(tmp_path, "new", "x", "--from", "self-cognition-q") == ["self-cognition-qlora"]
     assert complete(tmp_path, "show", "medqa-qlora", "--set", "train.lora.r") == [
         "train.lora.rank=",
         "train.lora.rslora=",
