@@ -68,7 +68,7 @@ COMMON: tuple[Explanation, ...] = (
 
 _NOISE = re.compile(
     r"^\s*$|^\s*\d+%\||it/s\]|s/it\]|FutureWarning|UserWarning|DeprecationWarning|warnings\.warn"
-    r"|^\s*Usage|^\s*xtuner |^-{5,}|^={5,}"
+    r"|^\s*Usage|^\s*\w+ (?:train|convert|chat|list-cfg|copy-cfg|help)\b|^-{5,}|^={5,}"
 )
 #: The line that ends a failure; XTuner prints its whole help page after a `command error`.
 _CRASH = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt|Exit)\b|.*command error: '")

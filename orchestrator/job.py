@@ -126,7 +126,7 @@ def build(
         engine=engine,
         release=engines.release(recipe.engine),
         sources=sources,
-        unchecked=_why_unchecked(loaded, sources) or ("sources are missing" if missing else None),
+        unchecked=_why_unchecked(loaded, sources, whole=not missing),
         notes=(
             *engine.notes(recipe),
             *([f"without the sources that are not here: {', '.join(left_out)}"] if missing else []),
@@ -192,7 +192,9 @@ def _rank(loaded: Loaded, key: str) -> int:
     return _RANK[origin.layer] if origin is not None else 0
 
 
-def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...]) -> str | None:
+def _why_unchecked(
+    loaded: Loaded, sources: tuple[FoundSource, ...], *, whole: bool
+) -> str | None:
     """Why the recipe's expected figures do not apply to these rows; None when they do.
 
     Whoever changes the rows from outside the file that states the figures has other rows.
@@ -200,6 +202,8 @@ def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...]) -> str | No
     expect = loaded.recipe.expect.model_dump(exclude_none=True)
     if not expect:
         return None
+    if not whole:
+        return "sources of rows are missing"
     said = max(_rank(loaded, f"expect.{key}") for key in expect)
     for key in loaded.provenance:
         if key.startswith("data.") and not key.endswith(".path") and _rank(loaded, key) > said:

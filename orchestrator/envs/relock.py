@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from orchestrator.engines import release as named
 
     parser = argparse.ArgumentParser(prog="python -m orchestrator.envs.relock")
-    parser.add_argument("release", nargs="+", help="an engine release: xtuner@0.2.0")
+    parser.add_argument("release", nargs="+", help="an engine release: NAME@VERSION")
     parser.add_argument("--check", action="store_true", help="fail if a lock would change")
     options = parser.parse_args(argv)
     changed = 0

@@ -67,8 +67,6 @@ def _check(recipe: Recipe, context: Context) -> Plan:
         "export": recipe.export.merge,
         "rehearsal": context.rehearsal,
         "torchrun": commands.uses_torchrun(recipe, context),
-        "options": sorted(recipe.engine_options),
-        "notes": list(notes(recipe)),
     }
     command = Command(
         argv=("python", str(_CHECK), "check.json", json.dumps(request, sort_keys=True)),

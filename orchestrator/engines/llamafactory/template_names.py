@@ -5,7 +5,6 @@ from __future__ import annotations
 from orchestrator.engines.templates import translated
 from orchestrator.recipe.schema import Recipe
 
-
 #: Templates that 0.9.5 cannot write as an Ollama Modelfile: its export ends with a traceback after
 #: the weights are saved. ``tests/engine/test_llamafactory_templates.py`` finds them again.
 WITHOUT_MODELFILE = frozenset({"chatglm3", "yuan"})

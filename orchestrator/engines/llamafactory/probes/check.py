@@ -1,7 +1,7 @@
 """Look at the rendered files with the engine's own eyes before it trains. Runs in its environment.
 
 usage: python check.py REPORT REQUEST
-  REQUEST: JSON with export, rehearsal, torchrun (bool), options and notes (lists of text).
+  REQUEST: JSON with export, rehearsal and torchrun, each true or false.
 Writes REPORT: {"faults": […], "warnings": […], "figures": {…}}; a fault has what, why, fix.
 """
 
@@ -418,7 +418,6 @@ def main():
     global REHEARSING
     report, request = sys.argv[1], json.loads(sys.argv[2])
     REHEARSING = request["rehearsal"]
-    WARNINGS.extend(request["notes"])
     given, parsed = check_files(request)
     if parsed is not None:
         model, data, training, finetuning, _ = parsed
