@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,11 @@ def run_directory(job: Job, *, new: bool) -> Path:
     return new_run_directory(folder, job.name)
 
 
+@contextmanager
+def _unseen(_name: str) -> Iterator[Callable[[str], object]]:
+    yield lambda _line: None
+
+
 def execute(
     job: Job,
     root: Path,
@@ -55,14 +62,23 @@ def execute(
     *,
     python: Path | None = None,
     torch_backend: str | None = None,
-    say: Callable[[str], object] = lambda _text: None,
+    building: Callable[[str], AbstractContextManager[Callable[[str], object]]] = _unseen,
 ) -> RunRecord:
-    """Run the job in ``root``; its environment is built on first use."""
+    """Run the job in ``root``; its environment is built on first use.
 
-    from orchestrator.envs.install import ensure
+    ``building`` is entered with the release's name only when something is to be built; what it
+    gives is called with one line of progress at a time.
+    """
 
     def environment() -> envs.Environment:
-        return ensure(job.release, python=python, torch_backend=torch_backend, progress=say)
+        chosen = torch_backend or os.environ.get("UV_TORCH_BACKEND")
+        ready = None if chosen else envs.find(job.release, python=python)
+        if ready is not None:
+            return ready
+        from orchestrator.envs.install import ensure
+
+        with building(job.release.name) as tell:
+            return ensure(job.release, python=python, torch_backend=torch_backend, progress=tell)
 
     return Runner(job, root, reporter, environment).run(selection)
 

@@ -86,6 +86,7 @@ def run(
     if dry_run:
         _print_plan(workflow.describe(job, root, selection))
         return
+    from orchestrator.cli.env import installing
     from orchestrator.cli.terminal import Terminal
 
     _announce(job, root)
@@ -96,7 +97,7 @@ def run(
         Terminal(quiet=quiet),
         python=python,
         torch_backend=torch_backend,
-        say=lambda text: click.echo(f"  {text}"),
+        building=installing,
     )
     _conclude(job, root, record.state)
 
