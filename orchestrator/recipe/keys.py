@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import Field, fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -39,6 +39,7 @@ _SYNONYMS = {
 }
 
 
+@cache
 def members(kind: Any) -> tuple[Any, ...]:
     """The kinds that a field takes, ``None`` left out: ``int | str | None`` gives (int, str)."""
     if get_origin(kind) in (Union, UnionType):
@@ -59,11 +60,13 @@ def value_class(kind: Any) -> type[Value] | None:
     return None
 
 
+@cache
 def known_fields(kind: Any) -> tuple[Field[Any], ...]:
     cls = value_class(kind)
     return fields(cls) if cls is not None else ()
 
 
+@lru_cache(maxsize=4096)
 def step(kind: Any, part: str) -> Any:
     """The kind one part further down a dotted key; None when there is no such key."""
     for one in members(kind):
