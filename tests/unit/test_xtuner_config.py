@@ -23,7 +23,7 @@ SHIPPED = sorted(one.name for one in listing() if one.engine.startswith("xtuner@
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipes_render_as_they_did(name: str, golden: Callable[[str, str], None]) -> None:
     version = "0.1.9" if name.endswith("0.1.9") else "0.2.0"
-    golden(f"{name}.config.py", config_of(name, version=version))
+    golden(f"{name}.config.py.txt", config_of(name, version=version))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
