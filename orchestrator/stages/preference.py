@@ -23,12 +23,12 @@ def read(path: Path, stage: str, system: str | None, account: Any) -> Iterator[A
     from data_tools import Reject, Row
     from data_tools.rows import Source
 
-    source = Source(str(path), "row", format="preference")
+    source = Source(str(path), "item", format="preference")
     for number, raw in enumerate(_objects(path), 1):
         account.read += 1
         problem = _problem(raw, REQUIRED[stage])
         if problem:
-            account.reject(Reject(problem), file=str(path), place={"row": number}, row=raw)
+            account.reject(Reject(problem), file=str(path), place={"item": number}, row=raw)
             continue
         if system is not None:
             raw = {**raw, "system": system}
@@ -46,7 +46,7 @@ def _objects(path: Path) -> Iterator[Any]:
         if text.lstrip().startswith("["):
             yield from json.loads(text)
             return
-        for line in text.splitlines():
+        for line in text.split("\n"):  # a text may hold other line ends
             if line.strip():
                 yield json.loads(line)
     except ValueError as error:

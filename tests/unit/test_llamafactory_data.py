@@ -1,0 +1,192 @@
+"""Rows for LLaMA-Factory: cleaned as the tutorial does, one shape, sampled over all sources."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator import pack
+from orchestrator.errors import RecipeError
+from orchestrator.job import build
+from orchestrator.recipe.load import load
+from orchestrator.stages.columns import unify
+from orchestrator.stages.data import ConvertRows
+
+COLUMNS = ["instruction", "input", "output", "system", "history"]
+
+
+def convert(root: Path, name: str, *sets: str, **more: bool) -> list[dict[str, Any]]:
+    job = build(load(name, sets=sets, environ={}), **more)
+    ConvertRows(job).run(root, lambda _done, _total, _what: None)
+    text = (root / "data" / "train.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def account(root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "data" / "account.json").read_text("utf-8"))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_thirteen_samples_become_rows_of_one_shape(tmp_path: Path) -> None:
+    rows = convert(tmp_path, "emollm-glm4-lora", rehearse=True)
+    assert all(list(row) == COLUMNS for row in rows)
+    assert all(isinstance(row["system"], str) for row in rows)
+    assert rows[0]["history"]  # the reader takes the column's type from the head of the file
+    texts = json.dumps(rows, ensure_ascii=False)
+    assert "🐳" not in texts
+    assert "我是红烧肉" not in texts
+    assert "吵架之后难受" in texts  # only the opening line went
+    by_question = {row["instruction"]: row for row in rows}
+    third = by_question["谢谢你。"]
+    assert [asked for asked, _ in third["history"]] == ["失恋之后吃不下饭。", "要多久才会好？"]
+    assert third["system"].startswith("现在你是一个心理专家")
+    assert by_question["最近总是睡不好，怎么办？"]["system"].startswith("你是心理健康助手EmoLLM")
+    assert "艾薇医生" in by_question["改了八遍方案。"]["system"]
+    said = "\n".join(account(tmp_path)["warnings"])
+    assert "metadata" in said  # a key of one source that the engine does not read
+
+
+def test_a_sample_is_drawn_over_all_sources_and_says_so(tmp_path: Path) -> None:
+    for name, count in (("a", 900), ("b", 100)):
+        rows = [
+            {"instruction": f"{name}{number}", "input": "", "output": "x"}
+            for number in range(count)
+        ]
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows))
+    sets = ("data.sources=[{path: a.json}, {path: b.json}]", "train.max_samples=200")
+    rows = convert(tmp_path, "emollm-glm4-lora", *sets)
+    second = [row for row in rows if row["instruction"].startswith("b")]
+    assert len(rows) == 200
+    assert 8 <= len(second) <= 35  # a tenth, give or take; the first 200 would hold none
+    (said,) = account(tmp_path)["warnings"]
+    assert said.startswith("max_samples: 200 of 1000 rows, drawn over all sources with seed 42")
+    assert f"b.json {len(second)}" in said
+    again = convert(tmp_path / "again", "emollm-glm4-lora", *sets)
+    assert again == rows
+    other = convert(tmp_path / "other", "emollm-glm4-lora", *sets, "data.split.seed=1")
+    assert other != rows
+
+
+KINDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "dpo",
+        {"instruction": "q", "chosen": "good", "rejected": "bad", "source": "x"},
+        {
+            "instruction": "q",
+            "input": "",
+            "system": "",
+            "history": [],
+            "chosen": "good",
+            "rejected": "bad",
+        },
+    ),
+    (
+        "kto",
+        {"instruction": "q", "input": "", "output": "a", "kto_tag": True},
+        {
+            "instruction": "q",
+            "input": "",
+            "output": "a",
+            "system": "",
+            "history": [],
+            "kto_tag": True,
+        },
+    ),
+    ("pt", {"text": "many words"}, {"text": "many words"}),
+]
+
+
+@pytest.mark.parametrize(("stage", "row", "wanted"), KINDS)
+def test_rows_of_other_stages(
+    stage: str, row: dict[str, Any], wanted: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.jsonl").write_text(json.dumps(row) + "\n")
+    sets = ("data.sources=[{path: mine.jsonl}]", f"train.stage={stage}")
+    assert convert(tmp_path, "emollm-glm4-lora", *sets) == [wanted]
+
+
+def test_a_preference_row_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    good = {"instruction": "q", "chosen": "a", "rejected": "b"}
+    rows = [good, {"instruction": "q", "chosen": ["a"], "rejected": "b"}, {"instruction": "q"}]
+    (tmp_path / "mine.json").write_text(json.dumps(rows))
+    sets = ("data.sources=[{path: mine.json}]", "train.stage=rm", "data.max_rejects=0")
+    with pytest.raises(RecipeError) as caught:
+        convert(tmp_path, "emollm-glm4-lora", *sets)
+    text = str(caught.value)
+    assert "2 of 3 rows" in text
+    assert "item 2" in text
+    assert "chosen must be text" in text
+    assert "it has no chosen" in text
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {}, optional={"a": st.text(), "b": st.lists(st.integers()), "c": st.none()}
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_unify_keeps_every_row_and_gives_it_every_key(rows: list[dict[str, Any]]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.jsonl"
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        left_out = unify(path, {"a": "", "b": []})
+        made = [json.loads(line) for line in path.read_bytes().splitlines()]
+        assert [one.name for one in Path(folder).iterdir()] == ["rows.jsonl"]
+    wanted = [{"a": row.get("a", ""), "b": row.get("b", [])} for row in rows]
+    key = repr
+    assert sorted(made, key=key) == sorted(wanted, key=key)
+    assert left_out == (["c"] if any("c" in row for row in rows) else [])
+    if any(row.get("b") for row in rows):
+        assert made[0]["b"]
+
+
+def test_a_pack_makes_the_rows_of_a_run(tmp_path: Path) -> None:
+    rows = [
+        {"conversation": [{"system": "s", "input": "a", "output": "b"}]},
+        {
+            "conversation": [
+                {"system": "s", "input": "c", "output": "d"},
+                {"input": "e", "output": "f"},
+            ]
+        },
+    ]
+    (tmp_path / "child.yaml").write_text(
+        "extends: emollm-glm4-lora\ndata: {sources: [{path: mine.json}]}\n"
+        "train: {max_samples: null}\n"
+    )
+    names = pack.write("child.yaml", tmp_path / "pack")
+    assert "make_data.py" in names
+    (tmp_path / "mine.json").write_text(json.dumps(rows))
+    convert(tmp_path / "run", "child.yaml")
+    (tmp_path / "pack" / "mine.json").write_text(json.dumps(rows))
+    subprocess.run([sys.executable, "make_data.py"], cwd=tmp_path / "pack", check=True)
+    made = (tmp_path / "pack" / "data" / "train.jsonl").read_bytes()
+    assert made == (tmp_path / "run" / "data" / "train.jsonl").read_bytes()
+
+
+def test_a_pack_without_its_rows_says_how_to_make_them(tmp_path: Path) -> None:
+    names = pack.write("emollm-glm4-lora", tmp_path / "pack")
+    assert "make_data.py" not in names
+    assert {"train.yaml", "export.yaml", "dataset_info.json", "commands.sh"} <= set(names)
+    script = (tmp_path / "pack" / "commands.sh").read_text(encoding="utf-8")
+    assert "recipe run emollm-glm4-lora --until data" in script
+    readme = (tmp_path / "pack" / "README.md").read_text(encoding="utf-8")
+    assert readme.count("github.com/SmartFlowAI/EmoLLM") == 13
