@@ -24,10 +24,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    limited = config.pluginmanager.hasplugin("timeout")
     for item in items:
-        if (TESTS / "engine") in item.path.parents:
+        real = (TESTS / "engine") in item.path.parents
+        if real:
             item.add_marker("engine")
+        if limited and item.get_closest_marker("timeout") is None:
+            # A test that hangs must not take the others with it; an engine may have to be built.
+            item.add_marker(pytest.mark.timeout(1200 if real else 300))
 
 
 @pytest.fixture(autouse=True)
