@@ -30,6 +30,7 @@ from llamafactory.data.template import TEMPLATES
 
 class Tokenizer:
     bos_token, eos_token, bos_token_id, eos_token_id = "<s>", "</s>", 1, 2
+    convert_tokens_to_ids = convert_ids_to_tokens = staticmethod(lambda one: one)
 
 found = []
 for name, template in TEMPLATES.items():

@@ -16,7 +16,9 @@ def main():
     from omegaconf import OmegaConf
 
     given = OmegaConf.to_container(OmegaConf.load("train.yaml"))
-    model, data, training, _, _ = get_train_args({**given, "val_size": 0.0, "output_dir": "probe"})
+    for key in ("val_size", "eval_strategy", "eval_steps", "do_eval"):
+        given.pop(key, None)
+    model, data, training, _, _ = get_train_args({**given, "output_dir": "probe"})
     module = load_tokenizer(model)
     tokenizer = module["tokenizer"]
     template = get_template_and_fix_tokenizer(tokenizer, data)
