@@ -72,17 +72,24 @@ def run_logged(
 
 
 def run_attached(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> int:
-    """Run an interactive command on this terminal and return its exit code."""
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine's own prompt handles it
+    """Run an interactive command on this terminal and return its exit code.
+
+    Ctrl-C is the command's own; a SIGTERM or SIGHUP to this process is passed on to it, so that no
+    server outlives the `recipe` that started it.
+    """
+    previous = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
     try:
         process = subprocess.Popen(
             list(argv), env=dict(env), cwd=cwd, preexec_fn=_default_interrupt
         )
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            previous[number] = signal.signal(number, lambda got, _frame: process.send_signal(got))
         return process.wait()
     except FileNotFoundError as error:
         raise _cannot_start(argv, error) from error
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _default_interrupt() -> None:
