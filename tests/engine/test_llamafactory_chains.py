@@ -165,13 +165,15 @@ def test_an_example_of_the_engine_goes_through_its_options(
 
 
 FAULTS = [
-    ("model.template=glm5", "no prompt template"),
+    ("model.template=glm5", "unknown prompt template 'glm5': did you mean glm4?"),
     ("engine_options={lerning_rate: 1}", "Did you mean learning_rate?"),
     ("engine_options={export_sise: 2}", "Did you mean export_size?"),
     ("engine_options={dataset: emo_merged}", "is not in dataset_info.json"),
     ("engine_options={warmup_ratio: a lot}", "warmup_ratio must be a number"),
-    ("engine_options={pref_loss: nonsense}", "refuses a value"),
-    ("engine_options={flash_attn: quick}", "refuses a value"),
+    ("engine_options={pref_loss: sigmod}", "Did you mean sigmoid?"),
+    ("engine_options={export_device: gpu}", "it takes: cpu, auto"),
+    ("engine_options={mask_history: sometimes}", "must be true or false"),
+    ("engine_options={val_size: 0.0, eval_dataset: nowhere}", "is not in dataset_info.json"),
 ]
 
 

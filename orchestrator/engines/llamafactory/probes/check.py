@@ -83,22 +83,62 @@ def parse(path, given, classes):
         return None
 
 
-def check_types(path, given, classes):
-    """A number that arrived as text stops the engine much later, and hard to understand."""
+def kinds_of(field):
+    """The types that a field takes, ``None`` left out."""
     import typing
 
-    for one in classes:
-        hints = {f.name: f.type for f in dataclasses.fields(one)}
-        for key, value in given.items():
-            kind = hints.get(key)
-            plain = {kind, *typing.get_args(kind)} if kind is not None else set()
-            numeric = plain & {int, float} and str not in plain
-            if numeric and isinstance(value, str):
-                fault(
-                    f"{path}: {key} must be a number, not the text {value!r}.",
-                    why="YAML 1.1 takes 1e-4 for text: it wants 1.0e-4",
-                    fix=f"write engine_options.{key} as a number",
-                )
+    kinds = typing.get_args(field.type) if not is_literal(field.type) else ()
+    kinds = [one for one in kinds if one is not type(None)] if kinds else [field.type]
+    return kinds
+
+
+def is_literal(kind):
+    import typing
+
+    return typing.get_origin(kind) is typing.Literal
+
+
+def words_of(kinds):
+    """The words that a field takes when it takes words of a list only; else None."""
+    import enum
+    import typing
+
+    found = []
+    for kind in kinds:
+        if is_literal(kind):
+            found += typing.get_args(kind)
+        elif isinstance(kind, type) and issubclass(kind, enum.Enum):
+            found += [one.value for one in kind]
+        else:
+            return None
+    return found
+
+
+def check_values(path, given, classes):
+    """Values that the engine's parser lets through, and that stop it much later or never."""
+    for field in (one for cls in classes for one in dataclasses.fields(cls)):
+        value = given.get(field.name)
+        if value is None:
+            continue
+        kinds = kinds_of(field)
+        words = words_of(kinds)
+        if words is not None and value not in words:
+            fault(
+                f"{path}: {field.name} cannot be {value!r}.{near(str(value), map(str, words))}",
+                why=f"it takes: {', '.join(map(str, words))}",
+                fix=f"correct engine_options.{field.name}",
+            )
+        elif set(kinds) <= {int, float} and isinstance(value, str):
+            fault(
+                f"{path}: {field.name} must be a number, not the text {value!r}.",
+                why="YAML 1.1 takes 1e-4 for text: it wants 1.0e-4",
+                fix=f"write engine_options.{field.name} as a number",
+            )
+        elif set(kinds) == {bool} and not isinstance(value, bool):
+            fault(
+                f"{path}: {field.name} must be true or false, not {value!r}.",
+                fix=f"correct engine_options.{field.name}",
+            )
 
 
 def check_template(given):
@@ -377,9 +417,10 @@ def check_files(request):
     if FAULTS:
         return None, None
     check_keys("train.yaml", training, _TRAIN_ARGS, set())
-    check_types("train.yaml", training, _TRAIN_ARGS)
+    check_values("train.yaml", training, _TRAIN_ARGS)
     if export is not None:
         check_keys("export.yaml", export, _INFER_ARGS, fields_of(_TRAIN_ARGS))
+        check_values("export.yaml", export, _INFER_ARGS)
     if not request["torchrun"]:
         training_only = training
     else:
