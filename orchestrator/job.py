@@ -192,9 +192,7 @@ def _rank(loaded: Loaded, key: str) -> int:
     return _RANK[origin.layer] if origin is not None else 0
 
 
-def _why_unchecked(
-    loaded: Loaded, sources: tuple[FoundSource, ...], *, whole: bool
-) -> str | None:
+def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...], *, whole: bool) -> str | None:
     """Why the recipe's expected figures do not apply to these rows; None when they do.
 
     Whoever changes the rows from outside the file that states the figures has other rows.
