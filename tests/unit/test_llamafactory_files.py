@@ -264,6 +264,8 @@ def test_a_secret_is_refused(key: str) -> None:
         ("export.max_shard_size=500MB", "whole gigabytes"),
         ("train.lora.alpha=16.5", "whole number"),
         ("engine_options={'a b': 1}", "cannot be a key"),
+        ("engine_options={finetuning_type: full}", "says full, and the recipe says lora"),
+        ("engine_options={stage: dpo}", "says dpo, and the recipe says sft"),
     ],
 )
 def test_what_cannot_be_written_is_refused(setting: str, words: str) -> None:

@@ -79,7 +79,21 @@ def export(recipe: Recipe, context: Context) -> list[Group]:
 
 
 def placed(recipe: Recipe) -> Placed:
-    """``engine_options`` sorted by the file that they belong to."""
+    """``engine_options`` sorted by the file that they belong to.
+
+    UsageError for an option that says something else than the recipe about what is made.
+    """
+    own = {"stage": recipe.train.stage, "finetuning_type": finetuning_type(recipe)}
+    keys = {"stage": "train.stage", "finetuning_type": "train.method"}
+    for key, said in own.items():
+        given = recipe.engine_options.get(key, said)
+        if given != said:
+            raise UsageError(
+                f"engine_options.{key} says {given}, and the recipe says {said}.",
+                where=f"engine_options.{key}",
+                why="rows, stages and what must come out depend on it",
+                fix=f"--set {keys[key]}={given}",
+            )
     return place(recipe.engine_options)
 
 

@@ -88,8 +88,7 @@ def kinds_of(field):
     import typing
 
     kinds = typing.get_args(field.type) if not is_literal(field.type) else ()
-    kinds = [one for one in kinds if one is not type(None)] if kinds else [field.type]
-    return kinds
+    return [one for one in kinds if one is not type(None)] if kinds else [field.type]
 
 
 def is_literal(kind):
@@ -448,7 +447,11 @@ def check_deepspeed(path):
     try:
         json.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        fault(f"The DeepSpeed file {path} cannot be read.", why=str(error))
+        fault(
+            f"The DeepSpeed file {path} cannot be read.",
+            why=str(error),
+            fix="set train.deepspeed instead (zero2, zero3 …): its file is written into the run",
+        )
     try:
         importlib.import_module("deepspeed")
     except Exception as error:
