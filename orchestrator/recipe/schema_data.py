@@ -103,7 +103,16 @@ class Source(Value):
         default=None, metadata=about("System text for every row of this source")
     )
     sample_rows: int | None = field(
-        default=None, metadata=about("Take this many rows, drawn with the split's seed", ge=1)
+        default=None,
+        metadata=about("Take this many rows, drawn with the split's seed; too few repeat", ge=1),
+    )
+    weight: float | None = field(
+        default=None,
+        metadata=about(
+            "Share of this source in the mix, relative to the others (1); a source that is too "
+            "small is repeated evenly",
+            ge=0,
+        ),
     )
     clean: dict[str, Any] = field(
         default_factory=dict, metadata=about("Cleaning rules, as `recipe data clean` takes them")
@@ -139,6 +148,10 @@ class Data(Value):
     max_rejects: int | str = field(
         default=0,
         metadata=about("Rejected rows that are accepted: a number, or a share such as 5%"),
+    )
+    dedupe: Literal["exact", "request", "near"] | None = field(
+        default=None,
+        metadata=about("Leave out rows that came before: the same, the same question, or nearly"),
     )
     shuffle: bool = field(default=True, metadata=about("Shuffle before packing"))
 

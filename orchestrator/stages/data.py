@@ -71,14 +71,17 @@ class ConvertRows:
 
         (root / "data").mkdir(parents=True, exist_ok=True)
         rejected: list[dict[str, Any]] = []
-        rows: list[Any] = []
+        by_source: list[list[Any]] = []
         accounts = []
         for found in self.job.sources:
             read, account = self._read(found, rejected, progress)
-            rows += read
+            by_source.append(read)
             accounts.append({"source": found.name, **account})
         _store_rejected(root, rejected)
         _accept(accounts, rejected, self.job.recipe.data.max_rejects, root / REJECTED)
+        mixed, shares = self._mixed(by_source)
+        rows = self._without_duplicates(mixed, accounts, rejected)
+        _store_rejected(root, rejected)
         split = self.job.recipe.data.split
         train, test = data_tools.split(
             rows,
@@ -90,7 +93,7 @@ class ConvertRows:
         train, drawn = self._drawn(train)
         left_out = self._write(root, train, test)
         report: dict[str, Any] = {**counts, "rejected": len(rejected), "sources": accounts}
-        warnings = [*drawn, *left_out]
+        warnings = [*shares, *drawn, *left_out]
         if self.job.unchecked:
             warnings.append(f"expect is not checked: {self.job.unchecked}")
         if warnings:
@@ -108,12 +111,10 @@ class ConvertRows:
             return train, []
         seed = self.job.recipe.data.split.seed
         drawn = data_tools.sample(train, wanted, seed=seed)
-        counts = Counter(Path(row.source.file).name for row in drawn)
-        shares = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         said = (
             f"max_samples: {wanted} of {len(train)} rows, drawn over all sources with seed {seed}"
         )
-        return drawn, [f"{said} ({shares})"]
+        return drawn, [f"{said} ({_per_source(drawn)})"]
 
     def _read(
         self, found: FoundSource, rejected: list[dict[str, Any]], progress: Progress
@@ -128,17 +129,45 @@ class ConvertRows:
                 progress(len(rows), 0, found.name)
         account.written = len(rows)
         account.check()
-        wanted = found.source.sample_rows
-        if wanted is not None and wanted < len(rows):
-            rows = data_tools.split(rows, train=wanted, seed=self.job.recipe.data.split.seed)[0]
         return rows, account.to_dict()
+
+    def _mixed(self, by_source: list[list[Any]]) -> tuple[list[Any], list[str]]:
+        """One source after the other, or their weighted mix and how much each gave, in words."""
+        import data_tools
+
+        weights = [found.source.weight for found in self.job.sources]
+        if all(weight is None for weight in weights):
+            return [row for rows in by_source for row in rows], []
+        shares = [1.0 if weight is None else weight for weight in weights]
+        seed = self.job.recipe.data.split.seed
+        mixed = data_tools.mix(by_source, weights=shares, seed=seed, shuffle=False)
+        return mixed, [f"mixed by weight: {_per_source(mixed)}"]
+
+    def _without_duplicates(
+        self, rows: list[Any], accounts: list[dict[str, Any]], rejected: list[dict[str, Any]]
+    ) -> list[Any]:
+        """`data.dedupe` over all sources, with an account of its own."""
+        import data_tools
+
+        how = self.job.recipe.data.dedupe
+        if how is None:
+            return rows
+        account = data_tools.Account(read=len(rows), sink=rejected.append)
+        kept = list(data_tools.apply_steps(rows, {"dedupe": how}, account=account))
+        account.written = len(kept)
+        account.check()
+        accounts.append({"source": f"dedupe: {how}", **account.to_dict()})
+        return kept
 
     def _cleaned(self, found: FoundSource, account: Any, progress: Progress) -> Iterator[Any]:
         import data_tools
 
-        rows = self._rows(found, account, progress)
-        rules = found.source.clean
-        return data_tools.apply_steps(rows, {"clean": rules}, account=account) if rules else rows
+        source = found.source
+        steps: dict[str, Any] = {"clean": source.clean} if source.clean else {}
+        if source.sample_rows is not None:
+            seed = self.job.recipe.data.split.seed
+            steps["sample"] = {"count": source.sample_rows, "seed": seed}
+        return data_tools.apply_steps(self._rows(found, account, progress), steps, account=account)
 
     def _rows(self, found: FoundSource, account: Any, progress: Progress) -> Iterator[Any]:
         import data_tools
@@ -214,6 +243,11 @@ class ConvertRows:
                 fix="check that this is the tutorial's file; for data of your own, "
                 "--set expect.rows=null --set expect.train_rows=null --set expect.test_rows=null",
             )
+
+
+def _per_source(rows: list[Any]) -> str:
+    counts = Counter(Path(row.source.file).name for row in rows)
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
 def _accept(

@@ -1,0 +1,83 @@
+"""Recipe keys of data operations: clean, sample_rows, weight, dedupe; every row accounted for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orchestrator.job import build
+from orchestrator.recipe.load import load
+from orchestrator.stages.data import ConvertRows
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def convert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function from the recipe's `data` to (report, training rows)."""
+    monkeypatch.chdir(tmp_path)
+    for name, count in (("a.jsonl", 20), ("b.jsonl", 5)):
+        rows = [{"instruction": f"{name} {i}", "output": "yes 😀"} for i in range(count)]
+        (tmp_path / name).write_text(
+            "\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8"
+        )
+
+    def run(data: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        recipe = {
+            "title": "t",
+            "engine": "xtuner@0.2.0",
+            "model": {"id": "a/b", "template": "internlm2_chat"},
+            "data": data,
+        }
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+        job = build(load(str(tmp_path / "mine.yaml")))
+        report = dict(ConvertRows(job).run(tmp_path, lambda *_: None))
+        return report, lines(tmp_path / "data" / "train.jsonl")
+
+    return run
+
+
+def questions(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["conversation"][0]["input"] for row in rows]
+
+
+def test_sample_rows_draws_and_accounts_for_the_rest(convert: Any, tmp_path: Path) -> None:
+    report, rows = convert({"sources": [{"path": "a.jsonl", "sample_rows": 7}]})
+    account = report["sources"][0]
+    assert len(rows) == 7
+    assert (account["read"], account["written"], account["rejected"]) == (20, 7, 13)
+    assert len(lines(tmp_path / "data" / "rejected.jsonl")) == 13
+
+
+def test_sample_rows_repeats_a_source_that_is_too_small(convert: Any) -> None:
+    _, rows = convert({"sources": [{"path": "b.jsonl", "sample_rows": 15}]})
+    assert sorted(questions(rows)) == sorted(3 * [f"b.jsonl {i}" for i in range(5)])
+
+
+def test_weights_share_out_the_mix(convert: Any) -> None:
+    sources = [{"path": "a.jsonl", "weight": 1}, {"path": "b.jsonl", "weight": 4}]
+    report, rows = convert({"sources": sources})
+    assert len(rows) == 25
+    assert sum(question.startswith("b.jsonl") for question in questions(rows)) == 20
+    assert report["warnings"] == ["mixed by weight: a.jsonl 5, b.jsonl 20"]
+
+
+def test_dedupe_looks_across_sources(convert: Any) -> None:
+    report, rows = convert(
+        {"sources": [{"path": "a.jsonl"}, {"path": "a.jsonl"}], "dedupe": "request"}
+    )
+    assert len(rows) == len(set(questions(rows))) == 20
+    account = report["sources"][-1]
+    assert (account["read"], account["written"], account["rejected"]) == (40, 20, 20)
+
+
+def test_cleaning_rules_change_texts(convert: Any) -> None:
+    source = {"path": "b.jsonl", "clean": {"emoji": "😀", "strip": True}}
+    _, rows = convert({"sources": [source]})
+    assert {row["conversation"][0]["output"] for row in rows} == {"yes"}
