@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,11 @@ _OWN_SETTINGS = ("RECIPE_SET_", "RECIPE_PATH", "RECIPE_RUNS")
 
 settings.register_profile("recipe", deadline=None, print_blob=True)
 settings.load_profile("recipe")
+
+
+def pytest_configure() -> None:
+    """Ctrl-C must work in tests of Ctrl-C: a shell starts background jobs with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
