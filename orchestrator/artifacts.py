@@ -230,7 +230,7 @@ def _not_all_zero(found: dict[str, Tensor], file: Path) -> None:
 
 def _model(path: Path, _base: Path | None) -> Facts:
     _json_of(path / "config.json", "the model has no config.json")
-    shards = sorted([*path.glob("*.safetensors"), *path.glob("pytorch_model*.bin")])
+    shards = sorted([*path.glob("model*.safetensors"), *path.glob("pytorch_model*.bin")])
     if not shards:
         raise _wrong("the model has no weights", path)
     found = {shard.name: _tensors(shard) for shard in shards}

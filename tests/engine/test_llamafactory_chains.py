@@ -250,3 +250,45 @@ def test_a_used_output_folder_is_moved_aside(
     # It trained again, and did not take the finished checkpoint for its own end (failure 37).
     assert '"train_runtime"' in (root / "adapter" / "train_results.json").read_text()
     assert "resume_from_checkpoint" not in done.output
+
+
+ASKED = {"instruction": "q", "input": "", "system": "", "history": []}
+STAGES: list[tuple[str, dict[str, Any], str]] = [
+    ("dpo", {**ASKED, "chosen": "good", "rejected": "bad"}, "training_rewards_chosen.png"),
+    ("rm", {**ASKED, "chosen": "good", "rejected": "bad"}, "training_loss.png"),
+    ("kto", {**ASKED, "output": "good", "kto_tag": True}, "training_loss.png"),
+    ("pt", {"text": "some words of a text " * 30}, "training_loss.png"),
+]
+
+
+@pytest.mark.parametrize(("stage", "row", "curve"), STAGES, ids=[one[0] for one in STAGES])
+def test_other_stages_train_and_export(
+    stage: str, row: dict[str, Any], curve: str, environment: Environment, tmp_path: Path
+) -> None:
+    rows = [{**row, **({"kto_tag": bool(n % 2)} if stage == "kto" else {})} for n in range(12)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    (tmp_path / "mine.yaml").write_text(
+        "extends: self-cognition-llamafactory\ndata: {sources: [{path: rows.json}]}\n"
+        f"train: {{stage: {stage}, method: lora, max_length: 64}}\n"
+    )
+    done = recipe("run", "mine.yaml", "--rehearse", cwd=tmp_path)
+    assert done.code == 0, done.output
+    assert (only_run(tmp_path) / "adapter" / curve).stat().st_size > 0
+    assert (only_run(tmp_path) / "merged" / "model.safetensors").is_file()
+
+
+METHODS = [
+    "{method: freeze, freeze_layers: 1, neftune_alpha: 5}",
+    "{method: qlora, quantization: {bits: 8}, pack: true, lora: {rank: 4, rslora: true}}",
+    "{method: lora, lora: {rank: 4, dora: true}}",
+]
+
+
+@pytest.mark.parametrize("train", METHODS)
+def test_other_methods_train_and_export(
+    train: str, environment: Environment, tmp_path: Path
+) -> None:
+    text = f"extends: self-cognition-llamafactory\ntrain: {train}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    done = recipe("run", "mine.yaml", "--rehearse", cwd=tmp_path)
+    assert done.code == 0, done.output

@@ -319,7 +319,8 @@ def examine_rows(model, data, training, finetuning):
         )
         return
     template = get_template_and_fix_tokenizer(tokenizer, data)
-    stage = finetuning.stage
+    # DPO reads its rows as reward modelling does (llamafactory/train/dpo/workflow.py).
+    stage = "rm" if finetuning.stage == "dpo" else finetuning.stage
     limit, data.max_samples = data.max_samples, data.max_samples or EXAMINED
     try:
         rows = _get_merged_dataset(data.dataset, model, data, training, stage=stage)
