@@ -254,7 +254,7 @@ def test_a_used_output_folder_is_moved_aside(
 
 ASKED = {"instruction": "q", "input": "", "system": "", "history": []}
 STAGES: list[tuple[str, dict[str, Any], str]] = [
-    ("dpo", {**ASKED, "chosen": "good", "rejected": "bad"}, "training_rewards_chosen.png"),
+    ("dpo", {**ASKED, "chosen": "good", "rejected": "bad"}, "training_rewards_accuracies.png"),
     ("rm", {**ASKED, "chosen": "good", "rejected": "bad"}, "training_loss.png"),
     ("kto", {**ASKED, "output": "good", "kto_tag": True}, "training_loss.png"),
     ("pt", {"text": "some words of a text " * 30}, "training_loss.png"),
