@@ -6,7 +6,6 @@ Writes REPORT: {"faults": […], "warnings": […], "figures": {…}}; a fault h
 """
 
 import ast
-import difflib
 import inspect
 import json
 import math
@@ -16,19 +15,22 @@ import sys
 import warnings
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[3] / "probes"))
+
+from probe_findings import (
+    FAULTS,
+    FIGURES,
+    WARNINGS,
+    fault,
+    last_line,
+    near,
+    refuse_old_tokenizer,
+    warn_of_few_steps,
+    write,
+)
+
 warnings.filterwarnings("ignore")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-FAULTS, WARNINGS, FIGURES = [], [], {}
-FEW_STEPS = 50
-
-
-def fault(what, why=None, fix=None):
-    FAULTS.append({"what": what, "why": why, "fix": fix})
-
-
-def near(word, known):
-    found = difflib.get_close_matches(word, list(known), n=1)
-    return f" Did you mean {found[0]}?" if found else ""
 
 
 def load_config(path):
@@ -113,7 +115,7 @@ def check_packages(cfg, rehearsal, deepspeed):
         except Exception as error:
             fault(
                 f"{name} cannot be imported in this environment.",
-                why=str(error).strip().splitlines()[-1] if str(error).strip() else repr(error),
+                why=last_line(error),
                 fix="rebuild it with `recipe env remove` and `recipe env install`",
             )
 
@@ -122,16 +124,9 @@ def load_tokenizer(cfg):
     from transformers import AutoTokenizer, __version__
 
     folder = cfg.pretrained_model_name_or_path
-    for file in Path(folder).glob("tokenization_*.py"):
-        text = file.read_text("utf-8", errors="replace")
-        major, minor = (int(part) for part in __version__.split(".")[:2])
-        if "def _pad(" in text and "padding_side" not in text and (major, minor) >= (4, 45):
-            fault(
-                f"{file.name} was written for transformers below 4.45; this is {__version__}.",
-                why="its _pad() takes no padding_side, so training stops at the first batch",
-                fix="use the model's -hf weights, or an older engine release",
-            )
-            return None
+    fix = "use the model's -hf weights, or an older engine release"
+    if refuse_old_tokenizer(Path(folder), __version__, fix=fix):
+        return None
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=True, padding_side="right")
     except Exception as error:
@@ -229,12 +224,8 @@ def check_steps(cfg, lengths, processes, rehearsal):
             why=f"{total} iterations in all, of which {ratio:.0%} warm up",
             fix="--set train.warmup_ratio=0, or train on more rows",
         )
-    if steps < FEW_STEPS and not rehearsal:
-        WARNINGS.append(
-            f"only {steps} optimizer steps (iterations {total} / accumulation "
-            f"{cfg.accumulative_counts}): the model may come out unchanged; more epochs, less "
-            "accumulation, or more rows help"
-        )
+    if not rehearsal:
+        warn_of_few_steps(steps, f" (iterations {total} / accumulation {cfg.accumulative_counts})")
 
 
 def main():
@@ -254,13 +245,7 @@ def main():
         elif tokenizer is not None and not FAULTS:
             lengths = count_tokens(cfg, tokenizer, rows)
             check_steps(cfg, lengths, int(os.environ.get("NPROC_PER_NODE", "1")), rehearsing)
-    text = {"faults": FAULTS, "warnings": WARNINGS, "figures": FIGURES}
-    Path(report).write_text(json.dumps(text, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    for one in FAULTS:
-        print(f"fault: {one['what']}")
-    for one in WARNINGS:
-        print(f"warning: {one}")
-    print(", ".join(f"{key} {value}" for key, value in FIGURES.items()))
+    write(report)
 
 
 if __name__ == "__main__":

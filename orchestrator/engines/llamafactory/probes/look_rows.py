@@ -1,0 +1,107 @@
+"""The rows through the engine's own loader and template: dropped, cut, how long, how many steps."""
+
+import math
+import os
+
+from probe_findings import FIGURES, WARNINGS, fault, warn_of_few_steps
+
+#: Rows that are looked at when the recipe does not limit them.
+EXAMINED = 20_000
+
+
+def examine_rows(model, data, training, finetuning, *, rehearsal):
+    """The rows through the engine's own loader and template: what is dropped, cut, how long."""
+    from llamafactory.data import get_template_and_fix_tokenizer
+    from llamafactory.data.loader import _get_merged_dataset
+    from llamafactory.model import load_tokenizer
+
+    try:
+        tokenizer = load_tokenizer(model)["tokenizer"]
+    except Exception as error:
+        cause = error.__cause__ or error
+        fault(
+            f"The tokenizer in {model.model_name_or_path} cannot be loaded.", why=str(cause)[:500]
+        )
+        return
+    template = get_template_and_fix_tokenizer(tokenizer, data)
+    # DPO reads its rows as reward modelling does (llamafactory/train/dpo/workflow.py).
+    stage = "rm" if finetuning.stage == "dpo" else finetuning.stage
+    limit, data.max_samples = data.max_samples, data.max_samples or EXAMINED
+    try:
+        rows = _get_merged_dataset(data.dataset, model, data, training, stage=stage)
+    except Exception as error:
+        fault(
+            "The engine cannot load the rows.",
+            why=f"{type(error).__name__}: {error}"[:600],
+            fix="look at them with `recipe data look`, then --from data",
+        )
+        return
+    finally:
+        data.max_samples = limit
+    lengths = measure(rows, template, tokenizer, data, stage)
+    if lengths:
+        count_steps(lengths, data, training, rehearsal=rehearsal)
+
+
+def measure(rows, template, tokenizer, data, stage):
+    """Tokens of each row before the engine cuts it, as its processors see them."""
+    lengths, cut, dropped, systems, turns = [], 0, 0, 0, 0
+    for row in rows:
+        prompt, response = row["_prompt"], row["_response"]
+        if stage in ("sft", "rm", "dpo", "kto") and (len(prompt) % 2 != 1 or not response):
+            dropped += 1
+            continue
+        systems += bool(row["_system"])
+        turns += len(prompt) > 1
+        if stage == "pt":
+            text = "\n".join(one["content"] for one in prompt)
+            lengths.append(len(tokenizer.encode(text)))
+            continue
+        messages = [*prompt, response[0]]
+        pairs = template.encode_multiturn(tokenizer, messages, row["_system"], row["_tools"])
+        total = sum(len(a) + len(b) for a, b in pairs) + int(template.efficient_eos)
+        cut += total > data.cutoff_len
+        lengths.append(total)
+    FIGURES.update(rows=len(lengths), rows_dropped=dropped, rows_cut=cut, tokens=sum(lengths))
+    FIGURES.update(rows_with_system=systems, rows_with_history=turns)
+    if lengths:
+        FIGURES["longest"] = max(lengths)
+    report_rows(lengths, cut, dropped, data)
+    return [min(one, data.cutoff_len) for one in lengths]
+
+
+def report_rows(lengths, cut, dropped, data):
+    count = len(lengths) + dropped
+    if dropped:
+        WARNINGS.append(f"{dropped} of {count} rows are dropped in silence: roles or turns are odd")
+    if cut:
+        how = "dropped" if data.packing else "cut"
+        WARNINGS.append(
+            f"{cut} of {count} rows are {how} in silence at cutoff_len {data.cutoff_len} tokens"
+        )
+    if not lengths or (data.packing and cut == len(lengths)):
+        fault(
+            "No row is left to train on.",
+            why=f"cutoff_len is {data.cutoff_len}",
+            fix="raise train.max_length, or look at the rows with `recipe data look`",
+        )
+
+
+def count_steps(lengths, data, training, *, rehearsal):
+    rows = len(lengths)
+    held = math.ceil(rows * data.val_size) if data.val_size <= 1 else int(data.val_size)
+    rows -= held if data.val_size > 1e-6 else 0
+    if data.packing:
+        rows = max(1, sum(lengths) * rows // (len(lengths) * data.cutoff_len))
+    processes = max(1, int(os.environ.get("NPROC_PER_NODE", 0)) or FIGURES.get("gpus", 1))
+    processes *= int(os.environ.get("NNODES", "1"))
+    batches = max(1, math.ceil(rows / (training.per_device_train_batch_size * processes)))
+    an_epoch = max(1, math.ceil(batches / training.gradient_accumulation_steps))
+    steps = training.max_steps
+    steps = steps if steps > 0 else math.ceil(an_epoch * training.num_train_epochs)
+    FIGURES.update(steps_per_epoch=an_epoch, optimizer_steps=steps)
+    if rehearsal:
+        return
+    warn_of_few_steps(steps)
+    if training.fp16:
+        WARNINGS.append("fp16: watch for a loss of 0.0 or nan; bf16 is safer where the GPU has it")
