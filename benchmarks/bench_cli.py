@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import engines, envs
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 
 RECIPE = [str(Path(sys.executable).with_name("recipe"))]
 BASE = "python -c 'import click'"

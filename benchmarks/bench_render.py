@@ -10,7 +10,7 @@ import resource
 import sys
 import time
 
-from orchestrator import job as jobs
+from orchestrator.planning import job as jobs
 from orchestrator.recipe.load import load
 
 RATES, RANKS = 100, 10

@@ -16,55 +16,55 @@ TYPE_CHECKING = False  # as in `typing`, without the cost of importing it
 
 if TYPE_CHECKING:
     from data_tools.account import Account as Account
-    from data_tools.chatglm3_scripts import format_advertise_gen as format_advertise_gen
-    from data_tools.chatglm3_scripts import format_tool_alpaca as format_tool_alpaca
-    from data_tools.checking import check as check
-    from data_tools.cleaning import clean as clean
-    from data_tools.cleaning import roleplay as roleplay
-    from data_tools.cognition import self_cognition as self_cognition
-    from data_tools.converting import convert as convert
-    from data_tools.deduping import dedupe as dedupe
+    from data_tools.containers.reading import read as read
+    from data_tools.containers.writing import write as write
     from data_tools.errors import DataError as DataError
     from data_tools.errors import Reject as Reject
-    from data_tools.looking import look as look
-    from data_tools.mixing import merge as merge
-    from data_tools.mixing import mix as mix
-    from data_tools.mixing import mix_files as mix_files
-    from data_tools.mixing import sample as sample
-    from data_tools.reading import read as read
+    from data_tools.formats.chatglm3_scripts import format_advertise_gen as format_advertise_gen
+    from data_tools.formats.chatglm3_scripts import format_tool_alpaca as format_tool_alpaca
+    from data_tools.formats.xcomposer_list import lint_list as lint_list
+    from data_tools.formats.xcomposer_list import write_list as write_list
+    from data_tools.operations.checking import check as check
+    from data_tools.operations.cleaning import clean as clean
+    from data_tools.operations.cleaning import roleplay as roleplay
+    from data_tools.operations.cognition import self_cognition as self_cognition
+    from data_tools.operations.converting import convert as convert
+    from data_tools.operations.deduping import dedupe as dedupe
+    from data_tools.operations.looking import look as look
+    from data_tools.operations.mixing import merge as merge
+    from data_tools.operations.mixing import mix as mix
+    from data_tools.operations.mixing import mix_files as mix_files
+    from data_tools.operations.mixing import sample as sample
+    from data_tools.operations.splitting import split as split
+    from data_tools.operations.splitting import split_file as split_file
+    from data_tools.operations.steps import apply_steps as apply_steps
     from data_tools.rows import Row as Row
-    from data_tools.splitting import split as split
-    from data_tools.splitting import split_file as split_file
-    from data_tools.steps import apply_steps as apply_steps
-    from data_tools.writing import write as write
-    from data_tools.xcomposer_list import lint_list as lint_list
-    from data_tools.xcomposer_list import write_list as write_list
 
 _HOMES = {
     "Account": "account",
     "DataError": "errors",
     "Reject": "errors",
     "Row": "rows",
-    "apply_steps": "steps",
-    "check": "checking",
-    "clean": "cleaning",
-    "convert": "converting",
-    "dedupe": "deduping",
-    "format_advertise_gen": "chatglm3_scripts",
-    "format_tool_alpaca": "chatglm3_scripts",
-    "lint_list": "xcomposer_list",
-    "look": "looking",
-    "merge": "mixing",
-    "mix": "mixing",
-    "mix_files": "mixing",
-    "read": "reading",
-    "roleplay": "cleaning",
-    "sample": "mixing",
-    "self_cognition": "cognition",
-    "split": "splitting",
-    "split_file": "splitting",
-    "write": "writing",
-    "write_list": "xcomposer_list",
+    "apply_steps": "operations.steps",
+    "check": "operations.checking",
+    "clean": "operations.cleaning",
+    "convert": "operations.converting",
+    "dedupe": "operations.deduping",
+    "format_advertise_gen": "formats.chatglm3_scripts",
+    "format_tool_alpaca": "formats.chatglm3_scripts",
+    "lint_list": "formats.xcomposer_list",
+    "look": "operations.looking",
+    "merge": "operations.mixing",
+    "mix": "operations.mixing",
+    "mix_files": "operations.mixing",
+    "read": "containers.reading",
+    "roleplay": "operations.cleaning",
+    "sample": "operations.mixing",
+    "self_cognition": "operations.cognition",
+    "split": "operations.splitting",
+    "split_file": "operations.splitting",
+    "write": "containers.writing",
+    "write_list": "formats.xcomposer_list",
 }
 __all__ = sorted(_HOMES)
 

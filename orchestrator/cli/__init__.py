@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator import __version__
-from orchestrator.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
-from orchestrator.language import say
+from orchestrator.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
+from orchestrator.base.language import say
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -45,7 +45,7 @@ def chat(run: str, dry_run: bool, engine_arguments: tuple[str, ...], **options: 
 
     The run's own prompt template and system text are used. What comes after -- is passed on.
     """
-    from orchestrator import talk
+    from orchestrator.running import talk
 
     command = talk.prepare(run, {**options, "extra": engine_arguments})
     click.echo(f"$ {command.line}", err=not dry_run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 
 SHELLS = ("bash", "zsh", "fish")
 

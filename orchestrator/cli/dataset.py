@@ -29,8 +29,8 @@ def register(file: Path, into: Path, name: str | None, force: bool) -> None:
     All columns and tags are written, so that system text and history are used. Other entries and
     their order stay as they are.
     """
-    from orchestrator import dataset_info
-    from orchestrator.dataset_entry import entry_for
+    from orchestrator.engines.llamafactory import dataset_info
+    from orchestrator.engines.llamafactory.dataset_entry import entry_for
 
     path = dataset_info.find(into)
     chosen = name if name is not None else file.stem

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from orchestrator.base.errors import EXIT_FAILED, UsageError
 from orchestrator.cli.options import json_option
-from orchestrator.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.engines import Release

@@ -86,7 +86,7 @@ class RunName(_TextType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from orchestrator.paths import runs_dir
+        from orchestrator.base.paths import runs_dir
 
         folder = runs_dir()
         names = [path.parent.relative_to(folder) for path in folder.glob("*/*/run.json")]

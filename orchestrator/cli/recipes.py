@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.base.errors import UsageError
 from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
-from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestrator.recipe.load import Loaded

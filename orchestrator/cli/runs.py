@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from orchestrator.base.language import say
 from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
-from orchestrator.language import say
 
 
 def _recipe_options(command: Any) -> Any:
@@ -77,8 +77,8 @@ def run(
     Running it again goes on where it stopped; finished stages are skipped. What comes after --
     is passed to the engine's train command.
     """
-    from orchestrator import workflow
-    from orchestrator.runner import Selection
+    from orchestrator.running import workflow
+    from orchestrator.running.runner import Selection
 
     job = workflow.make_job(**given, passthrough=engine_arguments)
     selection = Selection(first, last, force)
@@ -145,8 +145,8 @@ def _short(path: Path) -> str:
 @json_option
 def plan(first: str | None, last: str | None, force: bool, as_json: bool, **given: Any) -> None:
     """Print what a run of RECIPE would do: files, commands, and why each stage runs."""
-    from orchestrator import workflow
-    from orchestrator.runner import Selection
+    from orchestrator.running import workflow
+    from orchestrator.running.runner import Selection
 
     job = workflow.make_job(**given)
     root = workflow.run_directory(job, new=False)
@@ -187,7 +187,7 @@ def _print_plan(description: dict[str, Any]) -> None:
 @click.option("-f", "--force", is_flag=True, help="Overwrite files that differ.")
 def render(output: Path, force: bool, **given: Any) -> None:
     """Write RECIPE as a homework pack: config, rows, commands and a README, without `recipe`."""
-    from orchestrator import pack
+    from orchestrator.planning import pack
 
     def note(text: str) -> None:
         click.echo(f"{say('note', '注意')}: {text}", err=True)

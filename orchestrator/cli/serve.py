@@ -38,7 +38,7 @@ def serve(
 
     Only this machine can reach it unless --host says otherwise. What comes after -- is passed on.
     """
-    from orchestrator import talk
+    from orchestrator.running import talk
 
     served = talk.prepare_server(
         run,

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from orchestrator import record as records
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.paths import RunPaths, runs_dir
 from orchestrator.cli.options import RunName, json_option
-from orchestrator.errors import RecipeError, UsageError
-from orchestrator.paths import RunPaths, runs_dir
+from orchestrator.running import record as records
 
 _COLOURS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
 

@@ -8,13 +8,13 @@ import time
 
 import click
 
-from orchestrator.language import say
-from orchestrator.plan import Plan
-from orchestrator.record import StageRecord
+from orchestrator.base.language import say
+from orchestrator.base.plan import Plan
+from orchestrator.running.record import StageRecord
 
 
 class Terminal:
-    """A :class:`~orchestrator.runner.Reporter` that prints. ``quiet`` keeps engine output out."""
+    """A Prints what a run does (a ``Reporter``). ``quiet`` keeps engine output out."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet

@@ -10,13 +10,13 @@ import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.plan import Command, Plan, PlannedFile
+    from orchestrator.base.plan import Command, Plan, PlannedFile
     from orchestrator.recipe.schema import Recipe
 
 #: name -> module. Loaded only when it is asked for.

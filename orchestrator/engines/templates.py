@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import paths
+from orchestrator.base import paths
+from orchestrator.base.errors import RecipeError
 from orchestrator.envs import health, inventory, uv
-from orchestrator.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

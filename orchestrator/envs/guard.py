@@ -7,7 +7,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.base.errors import RecipeError
 from orchestrator.envs import indexes
-from orchestrator.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

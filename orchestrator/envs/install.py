@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator import paths
+from orchestrator.base import paths
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.files import write_atomic
 from orchestrator.envs import health, indexes, inventory, locks, state, uv
 from orchestrator.envs.environment import Environment
 from orchestrator.envs.guard import held
-from orchestrator.errors import RecipeError, UsageError
-from orchestrator.files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable

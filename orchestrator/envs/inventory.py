@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator import paths
+from orchestrator.base import paths
+from orchestrator.base.errors import RecipeError
 from orchestrator.envs import locks, state
 from orchestrator.envs.environment import Environment
 from orchestrator.envs.guard import held
-from orchestrator.errors import RecipeError
 
 if TYPE_CHECKING:
     from orchestrator.engines import Release

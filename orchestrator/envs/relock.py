@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.base.errors import RecipeError
+from orchestrator.base.files import write_atomic
 from orchestrator.envs import indexes, locks, uv
-from orchestrator.errors import RecipeError
-from orchestrator.files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

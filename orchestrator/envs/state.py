@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.files import write_atomic
+from orchestrator.base.files import write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator import paths
+from orchestrator.base import paths
+from orchestrator.base.errors import RecipeError
 from orchestrator.envs import indexes
-from orchestrator.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

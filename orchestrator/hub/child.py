@@ -21,7 +21,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from orchestrator.errors import Interrupted, RecipeError
+from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.hub import faults
 from orchestrator.hub.remote import Counter, Hub, Progress, RemoteFile
 

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 
 _SECRETS = ("MODELSCOPE_API_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _NETWORK_WORDS = (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import RecipeError, UsageError
+from orchestrator.base.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 from orchestrator.hub import child, faults
 from orchestrator.hub.folder import ModelFolder, check_folder
 from orchestrator.hub.receipts import Receipt, read_receipt, receipt_path, write_receipt

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 from orchestrator.hub.remote import Progress
 
 _BLOCK = 1 << 20

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 from orchestrator.hub import faults
 from orchestrator.hub.clients import chain, is_full_disk, literal, local_fault, plainly, quiet, said
 from orchestrator.hub.files import digest_of

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator import paths
-from orchestrator.files import write_atomic
+from orchestrator.base import paths
+from orchestrator.base.files import write_atomic
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model

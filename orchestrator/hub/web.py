@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 from orchestrator.hub.clients import is_full_disk
 from orchestrator.hub.files import digest_of, shown
 from orchestrator.hub.remote import Progress

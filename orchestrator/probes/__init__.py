@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.plan import Command
+from orchestrator.base.plan import Command
 
 _HERE = Path(__file__).resolve().parent
 MAKE_STANDIN = _HERE / "make_standin.py"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 from orchestrator.recipe.faults import Fault, Mark, RecipeFaults, shown
 from orchestrator.recipe.find import find
 from orchestrator.recipe.yaml_tree import Node, parse

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from orchestrator import engines
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 from orchestrator.recipe import keys
 from orchestrator.recipe.faults import Fault, listed, nearest, shown
 from orchestrator.recipe.layers import at_path, stripped

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 
 
 class Mark(NamedTuple):

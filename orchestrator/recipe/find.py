@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestrator.errors import UsageError
-from orchestrator.paths import shipped_recipes_dir, user_recipes_dirs
+from orchestrator.base.errors import UsageError
+from orchestrator.base.paths import shipped_recipes_dir, user_recipes_dirs
 from orchestrator.recipe.faults import printable
 
 SUFFIXES = (".yaml", ".yml")

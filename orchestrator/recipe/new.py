@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import UsageError
-from orchestrator.files import write_atomic
+from orchestrator.base.errors import UsageError
+from orchestrator.base.files import write_atomic
 from orchestrator.recipe.dump import dump_mapping, one_line
 from orchestrator.recipe.find import SUFFIXES, is_path
 from orchestrator.recipe.load import Loaded, load

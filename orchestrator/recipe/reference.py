@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from orchestrator.files import write_atomic
+from orchestrator.base.files import write_atomic
 from orchestrator.recipe import keys
 from orchestrator.recipe.dump import one_line
 from orchestrator.recipe.schema import Recipe

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator import engines
+from orchestrator.base.errors import UsageError
 from orchestrator.engines.llamafactory.template_names import WITHOUT_MODELFILE
 from orchestrator.engines.templates import TABLE, translated
 from orchestrator.envs import ensure
-from orchestrator.errors import UsageError
 from tests.support.engine_runs import in_engine
 
 pytestmark = pytest.mark.engine

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import record as records
 from orchestrator.envs import Environment
+from orchestrator.running import record as records
 from tests.support.engine_runs import REPOSITORY, Done, in_engine, only_run, recipe
 
 AGAIN = ("run", "medqa-qlora", "--rehearse")

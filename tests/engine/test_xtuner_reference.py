@@ -7,8 +7,8 @@ import json
 import pytest
 
 from orchestrator import engines
+from orchestrator.base.errors import UsageError
 from orchestrator.envs import ensure
-from orchestrator.errors import UsageError
 from tests.support.engine_runs import REPOSITORY, in_engine
 from tests.support.xtuner_cases import CASES, HOSTILE, config_of
 

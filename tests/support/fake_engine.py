@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator import engines
+from orchestrator.base.plan import Plan
 from orchestrator.envs import Environment
-from orchestrator.job import Job, build
-from orchestrator.plan import Plan
+from orchestrator.planning.job import Job, build
 from orchestrator.recipe.load import load
-from orchestrator.record import StageRecord
+from orchestrator.running.record import StageRecord
 from tests.support.weight_files import adapter_tensors, filled, safetensors, torch_zip
 
 MODULES = ["model.layers.0.q_proj", "model.layers.0.k_proj"]

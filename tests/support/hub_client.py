@@ -89,7 +89,7 @@ def _serve() -> None:
 
 
 def _do(what: str, fields: dict[str, Any]) -> dict[str, Any]:
-    from orchestrator.errors import RecipeError
+    from orchestrator.base.errors import RecipeError
     from orchestrator.hub import fetch_model, local_model
     from orchestrator.recipe.schema import Model
 

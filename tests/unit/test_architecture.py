@@ -144,7 +144,7 @@ def test_the_command_line_starts_without_heavy_packages() -> None:
 def test_printing_and_exiting_happen_in_the_command_line_only() -> None:
     for path in CODE:
         name = name_of(path)
-        if "/cli" in name or FOREIGN.search(f"/{name}") or name.startswith("data_tools/cli"):
+        if "/cli" in name or FOREIGN.search(f"/{name}") or name.startswith("data_tools/cli/"):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         guarded = {

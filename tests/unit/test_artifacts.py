@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.artifacts import newest_checkpoint, verify, whole_checkpoint
-from orchestrator.errors import RecipeError
-from orchestrator.plan import Artifact, ArtifactKind
+from orchestrator.base.errors import RecipeError
+from orchestrator.base.plan import Artifact, ArtifactKind
+from orchestrator.verifying.artifacts import newest_checkpoint, verify, whole_checkpoint
 from tests.support.weight_files import Raw, adapter_tensors, filled, safetensors, torch_zip
 
 MODULES = [f"model.layers.{n}.self_attn.{name}" for n in (0, 1) for name in ("q_proj", "v_proj")]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from orchestrator import cli, envs
-from orchestrator import record as records
 from orchestrator.envs import Environment, install
+from orchestrator.running import record as records
 from tests.support.fake_engine import RECIPE, FakeEngine
 
 ALL = ["data", "model", "render", "check", "train", "convert", "merge"]

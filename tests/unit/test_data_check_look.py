@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_tools import DataError, check, look
-from data_tools.look_text import lines
-from data_tools.looking import Lengths, language, token_counter
+from data_tools.cli.look_text import lines
+from data_tools.operations.looking import Lengths, language, token_counter
 
 
 def said(*roles: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_tools import Account, DataError, apply_steps, clean, convert, dedupe, roleplay
-from data_tools.cleaning import PERSONA, WHALE, drop_intro
+from data_tools.operations.cleaning import PERSONA, WHALE, drop_intro
 
 
 def cleaned(*answers: str, **options: Any) -> list[str]:

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from data_support import conversation, lines_of, put_json, put_lines
 
 from data_tools.cli import data
-from data_tools.cli_support import parse_columns
+from data_tools.cli.support import parse_columns
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -210,7 +210,7 @@ def test_a_program_that_mounts_the_group_gets_the_exit_code(
 
 
 def test_an_interrupt_exits_with_130(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from data_tools import converting
+    from data_tools.operations import converting
 
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -245,7 +245,7 @@ def test_the_bar_on_a_terminal_counts_rows(monkeypatch: pytest.MonkeyPatch) -> N
     import io
 
     from data_tools.account import Account
-    from data_tools.cli_support import progress
+    from data_tools.cli.support import progress
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

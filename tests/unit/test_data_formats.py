@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from data_tools import DataError, convert, read, write
 from data_tools.account import Account
-from data_tools.emitting import Emitter
+from data_tools.containers.emitting import Emitter
 from data_tools.errors import Reject
 from data_tools.formats import FORMATS, by_name, recognise
 from data_tools.rows import Row

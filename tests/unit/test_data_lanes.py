@@ -9,11 +9,10 @@ from data_support import JSON, TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_tools import lanes
 from data_tools.account import Account
-from data_tools.emitting import Emitter
+from data_tools.containers.emitting import Emitter
 from data_tools.errors import Reject
-from data_tools.formats import conversation
+from data_tools.formats import conversation, lanes
 from data_tools.rows import Row, Source, with_system
 
 VALUES = st.one_of(TEXT, TEXT, TEXT, JSON)

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_tools import Account, DataError, read, write
-from data_tools.emitting import Emitter
-from data_tools.files import look_into
+from data_tools.containers.emitting import Emitter
+from data_tools.containers.files import look_into
 
 ROWS = [conversation((f"问题 {i}", f"答案 {i} 😀")) for i in range(5)]
 
@@ -90,7 +90,7 @@ def test_an_array_read_as_a_stream_is_what_the_json_module_reads(
 def test_the_array_scanner_does_not_depend_on_where_chunks_end(
     tmp_path: Path, pairs: list[tuple[str, str]], chunk: int
 ) -> None:
-    from data_tools import jsonio
+    from data_tools.containers import jsonio
 
     path = put_json(tmp_path / "a.json", [conversation(pair) for pair in pairs], indent=chunk % 3)
     before, jsonio.CHUNK = jsonio.CHUNK, chunk

@@ -11,8 +11,8 @@ import openpyxl
 import pytest
 
 from data_tools import Account, DataError, convert, read
-from data_tools.sheets import cell_text
-from data_tools.tables import index_of, letter
+from data_tools.containers.sheets import cell_text
+from data_tools.containers.tables import index_of, letter
 
 COLUMNS = {"input": "A", "output": "D"}
 HEADER = ["Question", "Focus", "Type", "Answer"]

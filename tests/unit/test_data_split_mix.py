@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_tools import DataError, mix, mix_files, sample, split, split_file
-from data_tools.mixing import by_weight, parse_spec
-from data_tools.ordering import request
+from data_tools.operations.mixing import by_weight, parse_spec
+from data_tools.operations.ordering import request
 
 SEEDS = st.integers(0, 2**32)
 

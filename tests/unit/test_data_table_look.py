@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from data_tools import DataError
 from data_tools.cli import data
-from data_tools.table_looking import look_table
+from data_tools.operations.table_looking import look_table
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from data_support import conversation, lines_of, put_json, put_lines
 
-from data_tools import Account, DataError, convert, workers
+from data_tools import Account, DataError, convert
+from data_tools.operations import workers
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.dataset_entry import entry_for
-from orchestrator.dataset_info import find, register, with_entry
-from orchestrator.errors import RecipeError, UsageError
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.engines.llamafactory.dataset_entry import entry_for
+from orchestrator.engines.llamafactory.dataset_info import find, register, with_entry
 from tests.support.engine_runs import REPOSITORY, variables
 
 UPSTREAM = """{
@@ -161,8 +161,8 @@ def test_fifty_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from orchestrator.dataset_entry import entry_for\n"
-        "from orchestrator.dataset_info import register\n"
+        "from orchestrator.engines.llamafactory.dataset_entry import entry_for\n"
+        "from orchestrator.engines.llamafactory.dataset_info import register\n"
         "folder, name = Path(sys.argv[2]), sys.argv[3]\n"
         "register(entry_for(folder / f'{name}.json', folder), name, folder)\n"
     )

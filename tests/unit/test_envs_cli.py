@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 from envs_support import TOY, FakeUv, clear_settings, use_locks
 
 from orchestrator import engines
+from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.cli import cli
 from orchestrator.cli.env import ReleaseName
 from orchestrator.envs import diagnosis
-from orchestrator.errors import RecipeError, UsageError
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from envs_support import TOY
 
+from orchestrator.base.errors import RecipeError
 from orchestrator.envs import Environment
-from orchestrator.errors import RecipeError
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 from envs_support import TOY, FakeUv, clear_settings, options, script, use_locks, write_lock
 
 from orchestrator import envs
+from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.envs import inventory, locks, state
-from orchestrator.errors import RecipeError, UsageError
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from envs_support import TOY, clear_settings, put_wheel, use_locks, write_lock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.base.errors import RecipeError
 from orchestrator.engines import Release, all_releases
 from orchestrator.envs import locks, relock
-from orchestrator.errors import RecipeError
 
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+")
 COMMITTED = sorted(locks.FOLDER.glob("*-py*.txt"))

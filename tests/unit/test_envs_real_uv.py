@@ -23,7 +23,7 @@ from envs_support import (
 )
 
 from orchestrator import envs
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 
 #: A build backend inside the package itself: it needs nothing, and can be made to wait.
 _BACKEND = """\

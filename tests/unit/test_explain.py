@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from orchestrator.engines.xtuner import crashed, explain
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
-from orchestrator.explain import COMMON, Explanation, meaningful_lines
-from orchestrator.explain import explain as explain_with
+from orchestrator.verifying.explain import COMMON, Explanation, meaningful_lines
+from orchestrator.verifying.explain import explain as explain_with
 
 #: a line of a log -> words of the cause, in the order of the shipped tables.
 LINES = {

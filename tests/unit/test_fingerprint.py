@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import fingerprint
-from orchestrator.plan import Command, NewestCheckpoint, Plan, PlannedFile
+from orchestrator.base.plan import Command, NewestCheckpoint, Plan, PlannedFile
+from orchestrator.planning import fingerprint
 
 
 def plan(**changes: Any) -> Plan:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.hardware import has_bf16
+from orchestrator.base.hardware import has_bf16
 
 
 def driver(folder: Path, monkeypatch: pytest.MonkeyPatch, said: str, code: int = 0) -> None:

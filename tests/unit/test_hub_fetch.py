@@ -331,7 +331,7 @@ def test_the_older_name_of_the_endpoint(case: Case, tmp_path: Path) -> None:
 
 CANCEL = """
 import sys, threading
-from orchestrator.errors import Interrupted
+from orchestrator.base.errors import Interrupted
 from orchestrator.hub import fetch_model
 from orchestrator.recipe.schema import Model
 cancel = threading.Event()

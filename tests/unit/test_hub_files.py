@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 from orchestrator.hub import fetch_file
 from orchestrator.hub.files import shown
 from tests.support.hub_server import StandIn, sha256, standing_in

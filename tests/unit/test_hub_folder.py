@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.errors import RecipeError
+from orchestrator.base.errors import RecipeError
 from orchestrator.hub import check_folder, local_model
 from orchestrator.hub.weights import fault_of
 from orchestrator.recipe.schema import Model

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator import engines
-from orchestrator.errors import UsageError
-from orchestrator.job import Job, build, only_known_stages, safe_folder_name
+from orchestrator.base.errors import UsageError
+from orchestrator.planning.job import Job, build, only_known_stages, safe_folder_name
+from orchestrator.planning.rehearsal.families import family_of
 from orchestrator.recipe.listing import listing
 from orchestrator.recipe.load import load
-from orchestrator.rehearsal.families import family_of
 
 
 def job(name: str, *sets: str, rehearse: bool = False, **more: bool) -> Job:

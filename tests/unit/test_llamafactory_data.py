@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import pack
-from orchestrator.errors import RecipeError
-from orchestrator.job import build
+from orchestrator.base.errors import RecipeError
+from orchestrator.planning import pack
+from orchestrator.planning.job import build
+from orchestrator.planning.stages.columns import unify
+from orchestrator.planning.stages.data import ConvertRows
 from orchestrator.recipe.load import load
-from orchestrator.stages.columns import unify
-from orchestrator.stages.data import ConvertRows
 
 COLUMNS = ["instruction", "input", "output", "system", "history"]
 

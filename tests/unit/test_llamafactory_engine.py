@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.base.errors import UsageError
+from orchestrator.base.plan import Command
 from orchestrator.engines import llamafactory
 from orchestrator.engines.llamafactory.checkpoints import newest_checkpoint
-from orchestrator.errors import UsageError
-from orchestrator.job import Job, build
-from orchestrator.plan import Command
+from orchestrator.planning.job import Job, build
+from orchestrator.planning.script import shell_line
 from orchestrator.recipe.load import load
-from orchestrator.script import shell_line
 
 
 def job(name: str = "emollm-glm4-lora", *sets: str, rehearse: bool = False) -> Job:

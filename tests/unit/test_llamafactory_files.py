@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator import engines
+from orchestrator.base.errors import UsageError
 from orchestrator.engines.llamafactory import deepspeed, yaml_text
-from orchestrator.errors import UsageError
-from orchestrator.job import build
+from orchestrator.planning.job import build
 from orchestrator.recipe.load import load
 
 #: The page's emo_glm4_lora_sft.yaml, typed by hand.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import pack
-from orchestrator.errors import UsageError
-from orchestrator.paths import shipped_recipes_dir
+from orchestrator.base.errors import UsageError
+from orchestrator.base.paths import shipped_recipes_dir
+from orchestrator.planning import pack
 
 #: The shipped sample stands in for the tutorial's workbook, whose checksum it cannot have.
 SETS = ("data.sources.0.sha256=null", "data.sources.0.url=null", "expect=null")

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import leftover, process
-from orchestrator.errors import Interrupted, RecipeError
-from orchestrator.process import quoted, run_logged, termination_interrupts
+from orchestrator.base import process
+from orchestrator.base.errors import Interrupted, RecipeError
+from orchestrator.base.process import quoted, run_logged, termination_interrupts
+from orchestrator.running import leftover
 
 SH = "/bin/sh"
 

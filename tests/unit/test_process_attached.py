@@ -16,7 +16,7 @@ from tests.support.engine_runs import REPOSITORY
 OUTER = """
 import os, sys
 from pathlib import Path
-from orchestrator.process import run_attached
+from orchestrator.base.process import run_attached
 inner = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(60)"
 sys.exit(run_attached([sys.executable, "-c", inner], env=dict(os.environ), cwd=Path.cwd()) != 0)
 """

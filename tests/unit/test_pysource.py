@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.pysource import Name, assignment, is_identifier, to_source
+from orchestrator.rendering.pysource import Name, assignment, is_identifier, to_source
 
 atoms = (
     st.none()

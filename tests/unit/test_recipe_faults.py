@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.errors import EXIT_USAGE
-from orchestrator.paths import shipped_recipes_dir
+from orchestrator.base.errors import EXIT_USAGE
+from orchestrator.base.paths import shipped_recipes_dir
 from orchestrator.recipe.faults import RecipeFaults, printable
 from orchestrator.recipe.load import load
 

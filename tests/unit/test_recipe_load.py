@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 from orchestrator.recipe.faults import RecipeFaults
 from orchestrator.recipe.find import recipe_files
 from orchestrator.recipe.layers import Origin

@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from orchestrator.paths import shipped_recipes_dir
+from orchestrator.base.paths import shipped_recipes_dir
 from orchestrator.recipe.load import Loaded, load
 
 FILES = sorted(shipped_recipes_dir().glob("*.yaml"))

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import record as records
-from orchestrator.errors import RecipeError, UsageError
-from orchestrator.paths import RunPaths
-from orchestrator.record import RunRecord, StageRecord
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.paths import RunPaths
+from orchestrator.running import record as records
+from orchestrator.running.record import RunRecord, StageRecord
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 json_values = st.recursive(

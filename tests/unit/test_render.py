@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from orchestrator.render import as_comment, environment
+from orchestrator.rendering.templates import as_comment, environment
 
 
 def filled(template: str, **values: object) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import record as records
-from orchestrator.errors import UsageError
-from orchestrator.job import Job
-from orchestrator.runner import Runner, Selection, new_run_directory
+from orchestrator.base.errors import UsageError
+from orchestrator.planning.job import Job
+from orchestrator.running import record as records
+from orchestrator.running.runner import Runner, Selection, new_run_directory
 from tests.support.fake_engine import FakeEngine, Told, small_job
 
 ALL = ["data", "model", "render", "check", "train", "convert", "merge"]

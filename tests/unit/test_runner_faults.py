@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import process
-from orchestrator import record as records
-from orchestrator.errors import Interrupted, RecipeError
-from orchestrator.paths import RunPaths
-from orchestrator.runner import Runner, Selection
+from orchestrator.base import process
+from orchestrator.base.errors import Interrupted, RecipeError
+from orchestrator.base.paths import RunPaths
+from orchestrator.running import record as records
+from orchestrator.running.runner import Runner, Selection
 from tests.support.fake_engine import FakeEngine, Told, small_job
 
 
@@ -262,7 +262,7 @@ import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from tests.unit.test_runner_faults import Bench
 from tests.support.fake_engine import FakeEngine, Told, small_job
-from orchestrator.runner import Runner, Selection
+from orchestrator.running.runner import Runner, Selection
 folder = Path({folder!r})
 engine = FakeEngine(folder / "engine")
 Runner(small_job(folder), folder / "run", Told(), engine.environment).run(Selection())

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.job import Job, build
-from orchestrator.plan import Command, NewestCheckpoint
+from orchestrator.base.plan import Command, NewestCheckpoint
+from orchestrator.planning.job import Job, build
+from orchestrator.planning.script import commands_script, shell_line
 from orchestrator.recipe.load import load
-from orchestrator.script import commands_script, shell_line
 from tests.support.fake_engine import FakeEngine, small_job
 
 words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.job import build
+from orchestrator.planning.job import build
+from orchestrator.planning.stages.data import ConvertRows
 from orchestrator.recipe.load import load
-from orchestrator.stages.data import ConvertRows
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

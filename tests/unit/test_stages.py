@@ -8,10 +8,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from orchestrator import stages
-from orchestrator.errors import RecipeError
-from orchestrator.job import Job, build
-from orchestrator.plan import Plan
+from orchestrator.base.errors import RecipeError
+from orchestrator.base.plan import Plan
+from orchestrator.planning import stages
+from orchestrator.planning.job import Job, build
 from orchestrator.recipe.load import load
 
 NAMES = ("medqa-qlora", "medqa-qlora-0.1.9", "oasst1-qlora", "self-cognition-qlora")

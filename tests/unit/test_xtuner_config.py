@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.base.errors import UsageError
 from orchestrator.engines.xtuner.options import place
-from orchestrator.errors import UsageError
 from orchestrator.recipe.listing import listing
 from tests.support.xtuner_cases import CASES, HOSTILE, config_of
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.base.plan import Artifact, Command, Plan
 from orchestrator.engines import Context, Release
 from orchestrator.engines.llamafactory import checkpoints, commands, settings, talking
 from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
@@ -15,10 +16,9 @@ from orchestrator.engines.llamafactory.files import files as files
 from orchestrator.engines.llamafactory.notes import notes as notes
 from orchestrator.engines.llamafactory.rehearse import rehearse as rehearse
 from orchestrator.engines.llamafactory.template_names import template as template
-from orchestrator.explain import explain as _explain
-from orchestrator.plan import Artifact, Command, Plan
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
+from orchestrator.verifying.explain import explain as _explain
 
 name = "llamafactory"
 row_format = "alpaca"

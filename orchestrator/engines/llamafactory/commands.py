@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.base.plan import Argument, Command
 from orchestrator.engines import Context
-from orchestrator.plan import Argument, Command
 from orchestrator.recipe.schema import Recipe
 
 PROGRAM = "llamafactory-cli"

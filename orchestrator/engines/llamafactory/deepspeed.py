@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orchestrator.plan import PlannedFile
+from orchestrator.base.plan import PlannedFile
 from orchestrator.recipe.schema import Recipe
 
 _COMMON: dict[str, Any] = {

@@ -5,7 +5,7 @@ Collected from the engine's own source (0.9.5) and public issue threads.
 
 from __future__ import annotations
 
-from orchestrator.explain import Explanation
+from orchestrator.verifying.explain import Explanation
 
 EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(

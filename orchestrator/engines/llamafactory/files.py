@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orchestrator.base.plan import PlannedFile
 from orchestrator.engines import Context
 from orchestrator.engines.llamafactory import chat_settings, deepspeed, settings
 from orchestrator.engines.llamafactory.dataset import dataset_info
 from orchestrator.engines.llamafactory.notes import notes
 from orchestrator.engines.llamafactory.settings import Group
 from orchestrator.engines.llamafactory.yaml_text import literal
-from orchestrator.plan import PlannedFile
 from orchestrator.recipe.schema import Recipe
-from orchestrator.render import render
+from orchestrator.rendering.templates import render
 
 
 def files(recipe: Recipe, context: Context) -> tuple[PlannedFile, ...]:

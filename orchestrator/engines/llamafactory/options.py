@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 
 #: Keys of the model and tokenizer that training and export must agree on.
 SHARED = frozenset(

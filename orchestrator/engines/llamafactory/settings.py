@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.base.errors import UsageError
 from orchestrator.engines import Context
 from orchestrator.engines.llamafactory.options import Placed, place
 from orchestrator.engines.llamafactory.remote_code import needs_remote_code
 from orchestrator.engines.llamafactory.template_names import export_template, template
-from orchestrator.errors import UsageError
 from orchestrator.recipe.schema import Recipe
 
 Settings = dict[str, Any]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.base.errors import UsageError
+from orchestrator.base.plan import Argument, Command
 from orchestrator.engines import Context
 from orchestrator.engines.llamafactory import commands
 from orchestrator.engines.llamafactory.chat_settings import groups
 from orchestrator.engines.llamafactory.yaml_text import override
-from orchestrator.errors import UsageError
-from orchestrator.plan import Argument, Command
 from orchestrator.recipe.schema import Recipe
 
 #: Options of `recipe chat` that the engine's chat takes, and under which key.

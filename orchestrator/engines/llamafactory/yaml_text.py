@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.errors import UsageError
+from orchestrator.base.errors import UsageError
 from orchestrator.recipe.dump import one_line
 
 _REFERENCE = re.compile(r"(\\*)\$\{")

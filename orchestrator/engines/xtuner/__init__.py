@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.artifacts import whole_checkpoint
+from orchestrator.base.errors import UsageError
+from orchestrator.base.plan import Artifact, Command, Plan, PlannedFile
 from orchestrator.engines import Context, Release
 from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.config import has_train_loop, render_config
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
 from orchestrator.engines.xtuner.settings import template_name as template
-from orchestrator.errors import UsageError
-from orchestrator.explain import explain as _explain
-from orchestrator.plan import Artifact, Command, Plan, PlannedFile
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
+from orchestrator.verifying.artifacts import whole_checkpoint
+from orchestrator.verifying.explain import explain as _explain
 
 name = "xtuner"
 row_format = "conversation"

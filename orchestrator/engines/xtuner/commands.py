@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.base.errors import UsageError
+from orchestrator.base.plan import Argument, Command, NewestCheckpoint
 from orchestrator.engines import Context
 from orchestrator.engines.xtuner.config import has_train_loop
 from orchestrator.engines.xtuner.settings import template_name
-from orchestrator.errors import UsageError
-from orchestrator.plan import Argument, Command, NewestCheckpoint
 from orchestrator.recipe.schema import Recipe
 
 #: MKL beside libgomp stops converting and merging without these two (XTuner tutorial, 2.3.6).

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.base.errors import UsageError
 from orchestrator.engines import Context
 from orchestrator.engines.xtuner import sections, settings
 from orchestrator.engines.xtuner.imports import import_lines
 from orchestrator.engines.xtuner.options import PlacedOptions, place
-from orchestrator.errors import UsageError
 from orchestrator.recipe.schema import Recipe
-from orchestrator.render import render
+from orchestrator.rendering.templates import render
 
 REFERENCE = "internlm_chat_7b_qlora_oasst1_e3"
 #: Optimizers offered by name, and where each is imported from.

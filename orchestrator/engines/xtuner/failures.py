@@ -5,7 +5,7 @@ Collected from public issue threads; the numbers are XTuner's own unless another
 
 from __future__ import annotations
 
-from orchestrator.explain import Explanation
+from orchestrator.verifying.explain import Explanation
 
 EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.pysource import Name
+from orchestrator.rendering.pysource import Name
 
 #: name -> module, in the order XTuner's own configs import them.
 _SOURCES = {

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.errors import UsageError
-from orchestrator.pysource import assignment, is_identifier
+from orchestrator.base.errors import UsageError
+from orchestrator.rendering.pysource import assignment, is_identifier
 
 
 @dataclass(frozen=True)

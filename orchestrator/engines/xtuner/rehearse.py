@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.language import say
+from orchestrator.base.language import say
 from orchestrator.recipe.schema import Recipe, Train
 
 MAX_LENGTH = 256

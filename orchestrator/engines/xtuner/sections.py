@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.base.errors import UsageError
 from orchestrator.engines import Context
 from orchestrator.engines.xtuner.settings import plain_number, warmup_ratio
-from orchestrator.errors import UsageError
-from orchestrator.pysource import Name
 from orchestrator.recipe.schema import Recipe
+from orchestrator.rendering.pysource import Name
 
 TORCH_DTYPES = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
 

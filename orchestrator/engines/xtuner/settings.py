@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.base.errors import UsageError
 from orchestrator.engines import Context
 from orchestrator.engines.templates import translated
-from orchestrator.errors import UsageError
-from orchestrator.pysource import Name
 from orchestrator.recipe.schema import Recipe
+from orchestrator.rendering.pysource import Name
 
 #: The two prompts of every XTuner reference config.
 REFERENCE_PROMPTS = ["请给我介绍五个上海的景点", "Please tell me five scenic spots in Shanghai"]

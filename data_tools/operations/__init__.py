@@ -1,0 +1,1 @@
+"""What is done with rows: convert, split, mix, clean, look."""

@@ -1,0 +1,67 @@
+"""The one error that a user is meant to see, and its exit codes.
+
+Three outcomes end a command (the shape is pre-commit's): a :class:`RecipeError` is the user's to
+mend and prints four plain lines; an interrupt exits 130; anything else is a bug of this project.
+"""
+
+from __future__ import annotations
+
+from orchestrator.base.language import say
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class RecipeError(Exception):
+    """Something the user can mend: what happened, where, why, and the next step.
+
+    ``where`` names a file:line, a row, a key or a stage; ``exit_code`` is 1 when a run failed and
+    2 when what was asked for is wrong.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        fix: str | None = None,
+        exit_code: int = EXIT_FAILED,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.fix = fix
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        labelled = (
+            (say("where", "位置"), self.where),
+            (say("why", "原因"), self.why),
+            (say("next step", "下一步"), self.fix),
+        )
+        return "\n".join([self.what, *(f"  {label}: {text}" for label, text in labelled if text)])
+
+
+class UsageError(RecipeError):
+    """What was asked for is wrong (exit code 2): an unknown name, a bad key, a bad value."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, why=why, fix=fix, exit_code=EXIT_USAGE)
+
+
+class Interrupted(RecipeError):
+    """The user pressed Ctrl-C, or the run was told to stop (exit code 130)."""
+
+    def __init__(self, what: str = "Interrupted.", *, fix: str | None = None) -> None:
+        super().__init__(what, fix=fix, exit_code=EXIT_INTERRUPTED)

@@ -1,0 +1,93 @@
+"""Where things live: shipped files, the user's cache and settings, and a run's own folders."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def share() -> Path:
+    """The folder that holds ``templates/`` and ``recipes/``: inside a wheel, or the checkout."""
+    packed = _PACKAGE / "_share"
+    return packed if packed.is_dir() else _PACKAGE.parent
+
+
+def templates_dir() -> Path:
+    return share() / "templates"
+
+
+def shipped_recipes_dir() -> Path:
+    return share() / "recipes"
+
+
+def user_recipes_dirs() -> list[Path]:
+    """Folders named in RECIPE_PATH (separated as PATH is), searched before the shipped ones."""
+    named = os.environ.get("RECIPE_PATH", "")
+    return [Path(part).expanduser() for part in named.split(os.pathsep) if part]
+
+
+def cache_dir() -> Path:
+    """RECIPE_CACHE, else ``recipe`` under XDG_CACHE_HOME or ~/.cache."""
+    own = os.environ.get("RECIPE_CACHE")
+    if own:
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base).expanduser() if base else Path.home() / ".cache") / "recipe"
+
+
+def environments_dir() -> Path:
+    return cache_dir() / "envs"
+
+
+def downloads_dir() -> Path:
+    return cache_dir() / "downloads"
+
+
+def runs_dir() -> Path:
+    """RECIPE_RUNS, else ``runs`` in the current folder."""
+    return Path(os.environ.get("RECIPE_RUNS", "runs"))
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The names inside one run directory. ``root`` is absolute; commands run with it as cwd."""
+
+    root: Path
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "recipe.lock.yaml"
+
+    @property
+    def record(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def commands(self) -> Path:
+        return self.root / "commands.sh"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def adapter(self) -> Path:
+        return self.root / "adapter"
+
+    @property
+    def merged(self) -> Path:
+        return self.root / "merged"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    def log(self, stage: str) -> Path:
+        return self.logs / f"{stage}.log"

@@ -1,0 +1,220 @@
+"""The one seam to other programs: argv lists only, whole output kept, a group that can be ended.
+
+A command runs in a process group of its own, so that Ctrl-C (or a scheduler's SIGTERM) ends the
+engine with everything it started, torchrun workers included.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.base.errors import Interrupted, RecipeError
+
+#: Seconds a group is given after each signal before the next, harder one.
+GRACE_SECONDS = 8.0
+_CHUNK = 65536
+
+Echo = Callable[[bytes], object]
+
+
+def quoted(argv: Sequence[str]) -> str:
+    """The command as it can be pasted into a shell."""
+    return " ".join(shlex.quote(word) for word in argv)
+
+
+def run_logged(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    echo: Echo | None = None,
+    started: Callable[[int], object] | None = None,
+) -> int:
+    """Run ``argv``, append its output to ``log`` (and to ``echo``), return its exit code.
+
+    ``started`` is told the number of its process group.
+    A negative code is the signal that ended it. Raises :class:`Interrupted` after ending the whole
+    group when this process is interrupted, :class:`RecipeError` when it cannot be started or its
+    output cannot be stored.
+    """
+    with log.open("ab", buffering=0) as sink:
+        process = _start(argv, env=env, cwd=cwd)
+        try:
+            if started is not None:
+                started(process.pid)
+            _copy_output(process, sink.write, echo)
+            return process.wait()
+        except KeyboardInterrupt:
+            _stop(process)
+            raise Interrupted(
+                "Interrupted: the engine and everything it started was ended."
+            ) from None
+        except BrokenPipeError:  # who read this program's output went away
+            _stop(process)
+            raise
+        except OSError as error:
+            _stop(process)
+            raise RecipeError(
+                f"The output of {argv[0]} could not be stored.",
+                where=str(log),
+                why=error.strerror or str(error),
+                fix="free some space, then run the same command again",
+            ) from error
+
+
+def run_attached(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> int:
+    """Run an interactive command on this terminal and return its exit code.
+
+    Ctrl-C is the command's own; a SIGTERM or SIGHUP to this process is passed on to it, so that no
+    server outlives the `recipe` that started it.
+    """
+    previous = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    try:
+        process = subprocess.Popen(
+            list(argv), env=dict(env), cwd=cwd, preexec_fn=_default_interrupt
+        )
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            previous[number] = signal.signal(number, lambda got, _frame: process.send_signal(got))
+        return process.wait()
+    except FileNotFoundError as error:
+        raise _cannot_start(argv, error) from error
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _default_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _cannot_start(argv, error) from error
+
+
+def _cannot_start(argv: Sequence[str], error: OSError) -> RecipeError:
+    return RecipeError(
+        f"The command {argv[0]!r} could not be started.",
+        where=quoted(argv),
+        why=error.strerror or str(error),
+        fix="check the engine's environment with `recipe env doctor`",
+    )
+
+
+def _copy_output(
+    process: subprocess.Popen[bytes], store: Callable[[bytes], object], echo: Echo | None
+) -> None:
+    assert process.stdout is not None  # given as PIPE above
+    with process.stdout as stream:
+        while chunk := os.read(stream.fileno(), _CHUNK):
+            store(chunk)
+            if echo is not None:
+                echo(chunk)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    end_group(process.pid, process.poll)
+    process.wait()
+
+
+def end_group(group: int, reap: Callable[[], object] = lambda: None) -> None:
+    """End the process group: interrupt, terminate, kill, each with a grace period.
+
+    ``reap`` collects this process's own child. A second interrupt while waiting kills at once.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, number)
+        try:
+            if _group_ended(group, reap, GRACE_SECONDS):
+                return
+        except KeyboardInterrupt:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+            return
+
+
+def _group_ended(group: int, reap: Callable[[], object], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        reap()
+        if not _group_alive(group):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _group_alive(group: int) -> bool:
+    """Whether the group has a member left that is more than a zombie.
+
+    The first process of a container may never collect orphans: they stay zombies for ever.
+    """
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    known = [fields for path in Path("/proc").glob("[0-9]*/stat") if (fields := _stat(path))]
+    if not known:
+        return True  # no /proc here
+    return any(fields[2] == str(group) and fields[0] not in "ZX" for fields in known)
+
+
+def _stat(path: Path) -> list[str]:
+    """The fields of /proc/PID/stat after the command's name: state, parent, group …"""
+    try:
+        return path.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def start_time(pid: int) -> str | None:
+    """When the process was started, in clock ticks; None when it is gone or nobody knows."""
+    fields = _stat(Path(f"/proc/{pid}/stat"))
+    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else None
+
+
+@contextlib.contextmanager
+def termination_interrupts() -> Iterator[None]:
+    """Inside this block SIGTERM and SIGHUP act as Ctrl-C does (schedulers send them)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def out_of_memory_kills() -> int | None:
+    """How many processes the kernel has killed for lack of memory; None where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
+    return int(counts[0]) if counts else None

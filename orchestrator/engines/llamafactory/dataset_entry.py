@@ -1,0 +1,153 @@
+"""What ``dataset_info.json`` must say about a file of rows: found by looking at every row.
+
+Source: data/README.md of the engine that reads it: alpaca, sharegpt and openai layouts, preference
+and KTO rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from orchestrator.base.errors import RecipeError, UsageError
+
+#: Roles by the words that data sets use, with the engine's own names of the tags.
+_ROLES = {
+    "user_tag": ("human", "user"),
+    "assistant_tag": ("gpt", "assistant"),
+    "observation_tag": ("observation", "tool"),
+    "function_tag": ("function_call", "function"),
+    "system_tag": ("system",),
+}
+_MEDIA = ("images", "videos", "audios")
+
+
+def entry_for(file: Path, folder: Path) -> dict[str, Any]:
+    """The entry, with every column and tag that the rows have.
+
+    ``file_name`` is relative when the file is inside ``folder``, absolute otherwise. Raises
+    :class:`UsageError` for a file the engine cannot read, :class:`RecipeError` for rows it cannot.
+    """
+    keys: dict[str, Any] = {}
+    roles: set[str] = set()
+    count = 0
+    for count, row in enumerate(_rows(file), 1):
+        if not isinstance(row, dict):
+            raise RecipeError("A row is no object.", where=f"{file}, row {count}", fix="mend it")
+        for key, value in row.items():
+            if value is not None:
+                keys.setdefault(key, value)
+        roles.update(_roles_in(row))
+    if not count:
+        raise RecipeError(f"{file.name} has no row.", where=str(file), fix="give another file")
+    absolute, inside = file.resolve(), folder.resolve()
+    name = absolute.relative_to(inside) if absolute.is_relative_to(inside) else absolute
+    return {"file_name": name.as_posix(), **_layout(keys, roles, file)}
+
+
+def _rows(file: Path) -> Iterator[Any]:
+    if file.suffix not in (".json", ".jsonl"):
+        raise UsageError(
+            f"{file.name}: only .json and .jsonl files are registered.",
+            fix=f"convert it first: recipe data convert {file.name} {file.stem}.jsonl --to alpaca",
+        )
+    try:
+        with file.open("rb") as stream:
+            if stream.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
+                stream.seek(0)
+                yield from orjson.loads(stream.read().removeprefix(b"\xef\xbb\xbf"))
+                return
+            stream.seek(0)
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield _line(file, number, line)
+    except orjson.JSONDecodeError as error:
+        raise RecipeError(
+            f"{file.name} is not JSON.", where=f"{file}", why=str(error), fix="mend the file"
+        ) from error
+
+
+def _line(file: Path, number: int, line: bytes) -> Any:
+    try:
+        return orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise RecipeError(
+            "A line is not JSON.", where=f"{file}:{number}", why=str(error), fix="mend that line"
+        ) from error
+
+
+def _roles_in(row: dict[str, Any]) -> Iterator[str]:
+    for key in ("conversations", "messages"):
+        turns = row.get(key)
+        for turn in turns if isinstance(turns, list) else ():
+            if isinstance(turn, dict):
+                yield str(turn.get("from", turn.get("role", "")))
+
+
+def _layout(keys: dict[str, Any], roles: set[str], file: Path) -> dict[str, Any]:
+    for key in ("conversations", "messages"):
+        if isinstance(keys.get(key), list):
+            return _sharegpt(key, keys, roles, file)
+    if "instruction" in keys:
+        return _alpaca(keys)
+    if "text" in keys:
+        return {"formatting": "alpaca", "columns": {"prompt": "text"}}
+    raise RecipeError(
+        f"{file.name} is in no layout that the engine knows.",
+        where=str(file),
+        why=f"its rows have the keys {', '.join(keys)}",
+        fix=f"convert it first: recipe data convert {file.name} rows.jsonl --to alpaca",
+    )
+
+
+def _alpaca(keys: dict[str, Any]) -> dict[str, Any]:
+    ranking = "chosen" in keys and "rejected" in keys
+    columns = {"prompt": "instruction"}
+    if "input" in keys:
+        columns["query"] = "input"
+    if ranking:
+        columns.update(chosen="chosen", rejected="rejected")
+    else:
+        columns["response"] = "output"
+    columns.update(_more(keys, ("system", "history", "tools", "kto_tag", *_MEDIA)))
+    found: dict[str, Any] = {"formatting": "alpaca"}
+    return (
+        {**found, "ranking": True, "columns": columns}
+        if ranking
+        else {
+            **found,
+            "columns": columns,
+        }
+    )
+
+
+def _more(keys: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+    return {name: name for name in names if name in keys}
+
+
+def _sharegpt(key: str, keys: dict[str, Any], roles: set[str], file: Path) -> dict[str, Any]:
+    turns = keys[key]
+    first = turns[0] if turns and isinstance(turns[0], dict) else {}
+    role, content = ("role", "content") if "role" in first else ("from", "value")
+    unknown = roles - {word for words in _ROLES.values() for word in words}
+    if unknown:
+        raise RecipeError(
+            f"The roles {', '.join(sorted(map(repr, unknown)))} are none that the engine knows.",
+            where=str(file),
+            why="it drops rows with other roles, with a warning among its log lines",
+            fix=f"convert it first: recipe data convert {file.name} rows.jsonl --to alpaca",
+        )
+    tags = {"role_tag": role, "content_tag": content}
+    for tag, words in _ROLES.items():
+        usual = words[1] if role == "role" and len(words) > 1 else words[0]
+        tags[tag] = next((word for word in words if word in roles), usual)
+    columns = {"messages": key, **_more(keys, ("system", "tools", "kto_tag", *_MEDIA))}
+    ranking = isinstance(keys.get("chosen"), dict) and isinstance(keys.get("rejected"), dict)
+    found: dict[str, Any] = {"formatting": "sharegpt"}
+    if ranking:
+        found["ranking"] = True
+        columns.update(chosen="chosen", rejected="rejected")
+    return {**found, "columns": columns, "tags": tags}

@@ -1,0 +1,274 @@
+"""A run before it starts: the recipe as it will run, its engine, and where its rows come from."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator import engines
+from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
+from orchestrator.engines import Context, Engine, Release
+from orchestrator.recipe.schema import Recipe, Source
+
+if TYPE_CHECKING:
+    from orchestrator.recipe.load import Loaded
+
+#: Rows that a rehearsal trains on.
+REHEARSAL_ROWS = 16
+#: The stages before an engine's own.
+FIRST_STAGES = ("data", "model", "render", "check")
+
+
+@dataclass(frozen=True)
+class FoundSource:
+    """One source of rows and where it is: on disk, behind a URL, on a hub, or generated."""
+
+    source: Source
+    path: Path | None = None
+    is_sample: bool = False
+
+    @property
+    def name(self) -> str:
+        return _name(self.source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Everything the planners need. ``changes`` is what a rehearsal changed, in words."""
+
+    name: str
+    recipe: Recipe
+    engine: Engine
+    release: Release
+    sources: tuple[FoundSource, ...]
+    rehearsal: bool = False
+    changes: tuple[str, ...] = ()
+    unchecked: str | None = None
+    """Why the recipe's `expect` does not apply to these rows; None: it is checked."""
+    notes: tuple[str, ...] = ()
+    """What this run does otherwise than the recipe asks for, in words."""
+    bf16: bool | None = None
+    """Whether this machine's GPUs have bf16; None when that is not known."""
+    environment: Path | None = None
+    """The bin folder of the engine's environment, once it is known."""
+    passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return (*FIRST_STAGES, *self.engine.stages(self.recipe))
+
+    @property
+    def hub_dataset(self) -> str | None:
+        """A data set that the engine loads itself; a shipped sample of it is a file instead."""
+        first = self.sources[0]
+        return first.source.dataset if first.path is None else None
+
+    @property
+    def model_name(self) -> str:
+        return "standin" if self.rehearsal else safe_folder_name(self.recipe.model.id)
+
+    def context(self, *, resume_from: str | None = None) -> Context:
+        return Context(
+            release=self.release,
+            recipe_name=self.name,
+            model=f"./{self.model_name}",
+            dataset=self.hub_dataset,
+            train_file=f"data/{'rehearsal' if self.rehearsal else 'train'}.jsonl",
+            rehearsal=self.rehearsal,
+            bf16=self.bf16,
+            resume_from=resume_from,
+            passthrough=self.passthrough,
+        )
+
+
+def safe_folder_name(model_id: str) -> str:
+    """The last part of a model id, without dots: remote code becomes a Python module of that name.
+
+    transformers imports ``transformers_modules.<folder>``, which a dot breaks.
+    """
+    last = model_id.rstrip("/").rpartition("/")[2]
+    return re.sub(r"[^0-9A-Za-z_-]", "_", last) or "model"
+
+
+def build(
+    loaded: Loaded,
+    *,
+    rehearse: bool = False,
+    passthrough: Sequence[str] = (),
+    must_find_rows: bool = True,
+    only_available: bool = False,
+) -> Job:
+    """The job that ``loaded`` describes.
+
+    Raises :class:`UsageError` when the engine cannot do what the recipe asks for, or when a file
+    of rows is nowhere (unless ``must_find_rows`` is false: a homework pack can do without; with
+    ``only_available`` the run goes on with the sources that are there).
+    """
+    recipe = loaded.recipe
+    engine = engines.get(recipe.engine_name)
+    found = [
+        _find(number, loaded, rehearse, must_find_rows)
+        for number in range(len(recipe.data.sources))
+    ]
+    sources = tuple(one for one in found if one is not None)
+    missing = [number for number, one in enumerate(found) if one is None]
+    if missing and not (only_available and sources):
+        raise _missing(loaded, missing, rest=bool(sources))
+    left_out = [_name(recipe.data.sources[number]) for number in missing]
+    job = Job(
+        name=loaded.name,
+        recipe=recipe,
+        engine=engine,
+        release=engines.release(recipe.engine),
+        sources=sources,
+        unchecked=_why_unchecked(loaded, sources, whole=not missing),
+        notes=(
+            *engine.notes(recipe),
+            *([f"without the sources that are not here: {', '.join(left_out)}"] if missing else []),
+        ),
+        passthrough={"train": tuple(passthrough)} if passthrough else {},
+    )
+    return _as_rehearsal(job) if rehearse else job
+
+
+def _given_by_hand(loaded: Loaded, key: str) -> bool:
+    """Whether the value comes from the command line or the environment, not from a file."""
+    origin = loaded.provenance.get(key)
+    return origin is not None and origin.layer in ("command line", "environment")
+
+
+def _find(number: int, loaded: Loaded, rehearse: bool, must_find: bool) -> FoundSource | None:
+    """Where the rows of one source are; None when they are nowhere."""
+    source = loaded.recipe.data.sources[number]
+    by_hand = _given_by_hand(loaded, f"data.sources.{number}.path")
+    if source.path is not None:
+        path = loaded.resolve(source.path)
+        if path.exists():
+            return FoundSource(source, path)
+    # A path that the user typed is never replaced by a sample or a download of something else.
+    if not by_hand:
+        if rehearse and source.sample is not None:
+            return FoundSource(source, loaded.resolve_sample(source.sample), is_sample=True)
+        if source.path is None or source.url is not None or not must_find:
+            return FoundSource(source)
+    elif source.path is None:
+        return FoundSource(source)
+    return None
+
+
+def _missing(loaded: Loaded, numbers: Sequence[int], *, rest: bool) -> UsageError:
+    """One error for every file of rows that is nowhere, with where to get each."""
+    sources = loaded.recipe.data.sources
+    names = ", ".join(repr(sources[number].path) for number in numbers)
+    candidates = loaded.candidates(str(sources[numbers[0]].path))
+    steps = [_where_to_get(sources[number], number, recipe_name=loaded.name) for number in numbers]
+    if any(sources[number].sample for number in numbers):
+        steps.append("a rehearsal uses shipped sample rows instead: --rehearse")
+    if rest:
+        steps.append("or go on with the sources that are there: --only-available")
+    return UsageError(
+        f"The rows {names} are not there.",
+        where=f"data.sources of {loaded.path}",
+        why=f"looked in: {', '.join(str(place.parent) for place in candidates)}",
+        fix="\n         ".join(steps),
+    )
+
+
+def _name(source: Source) -> str:
+    return source.name or source.path or source.dataset or "generated rows"
+
+
+#: Whose word is heard last.
+_RANK = {"default": 0, "parent": 1, "recipe": 2, "environment": 3, "command line": 4}
+
+
+def _rank(loaded: Loaded, key: str) -> int:
+    origin = loaded.provenance.get(key)
+    return _RANK[origin.layer] if origin is not None else 0
+
+
+def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...], *, whole: bool) -> str | None:
+    """Why the recipe's expected figures do not apply to these rows; None when they do.
+
+    Whoever changes the rows from outside the file that states the figures has other rows.
+    """
+    expect = loaded.recipe.expect.model_dump(exclude_none=True)
+    if not expect:
+        return None
+    if not whole:
+        return "sources of rows are missing"
+    said = max(_rank(loaded, f"expect.{key}") for key in expect)
+    for key in loaded.provenance:
+        if key.startswith("data.") and not key.endswith(".path") and _rank(loaded, key) > said:
+            return f"{key} was changed after the figures were stated"
+    for number, found in enumerate(sources):
+        if found.is_sample:
+            return "sample rows are used"
+        if found.path is None:
+            continue
+        if found.source.sha256 is not None:
+            if sha256_of(found.path) != found.source.sha256:
+                return f"{found.path.name} is another file than the recipe's (SHA-256 differs)"
+        elif _rank(loaded, f"data.sources.{number}.path") > said:
+            return f"{found.path.name} is another file than the recipe's"
+    return None
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 in hex; empty for a folder."""
+    if not path.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _where_to_get(source: Source, number: int, *, recipe_name: str) -> str:
+    give = f"recipe run {recipe_name} --set data.sources.{number}.path=FILE"
+    return f"{source.path}: {source.get}; then {give}" if source.get else give
+
+
+def _as_rehearsal(job: Job) -> Job:
+    recipe, changes = job.engine.rehearse(job.recipe)
+    said = [
+        f"model: {job.recipe.model.id} -> "
+        + say("a tiny stand-in made here (nothing is downloaded)", "本机生成的极小替身（不下载）")
+    ]
+    said += changes
+    said.append(
+        say(
+            f"rows trained on: the first {REHEARSAL_ROWS} of the training split",
+            f"训练数据：训练集的前 {REHEARSAL_ROWS} 行",
+        )
+    )
+    samples = [found for found in job.sources if found.is_sample]
+    said += [
+        say(
+            f"rows: the shipped sample instead of {found.name}",
+            f"数据：用自带的样例代替 {found.name}",
+        )
+        for found in samples
+    ]
+    return replace(
+        job,
+        recipe=recipe,
+        rehearsal=True,
+        changes=tuple(said),
+    )
+
+
+def only_known_stages(job: Job, *names: str | None) -> None:
+    """UsageError for a stage name that this job does not have."""
+    for name in names:
+        if name is not None and name not in job.stages:
+            raise UsageError(
+                f"There is no stage called {name!r} in this run.",
+                fix=f"stages: {', '.join(job.stages)}",
+            )

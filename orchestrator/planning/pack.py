@@ -1,0 +1,176 @@
+"""A homework pack: config, rows, commands and a README in a folder that needs no `recipe`."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from orchestrator.base.errors import UsageError
+from orchestrator.base.files import write_atomic
+from orchestrator.base.plan import PlannedFile
+from orchestrator.envs.locks import load as load_lock
+from orchestrator.hub import download_command
+from orchestrator.planning import job as jobs
+from orchestrator.planning.job import FoundSource, Job
+from orchestrator.planning.script import commands_script
+from orchestrator.planning.stages.data import TRAIN, ConvertRows
+from orchestrator.recipe.dump import dump
+from orchestrator.recipe.load import load
+from orchestrator.rendering.templates import render
+
+_SHEETS = (".xlsx", ".xlsm", ".xls")
+
+
+def write(
+    recipe: str,
+    folder: Path,
+    *,
+    sets: Sequence[str] = (),
+    params: Sequence[str] = (),
+    engine: str | None = None,
+    force: bool = False,
+    only_available: bool = False,
+    note: Callable[[str], object] = lambda _text: None,
+) -> list[str]:
+    """Write the pack of ``recipe`` (a name or a path) into ``folder``; the names of its files.
+
+    The same recipe and rows give the same bytes. A file that is there with other content is never
+    overwritten without ``force`` (:class:`UsageError` names it).
+    """
+    loaded = load(recipe, sets=sets, params=params, engine=engine)
+    job = jobs.build(loaded, must_find_rows=only_available, only_available=only_available)
+    for text in job.notes:
+        note(text)
+    with tempfile.TemporaryDirectory(prefix="recipe-pack-") as scratch:
+        made = Path(scratch)
+        if not _missing(job) and job.hub_dataset is None:
+            ConvertRows(job).run(made, lambda _done, _total, _what: None)
+        for file in _files(job):
+            write_atomic(made / file.path, file.text, executable=file.executable)
+        names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
+        _refuse_to_overwrite(made, folder, names, force)
+        for one in names:
+            target = folder / one
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.read_bytes() != (made / one).read_bytes():
+                part = target.with_name(f".{target.name}.part")
+                shutil.copy(made / one, part)
+                part.replace(target)
+    return names
+
+
+def _missing(job: Job) -> list[FoundSource]:
+    """Sources whose file is not on this disk."""
+    return [found for found in job.sources if found.source.path and found.path is None]
+
+
+def _refuse_to_overwrite(made: Path, folder: Path, names: list[str], force: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file.", fix="name a folder with -o")
+    differing = [
+        name
+        for name in names
+        if (folder / name).exists() and (folder / name).read_bytes() != (made / name).read_bytes()
+    ]
+    if differing and not force:
+        raise UsageError(
+            f"{folder} holds files that this pack would change.",
+            where=", ".join(differing),
+            why="they were edited, or come from another recipe",
+            fix="choose an empty folder with -o, or overwrite them with -f",
+        )
+
+
+def _files(job: Job) -> list[PlannedFile]:
+    lock = load_lock(job.release, None).text
+    files = [
+        *job.engine.files(job.recipe, job.context()),
+        PlannedFile(path="recipe.lock.yaml", text=dump(job.recipe)),
+        PlannedFile(
+            path="commands.sh", text=commands_script(job, before=_before(job)), executable=True
+        ),
+        PlannedFile(path="requirements.txt", text=lock),
+        PlannedFile(path="README.md", text=render("pack/README.md.jinja", **_readme(job))),
+    ]
+    if _missing(job) and _can_convert(job):
+        text = render(
+            "pack/make_data.py.jinja",
+            job=job,
+            sources=[_spec(f) for f in job.sources],
+            columns=_columns(job),
+        )
+        files.append(PlannedFile(path="make_data.py", text=text))
+    return files
+
+
+def _columns(job: Job) -> list[str] | None:
+    """The keys of alpaca rows; None for conversations."""
+    columns = job.engine.row_columns(job.recipe)
+    return list(columns) if columns else None
+
+
+def _can_convert(job: Job) -> bool:
+    """Whether ``make_data.py`` can do what the data stage does; it knows no cleaning rules."""
+    train = job.recipe.train
+    plain = all(
+        source.self_cognition is None and source.sample_rows is None and not source.clean
+        for source in job.recipe.data.sources
+    )
+    return plain and train.stage == "sft" and train.max_samples is None
+
+
+def _before(job: Job) -> tuple[str, ...]:
+    """Shell lines that come first: the rows and the model, unless they are there."""
+    lines = ["", "# data"]
+    if _missing(job) and not _can_convert(job):
+        how = f"{TRAIN} is missing: make it with recipe run {job.name} --until data (README.md)"
+        lines.append(f"[ -e {TRAIN} ] || {{ echo {shlex.quote(how)} >&2; exit 1; }}")
+    elif _missing(job):
+        lines.append(f"[ -e {TRAIN} ] || python make_data.py")
+    elif job.hub_dataset:
+        lines.append(f"# {job.hub_dataset} is loaded from its hub while training")
+    else:
+        lines.append(f"# converted already: {TRAIN}")
+    folder = job.model_name
+    model = job.recipe.model
+    lines += ["", "# model"]
+    command = download_command(model, folder)
+    if command:
+        # A marker tells a download that was cut off from a folder that is whole.
+        mark = f"{folder}/.downloading"
+        fetch = " ".join(map(shlex.quote, command))
+        lines.append(f"if [ ! -e {folder}/config.json ] || [ -e {mark} ]; then")
+        lines.append(f"  mkdir -p {folder}; touch {mark}; {fetch}; rm {mark}")
+        lines.append("fi")
+    else:
+        lines.append(f"[ -e {folder} ] || ln -s {shlex.quote(model.path or model.id)} {folder}")
+    return tuple(lines)
+
+
+def _readme(job: Job) -> dict[str, object]:
+    return {
+        "job": job,
+        "missing": _missing(job),
+        "can_convert": _can_convert(job),
+        "model_folder": job.model_name,
+        "download": " ".join(map(shlex.quote, download_command(job.recipe.model, job.model_name))),
+    }
+
+
+def _spec(found: FoundSource) -> dict[str, object]:
+    """What ``make_data.py`` needs to know of a source, as plain values."""
+    source = found.source
+    return {
+        "path": source.path,
+        "url": source.url,
+        "sha256": source.sha256,
+        "sheet": source.sheet,
+        "header_row": source.header_row,
+        "columns": source.columns.model_dump(exclude_none=True) if source.columns else None,
+        "system": source.system,
+        "as_read": source.map_fn is not None,
+        "get": source.get,
+    }

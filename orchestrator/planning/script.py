@@ -1,0 +1,59 @@
+"""``commands.sh``: the exact commands of a run, for a reader's own shell, without this tool."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from orchestrator.base.plan import Artifact, Command, NewestCheckpoint, Plan
+from orchestrator.planning.job import Job
+from orchestrator.rendering.templates import render
+
+#: What a stage must have written anew, by kind of artifact. Engines that exit 0 after a crash are
+#: why.
+_PROOF = {
+    "checkpoint": "{}/last_checkpoint",
+    "training": "{}/train_results.json",
+    "adapter": "{}/adapter_config.json",
+    "model": "{}/config.json",
+}
+
+
+def commands_script(job: Job, *, before: tuple[str, ...] = ()) -> str:
+    """The script's text. ``before`` are lines that come first: data and model of a pack."""
+    context = job.context()
+    own = job.engine.stages(job.recipe)
+    plans = [job.engine.plan(name, job.recipe, context) for name in own]
+    steps = [{"name": plan.stage, "lines": list(_lines(plan))} for plan in plans]
+    return render("commands.sh.jinja", job=job, steps=steps, before=before)
+
+
+_STARTED = ".stage-started"
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    if any(artifact.kind in _PROOF for artifact in plan.artifacts):
+        yield f"touch {_STARTED}"
+    for command in plan.commands:
+        if command.by_hand:
+            yield shell_line(command)
+    for artifact in plan.artifacts:
+        if artifact.kind in _PROOF:
+            yield _guard(plan.stage, artifact)
+
+
+def _guard(stage: str, artifact: Artifact) -> str:
+    proof = shlex.quote(_PROOF[artifact.kind].format(artifact.path))
+    made = f"[ -e {proof} ] && [ ! {proof} -ot {_STARTED} ]"
+    return f"{{ {made}; }} || {{ echo '{stage} failed: it wrote no '{proof} >&2; exit 1; }}"
+
+
+def shell_line(command: Command) -> str:
+    """The command with its variables, as one line of shell."""
+    given = [f"{name}={shlex.quote(value)}" for name, value in command.env.items()]
+    kept = [f'{name}="${{{name}:-{value}}}"' for name, value in command.defaults.items()]
+    return " ".join([*given, *kept, *map(_word, command.argv)])
+
+
+def _word(word: str | NewestCheckpoint) -> str:
+    return word.shell() if isinstance(word, NewestCheckpoint) else shlex.quote(word)

@@ -1,0 +1,73 @@
+"""model: the base model's folder, linked into the run under a safe name; or a stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.base.errors import RecipeError
+from orchestrator.base.plan import Artifact, Plan, Progress
+from orchestrator.planning.job import Job
+from orchestrator.planning.rehearsal import standin
+from orchestrator.planning.stages.data import TRAIN
+
+
+def plan(job: Job, root: Path) -> Plan:
+    """A link to the model's folder, or in a rehearsal the command that makes the stand-in."""
+    if job.rehearsal:
+        return standin.plan(job, rows=TRAIN)
+    return Plan(
+        stage="model",
+        task=LinkModel(job),
+        outputs=(),
+        artifacts=(Artifact(path=job.model_name, kind="base"),),
+    )
+
+
+@dataclass(frozen=True)
+class LinkModel:
+    """The task: find the model on disk or download it, then link to it from the run directory.
+
+    A link keeps 15 GB out of every run directory, gives the config a short relative path as in
+    the tutorial, and a name without dots whatever the hub's cache calls its folders.
+    """
+
+    job: Job
+
+    def describe(self) -> str:
+        model = self.job.recipe.model
+        revision = f" at {model.revision}" if model.revision else ""
+        return f"find or download {model.id}{revision} ({model.hub}), link it as {self.link}"
+
+    @property
+    def link(self) -> str:
+        return self.job.model_name
+
+    def facts(self) -> Mapping[str, object]:
+        return {"model": self.job.recipe.model.model_dump(exclude={"template"})}
+
+    def run(self, root: Path, progress: Progress) -> Mapping[str, object]:
+        from orchestrator.hub import fetch_model
+
+        folder = fetch_model(self.job.recipe.model, progress=progress)
+        _link(root / self.link, folder.path)
+        return {
+            "path": str(folder.path),
+            "hub": folder.hub,
+            "revision": folder.revision,
+            "bytes": folder.bytes,
+        }
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink():
+        link.unlink()
+    elif link.exists():
+        raise RecipeError(
+            f"{link.name} is in the way of the link to the model.",
+            where=str(link),
+            why="it is a file or folder of its own",
+            fix="move it away, then run the same command again",
+        )
+    link.symlink_to(target.resolve(), target_is_directory=True)

@@ -1,0 +1,1 @@
+"""A run: walking the stages, executing commands, keeping the record."""

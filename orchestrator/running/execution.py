@@ -1,0 +1,128 @@
+"""One engine command in its environment: run it, keep its words, and judge how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.base.errors import RecipeError
+from orchestrator.base.plan import Argument, Command
+from orchestrator.base.process import Echo, out_of_memory_kills, quoted, run_logged
+from orchestrator.engines import Engine
+from orchestrator.envs import Environment
+from orchestrator.running import leftover
+from orchestrator.verifying.artifacts import newest_checkpoint
+from orchestrator.verifying.explain import meaningful_lines
+
+#: Keeps every library of a rehearsal away from the network.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended: its exit code (negative: a signal), its output, and whether the kernel
+    killed something for lack of memory meanwhile."""
+
+    code: int
+    output: str
+    out_of_memory: bool
+
+    def came_to_its_end(self, command: Command, engine: Engine) -> bool:
+        """Whether everything says so; a code of 0 alone proves nothing."""
+        said = command.succeeded is None or command.succeeded in self.output
+        return self.code == 0 and said and not engine.crashed(self.output)
+
+    def cause(self, engine: Engine) -> tuple[str, str | None]:
+        """Why it ended early, and what helps."""
+        known = engine.explain(self.output)
+        if known is not None:
+            return known
+        memory = "free some host memory, or use a machine with more"
+        if self.out_of_memory:
+            return "the kernel killed a process for lack of memory", memory
+        if self.code in (-9, 137):
+            return "it was killed (signal 9), perhaps for lack of memory", memory
+        if self.code < 0:
+            return f"it was ended by signal {-self.code}", None
+        if self.code > 0:
+            return f"it ended with exit code {self.code}", None
+        return "it stopped before its end without saying why (killed, or out of memory?)", None
+
+    def explained(self, what: str, engine: Engine) -> RecipeError:
+        """The error of a command that ended early: cause, last meaningful lines, next step."""
+        cause, fix = self.cause(engine)
+        return RecipeError(what, why=self._told(cause), fix=fix or "read the whole log")
+
+    def beside(self, fault: RecipeError, engine: Engine) -> RecipeError:
+        """The error of a missing or broken artifact, with what the log has to say about it."""
+        cause, fix = engine.explain(self.output) or (None, None)
+        why = self._told(*filter(None, [fault.why, cause]))
+        return RecipeError(fault.what, where=fault.where, why=why, fix=fix or fault.fix)
+
+    def _told(self, *causes: str) -> str:
+        lines = [f"    {line}" for line in meaningful_lines(self.output)]
+        return "\n".join([*causes, *(["  the log's last lines:", *lines] if lines else [])])
+
+
+def environment_of(
+    environment: Environment, command: Command, *, offline: bool, base: Mapping[str, str]
+) -> dict[str, str]:
+    """The variables a command runs with: the environment's, its own, and the user's choices."""
+    env = environment.environ(base)
+    if offline:
+        env.update(OFFLINE)
+    env.update({key: value for key, value in command.defaults.items() if key not in base})
+    env.update(command.env)
+    return env
+
+
+def resolved(argv: tuple[Argument, ...], root: Path) -> list[str]:
+    """The argv with the newest checkpoint's path where the plan names it."""
+    return [word if isinstance(word, str) else _checkpoint(root, word.folder) for word in argv]
+
+
+def _checkpoint(root: Path, folder: str) -> str:
+    checkpoint = newest_checkpoint(root / folder)
+    if checkpoint is None:
+        raise RecipeError(
+            "There is no checkpoint to convert.",
+            where=str(root / folder / "last_checkpoint"),
+            why="training left none, or its folder was emptied",
+            fix="train again: --from train",
+        )
+    return str(checkpoint.relative_to(root))
+
+
+def run(
+    argv: list[str],
+    environment: Environment,
+    env: Mapping[str, str],
+    *,
+    root: Path,
+    log: Path,
+    echo: Echo,
+) -> Ending:
+    """Run one command with the run directory as its working folder; its words go to ``log``."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as sink:
+        sink.write(f"$ {quoted(argv)}\n")
+    offset = log.stat().st_size
+    killed = out_of_memory_kills()
+    program = str(environment.which(argv[0]))
+    try:
+        code = run_logged(
+            [program, *argv[1:]],
+            env=env,
+            cwd=root,
+            log=log,
+            echo=echo,
+            started=lambda pid: leftover.note(root, pid),
+        )
+    finally:
+        leftover.forget(root)
+    with log.open("rb") as stream:
+        stream.seek(offset)
+        output = stream.read().decode("utf-8", errors="replace")
+    more = killed is not None and (out_of_memory_kills() or 0) > killed
+    return Ending(code, output, more)
