@@ -1,9 +1,8 @@
-"""Where things live: shipped files, the user's cache and settings, and a run's own folders."""
+"""Where things live: shipped files, the user's cache and settings, and where runs go."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -49,45 +48,3 @@ def downloads_dir() -> Path:
 def runs_dir() -> Path:
     """RECIPE_RUNS, else ``runs`` in the current folder."""
     return Path(os.environ.get("RECIPE_RUNS", "runs"))
-
-
-@dataclass(frozen=True)
-class RunPaths:
-    """The names inside one run directory. ``root`` is absolute; commands run with it as cwd."""
-
-    root: Path
-
-    @property
-    def lock(self) -> Path:
-        return self.root / "recipe.lock.yaml"
-
-    @property
-    def record(self) -> Path:
-        return self.root / "run.json"
-
-    @property
-    def commands(self) -> Path:
-        return self.root / "commands.sh"
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data"
-
-    @property
-    def work(self) -> Path:
-        return self.root / "work"
-
-    @property
-    def adapter(self) -> Path:
-        return self.root / "adapter"
-
-    @property
-    def merged(self) -> Path:
-        return self.root / "merged"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
-
-    def log(self, stage: str) -> Path:
-        return self.logs / f"{stage}.log"

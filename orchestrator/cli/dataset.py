@@ -29,13 +29,12 @@ def register(file: Path, into: Path, name: str | None, force: bool) -> None:
     All columns and tags are written, so that system text and history are used. Other entries and
     their order stay as they are.
     """
-    from orchestrator.engines.llamafactory import dataset_info
-    from orchestrator.engines.llamafactory.dataset_entry import entry_for
+    from orchestrator.engines.protocol import RegistersRows
+    from orchestrator.engines.registry import ENGINES
 
-    path = dataset_info.find(into)
+    (engine,) = [engine for engine in ENGINES if isinstance(engine, RegistersRows)]
     chosen = name if name is not None else file.stem
-    entry = entry_for(file, path.parent)
-    outcome = dataset_info.register(entry, chosen, into, force=force)
+    path, outcome = engine.register_rows(file, into, name=chosen, force=force)
     said = {"added": "added to", "replaced": "replaced in", "unchanged": "already in"}[outcome]
     click.echo(f"{chosen} {said} {path}")
     click.echo(f"  use it with: dataset: {chosen}")

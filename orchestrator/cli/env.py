@@ -16,8 +16,8 @@ from orchestrator.base.errors import EXIT_FAILED, UsageError
 from orchestrator.cli.options import json_option
 
 if TYPE_CHECKING:
-    from orchestrator.engines import Release
     from orchestrator.envs import Finding, Installed
+    from orchestrator.envs.release import Release
 
     _TextType = click.ParamType[str]
 else:  # click before 8.2 has no type argument here
@@ -35,7 +35,7 @@ class ReleaseName(_TextType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from orchestrator.engines import all_releases
+        from orchestrator.engines.registry import all_releases
 
         return [CompletionItem(r.name) for r in all_releases() if r.name.startswith(incomplete)]
 
@@ -77,7 +77,7 @@ def install(names: tuple[str, ...], python: Path | None, torch_backend: str | No
 
     A release that is there already is left as it is. `recipe run` does this by itself.
     """
-    from orchestrator.engines import release
+    from orchestrator.engines.registry import release
     from orchestrator.envs.install import ensure
 
     if python is not None and torch_backend is not None:
@@ -117,7 +117,7 @@ def installing(name: str) -> Iterator[Callable[[str], None]]:
 @json_option
 def list_(as_json: bool) -> None:
     """List the engine releases, and what of them is installed here."""
-    from orchestrator.engines import all_releases
+    from orchestrator.engines.registry import all_releases
     from orchestrator.envs import installed
 
     known = all_releases()
@@ -186,7 +186,7 @@ def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: b
     Looks at the imports, torch and the GPU, 4 bits, DeepSpeed and the disk. Exits with 1 when
     something is broken; each fault is printed with what mends it.
     """
-    from orchestrator.engines import all_releases, release
+    from orchestrator.engines.registry import all_releases, release
     from orchestrator.envs import doctor as examine
     from orchestrator.envs import find
 
@@ -226,7 +226,7 @@ def _print_findings(findings: list[Finding]) -> None:
 @click.option("--leftovers", is_flag=True, help="Only outdated, unfinished and broken ones.")
 def remove(name: str, yes: bool, leftovers: bool) -> None:
     """Remove a release's environments. A Python of your own is forgotten, not touched."""
-    from orchestrator.engines import release
+    from orchestrator.engines.registry import release
     from orchestrator.envs import installed
     from orchestrator.envs import remove as clear
 

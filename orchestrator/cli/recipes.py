@@ -50,8 +50,8 @@ def list_(as_json: bool) -> None:
 @json_option
 def show(recipe: str, sets: tuple[str, ...], params: tuple[str, ...], as_json: bool) -> None:
     """Print every value of RECIPE and where it came from."""
+    from orchestrator.planning.feasible import load
     from orchestrator.recipe.dump import one_line
-    from orchestrator.recipe.load import load
 
     loaded = load(recipe, sets=sets, params=params)
     values = loaded.values()
@@ -100,8 +100,8 @@ def validate(recipes: tuple[str, ...], as_json: bool) -> None:
 
 
 def _verdict(name: str) -> dict[str, Any]:
+    from orchestrator.planning.feasible import load
     from orchestrator.recipe.faults import RecipeFaults
-    from orchestrator.recipe.load import load
 
     try:
         load(name)

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from orchestrator.base.errors import RecipeError, UsageError
-from orchestrator.base.paths import RunPaths, runs_dir
+from orchestrator.base.layout import RunPaths
+from orchestrator.base.paths import runs_dir
 from orchestrator.cli.options import RunName, json_option
 from orchestrator.running import record as records
 

@@ -24,7 +24,7 @@ from orchestrator.envs.guard import held
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engines import Release
+    from orchestrator.envs.release import Release
 
     Progress = Callable[[str], object]
 

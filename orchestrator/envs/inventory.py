@@ -15,7 +15,7 @@ from orchestrator.envs.environment import Environment
 from orchestrator.envs.guard import held
 
 if TYPE_CHECKING:
-    from orchestrator.engines import Release
+    from orchestrator.envs.release import Release
 
 READY = "ready"
 OUTDATED = "outdated"
@@ -84,7 +84,7 @@ def foreign_root(release: Release, python: Path) -> Path:
 def installed(releases: list[Release] | None = None) -> list[Installed]:
     """Every environment on disk, by name; those of releases no longer known count as outdated."""
     if releases is None:
-        from orchestrator.engines import all_releases
+        from orchestrator.engines.registry import all_releases
 
         releases = all_releases()
     known = {release.name: release for release in releases}

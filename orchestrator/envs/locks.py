@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.base.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.engines import Release
+    from orchestrator.envs.release import Release
 
 FOLDER = Path(__file__).resolve().parent / "locks"
 #: Versions of the tools that build the few packages published as source only.

@@ -22,7 +22,7 @@ from orchestrator.envs import indexes, locks, uv
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engines import Release
+    from orchestrator.envs.release import Release
 
 PLATFORM = "x86_64-manylinux_2_28"
 _AS_OF = re.compile(r"# as of (\d{4}-\d\d-\d\d)\n")
@@ -76,7 +76,7 @@ def header(release: Release, date: str, arguments: Sequence[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    from orchestrator.engines import release as named
+    from orchestrator.engines.registry import release as named
 
     parser = argparse.ArgumentParser(prog="python -m orchestrator.envs.relock")
     parser.add_argument("release", nargs="+", help="an engine release: NAME@VERSION")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from orchestrator import engines
 from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
-from orchestrator.engines import Context, Engine, Release
-from orchestrator.recipe.schema import Recipe, Source
-
-if TYPE_CHECKING:
-    from orchestrator.recipe.load import Loaded
+from orchestrator.engines import registry
+from orchestrator.engines.job import FoundSource, Job, source_name
+from orchestrator.engines.registry import engine_of
+from orchestrator.recipe.load import Loaded
+from orchestrator.recipe.schema import Source
 
 #: Rows that a rehearsal trains on.
 REHEARSAL_ROWS = 16
@@ -24,75 +21,9 @@ REHEARSAL_ROWS = 16
 FIRST_STAGES = ("data", "model", "render", "check")
 
 
-@dataclass(frozen=True)
-class FoundSource:
-    """One source of rows and where it is: on disk, behind a URL, on a hub, or generated."""
-
-    source: Source
-    path: Path | None = None
-    is_sample: bool = False
-
-    @property
-    def name(self) -> str:
-        return _name(self.source)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """Everything the planners need. ``changes`` is what a rehearsal changed, in words."""
-
-    name: str
-    recipe: Recipe
-    engine: Engine
-    release: Release
-    sources: tuple[FoundSource, ...]
-    rehearsal: bool = False
-    changes: tuple[str, ...] = ()
-    unchecked: str | None = None
-    """Why the recipe's `expect` does not apply to these rows; None: it is checked."""
-    notes: tuple[str, ...] = ()
-    """What this run does otherwise than the recipe asks for, in words."""
-    bf16: bool | None = None
-    """Whether this machine's GPUs have bf16; None when that is not known."""
-    environment: Path | None = None
-    """The bin folder of the engine's environment, once it is known."""
-    passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return (*FIRST_STAGES, *self.engine.stages(self.recipe))
-
-    @property
-    def hub_dataset(self) -> str | None:
-        """A data set that the engine loads itself; a shipped sample of it is a file instead."""
-        first = self.sources[0]
-        return first.source.dataset if first.path is None else None
-
-    @property
-    def model_name(self) -> str:
-        return "standin" if self.rehearsal else safe_folder_name(self.recipe.model.id)
-
-    def context(self, *, resume_from: str | None = None) -> Context:
-        return Context(
-            release=self.release,
-            recipe_name=self.name,
-            model=f"./{self.model_name}",
-            dataset=self.hub_dataset,
-            train_file=f"data/{'rehearsal' if self.rehearsal else 'train'}.jsonl",
-            rehearsal=self.rehearsal,
-            bf16=self.bf16,
-            resume_from=resume_from,
-            passthrough=self.passthrough,
-        )
-
-
-def safe_folder_name(model_id: str) -> str:
-    """The last part of a model id, without dots: remote code becomes a Python module of that name.
-
-    transformers imports ``transformers_modules.<folder>``, which a dot breaks.
-    """
-    last = model_id.rstrip("/").rpartition("/")[2]
-    return re.sub(r"[^0-9A-Za-z_-]", "_", last) or "model"
+def stages(job: Job) -> tuple[str, ...]:
+    """The names of the job's stages, in order."""
+    return (*FIRST_STAGES, *engine_of(job).stages(job.recipe))
 
 
 def build(
@@ -110,7 +41,7 @@ def build(
     ``only_available`` the run goes on with the sources that are there).
     """
     recipe = loaded.recipe
-    engine = engines.get(recipe.engine_name)
+    engine = registry.get(recipe.engine_name)
     found = [
         _find(number, loaded, rehearse, must_find_rows)
         for number in range(len(recipe.data.sources))
@@ -119,12 +50,11 @@ def build(
     missing = [number for number, one in enumerate(found) if one is None]
     if missing and not (only_available and sources):
         raise _missing(loaded, missing, rest=bool(sources))
-    left_out = [_name(recipe.data.sources[number]) for number in missing]
+    left_out = [source_name(recipe.data.sources[number]) for number in missing]
     job = Job(
         name=loaded.name,
         recipe=recipe,
-        engine=engine,
-        release=engines.release(recipe.engine),
+        release=registry.release(recipe.engine),
         sources=sources,
         unchecked=_why_unchecked(loaded, sources, whole=not missing),
         notes=(
@@ -177,10 +107,6 @@ def _missing(loaded: Loaded, numbers: Sequence[int], *, rest: bool) -> UsageErro
         why=f"looked in: {', '.join(str(place.parent) for place in candidates)}",
         fix="\n         ".join(steps),
     )
-
-
-def _name(source: Source) -> str:
-    return source.name or source.path or source.dataset or "generated rows"
 
 
 #: Whose word is heard last.
@@ -236,7 +162,7 @@ def _where_to_get(source: Source, number: int, *, recipe_name: str) -> str:
 
 
 def _as_rehearsal(job: Job) -> Job:
-    recipe, changes = job.engine.rehearse(job.recipe)
+    recipe, changes = engine_of(job).rehearse(job.recipe)
     said = [
         f"model: {job.recipe.model.id} -> "
         + say("a tiny stand-in made here (nothing is downloaded)", "本机生成的极小替身（不下载）")
@@ -267,8 +193,8 @@ def _as_rehearsal(job: Job) -> Job:
 def only_known_stages(job: Job, *names: str | None) -> None:
     """UsageError for a stage name that this job does not have."""
     for name in names:
-        if name is not None and name not in job.stages:
+        if name is not None and name not in stages(job):
             raise UsageError(
                 f"There is no stage called {name!r} in this run.",
-                fix=f"stages: {', '.join(job.stages)}",
+                fix=f"stages: {', '.join(stages(job))}",
             )

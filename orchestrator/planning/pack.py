@@ -10,15 +10,17 @@ from pathlib import Path
 
 from orchestrator.base.errors import UsageError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.layout import TRAIN
 from orchestrator.base.plan import PlannedFile
+from orchestrator.engines.job import FoundSource, Job
+from orchestrator.engines.registry import engine_of
 from orchestrator.envs.locks import load as load_lock
 from orchestrator.hub import download_command
 from orchestrator.planning import job as jobs
-from orchestrator.planning.job import FoundSource, Job
+from orchestrator.planning.feasible import load
 from orchestrator.planning.script import commands_script
-from orchestrator.planning.stages.data import TRAIN, ConvertRows
+from orchestrator.planning.stages.data import ConvertRows
 from orchestrator.recipe.dump import dump
-from orchestrator.recipe.load import load
 from orchestrator.rendering.templates import render
 
 _SHEETS = (".xlsx", ".xlsm", ".xls")
@@ -46,7 +48,7 @@ def write(
         note(text)
     with tempfile.TemporaryDirectory(prefix="recipe-pack-") as scratch:
         made = Path(scratch)
-        if not _missing(job) and job.hub_dataset is None:
+        if not _missing(job) and job.file_sources:
             ConvertRows(job).run(made, lambda _done, _total, _what: None)
         for file in _files(job):
             write_atomic(made / file.path, file.text, executable=file.executable)
@@ -87,7 +89,7 @@ def _refuse_to_overwrite(made: Path, folder: Path, names: list[str], force: bool
 def _files(job: Job) -> list[PlannedFile]:
     lock = load_lock(job.release, None).text
     files = [
-        *job.engine.files(job.recipe, job.context()),
+        *engine_of(job).files(job),
         PlannedFile(path="recipe.lock.yaml", text=dump(job.recipe)),
         PlannedFile(
             path="commands.sh", text=commands_script(job, before=_before(job)), executable=True
@@ -108,7 +110,7 @@ def _files(job: Job) -> list[PlannedFile]:
 
 def _columns(job: Job) -> list[str] | None:
     """The keys of alpaca rows; None for conversations."""
-    columns = job.engine.row_columns(job.recipe)
+    columns = engine_of(job).row_columns(job.recipe)
     return list(columns) if columns else None
 
 
@@ -130,10 +132,10 @@ def _before(job: Job) -> tuple[str, ...]:
         lines.append(f"[ -e {TRAIN} ] || {{ echo {shlex.quote(how)} >&2; exit 1; }}")
     elif _missing(job):
         lines.append(f"[ -e {TRAIN} ] || python make_data.py")
-    elif job.hub_dataset:
-        lines.append(f"# {job.hub_dataset} is loaded from its hub while training")
-    else:
+    elif job.file_sources:
         lines.append(f"# converted already: {TRAIN}")
+    for found in job.hub_sources:
+        lines.append(f"# {found.name} is loaded from its hub while training")
     folder = job.model_name
     model = job.recipe.model
     lines += ["", "# model"]

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator
 
 from orchestrator.base.plan import Artifact, Command, NewestCheckpoint, Plan
-from orchestrator.planning.job import Job
+from orchestrator.engines.job import Job
+from orchestrator.engines.registry import engine_of
 from orchestrator.rendering.templates import render
 
 #: What a stage must have written anew, by kind of artifact. Engines that exit 0 after a crash are
@@ -21,9 +22,8 @@ _PROOF = {
 
 def commands_script(job: Job, *, before: tuple[str, ...] = ()) -> str:
     """The script's text. ``before`` are lines that come first: data and model of a pack."""
-    context = job.context()
-    own = job.engine.stages(job.recipe)
-    plans = [job.engine.plan(name, job.recipe, context) for name in own]
+    engine = engine_of(job)
+    plans = [engine.plan(name, job) for name in engine.stages(job.recipe)]
     steps = [{"name": plan.stage, "lines": list(_lines(plan))} for plan in plans]
     return render("commands.sh.jinja", job=job, steps=steps, before=before)
 

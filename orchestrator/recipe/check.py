@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
-from orchestrator import engines
-from orchestrator.base.errors import UsageError
 from orchestrator.recipe import keys
-from orchestrator.recipe.faults import Fault, listed, nearest, shown
+from orchestrator.recipe.faults import Fault, Judge, listed, nearest, shown
 from orchestrator.recipe.layers import at_path, stripped
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import Node, children
@@ -32,7 +29,7 @@ _FIXED: dict[str, Words] = {
 }
 
 
-def check(tree: Node, faults: list[Fault]) -> Recipe | None:
+def check(tree: Node, faults: list[Fault], judge: Judge | None = None) -> Recipe | None:
     """The recipe; None when ``faults`` has grown."""
     from pydantic_core import ValidationError
 
@@ -45,23 +42,17 @@ def check(tree: Node, faults: list[Fault]) -> Recipe | None:
         told = [one for one in error.errors(include_url=False) if one["type"] != "value_error"]
         found = [_fault(tree, one) for one in told]
     found += [*_problems(tree, (), Recipe), *_param_faults(tree)]
-    if not any(fault.key == "engine" for fault in found):
-        found += _engine_faults(tree)
+    if judge is not None and not any(fault.key == "engine" for fault in found):
+        found += _objections(tree, None if found else recipe, judge)
     faults += found
     return None if found else recipe
 
 
-def _engine_faults(tree: Node) -> list[Fault]:
-    node = at_path(tree, ["engine"])[0]
-    try:
-        engines.release(node.value)
-    except UsageError as error:
-        names = [one.name for one in engines.all_releases()]
-        why = f"there are {listed(names, 'and')}"
-        near = difflib.get_close_matches(node.value, names, n=1, cutoff=0.5)
-        what = error.what.rstrip(".")
-        return [Fault(node.at, "engine", what[0].lower() + what[1:], why, "".join(near))]
-    return []
+def _objections(tree: Node, recipe: Recipe | None, judge: Judge) -> Iterator[Fault]:
+    engine = at_path(tree, ["engine"])[0].value
+    for told in judge(engine if isinstance(engine, str) else "", recipe):
+        node = at_path(tree, told.key.split("."))[0]
+        yield Fault(node.at, told.key, told.what, told.why, told.meant)
 
 
 def _param_faults(tree: Node) -> Iterator[Fault]:

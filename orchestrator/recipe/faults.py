@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,6 +46,20 @@ class Fault:
         """Plain data: file, line, column, key, what, why, meant."""
         rest = {key: getattr(self, key) for key in ("key", "what", "why", "meant")}
         return {**self.at._asdict(), **rest}
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What somebody who knows more than the schema has against one key: the engine, for example."""
+
+    key: str
+    what: str
+    why: str = ""
+    meant: str = ""
+
+
+#: Asked with the engine release's name, and the recipe when its schema holds.
+Judge = Callable[[str, Any], Iterable[Objection]]
 
 
 class RecipeFaults(UsageError):

@@ -12,7 +12,7 @@ from orchestrator.recipe import layers
 from orchestrator.recipe.chain import read_chain
 from orchestrator.recipe.check import check
 from orchestrator.recipe.dump import dump
-from orchestrator.recipe.faults import Fault, Mark, RecipeFaults
+from orchestrator.recipe.faults import Fault, Judge, Mark, RecipeFaults
 from orchestrator.recipe.find import find
 from orchestrator.recipe.layers import Origin, Setting, merge
 from orchestrator.recipe.schema import Recipe
@@ -74,11 +74,13 @@ def load(
     params: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     engine: str | None = None,
+    judge: Judge | None = None,
 ) -> Loaded:
     """The recipe called ``name_or_path`` with everything that overrides it.
 
     Raises :class:`RecipeFaults` with every fault at once, :class:`UsageError` when there is no
     such recipe. ``sets`` are KEY=VALUE, ``params`` are NAME=VALUE through the recipe's `params`.
+    ``judge`` adds what the schema cannot know (see :mod:`orchestrator.planning.feasible`).
     """
     faults: list[Fault] = []
     path = find(name_or_path)
@@ -92,7 +94,7 @@ def load(
         given.append(Setting(("engine",), engine, Mark("--engine"), "command line", True))
     for setting in given:
         tree = layers.apply(tree, setting, faults)
-    recipe = check(tree, faults)
+    recipe = check(tree, faults, judge)
     if faults or recipe is None:
         raise RecipeFaults(path.stem, faults)
     chain = tuple(file for file, _ in files)

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.plan import Argument, Command
 from orchestrator.base.process import Echo, out_of_memory_kills, quoted, run_logged
-from orchestrator.engines import Engine
+from orchestrator.engines.protocol import Engine
 from orchestrator.envs import Environment
 from orchestrator.running import leftover
 from orchestrator.verifying.artifacts import newest_checkpoint

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import write_atomic
-from orchestrator.base.paths import RunPaths
+from orchestrator.base.layout import RunPaths
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
 SCHEMA = 1

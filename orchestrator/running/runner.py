@@ -16,12 +16,15 @@ from typing import Protocol
 from orchestrator import __version__
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.files import write_atomic
-from orchestrator.base.paths import RunPaths
+from orchestrator.base.layout import RunPaths
 from orchestrator.base.plan import Command, Plan
 from orchestrator.base.process import quoted, termination_interrupts
+from orchestrator.engines.job import Job
+from orchestrator.engines.registry import engine_of
 from orchestrator.envs import Environment
 from orchestrator.planning import fingerprint, stages
-from orchestrator.planning.job import FIRST_STAGES, Job, only_known_stages
+from orchestrator.planning.job import FIRST_STAGES, only_known_stages
+from orchestrator.planning.job import stages as stages_of
 from orchestrator.running import execution, leftover
 from orchestrator.running import record as records
 from orchestrator.running.execution import Ending
@@ -101,9 +104,9 @@ class Runner:
             if leftover.end(self.paths.root):
                 self.reporter.note("ended the engine that an earlier, killed `recipe` left behind")
             try:
-                wanted = selection.of(self.job.stages)
+                wanted = selection.of(stages_of(self.job))
                 for name in wanted:
-                    self._stage(name, forced=selection.forces(name), count=len(self.job.stages))
+                    self._stage(name, forced=selection.forces(name), count=len(stages_of(self.job)))
             except KeyboardInterrupt:
                 self._close("interrupted")
                 raise Interrupted(fix="run the same command again to go on") from None
@@ -112,7 +115,7 @@ class Runner:
                 with contextlib.suppress(RecipeError):
                     self._close("interrupted" if isinstance(error, Interrupted) else "failed")
                 raise
-            complete = all(self.record.stage(n).state == "done" for n in self.job.stages)
+            complete = all(self.record.stage(n).state == "done" for n in stages_of(self.job))
             if complete or self.record.state == "running":
                 self._close("done" if complete else "waiting")
         return self.record
@@ -175,7 +178,7 @@ class Runner:
             why = f"training goes on from {Path(resume).name}"
         else:
             self._set_aside(plan)
-        number = self.job.stages.index(name) + 1
+        number = stages_of(self.job).index(name) + 1
         self.reporter.started(number, count, plan, why if done.attempts else None)
         done.state, done.started, done.why = "running", records.now(), why
         done.attempts += 1
@@ -198,7 +201,7 @@ class Runner:
         if environment is not None:
             self.job = replace(self.job, environment=environment.bin)
         found = []
-        for name in selection.of(self.job.stages):
+        for name in selection.of(stages_of(self.job)):
             plan, _, why = self._decide(name, forced=selection.forces(name))
             found.append(Preview(plan, why))
         return found
@@ -231,7 +234,7 @@ class Runner:
             return None
         if fingerprint.differences(done.parts, parts):
             return None
-        checkpoint = self.job.engine.newest_checkpoint(self.paths.root)
+        checkpoint = engine_of(self.job).newest_checkpoint(self.paths.root)
         return str(checkpoint.relative_to(self.paths.root)) if checkpoint else None
 
     def _set_aside(self, plan: Plan) -> None:
@@ -284,7 +287,7 @@ class Runner:
             except RecipeError as error:
                 if not endings or artifact.kind == "check":
                     raise
-                raise endings[0].beside(error, self.job.engine) from error
+                raise endings[0].beside(error, engine_of(self.job)) from error
         return facts
 
     def _log_if_any(self, stage: str) -> Path | None:
@@ -305,8 +308,8 @@ class Runner:
             log=self.paths.log(stage),
             echo=self.reporter.output,
         )
-        if not ending.came_to_its_end(command, self.job.engine):
-            raise ending.explained("The engine's command did not finish.", self.job.engine)
+        if not ending.came_to_its_end(command, engine_of(self.job)):
+            raise ending.explained("The engine's command did not finish.", engine_of(self.job))
         return ending
 
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator import engines
+from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.plan import Command
 from orchestrator.base.process import run_attached
-from orchestrator.engines import Context
-from orchestrator.planning.job import safe_folder_name
+from orchestrator.engines import registry
+from orchestrator.engines.job import Job
+from orchestrator.engines.protocol import Chats, Serves
+from orchestrator.envs.release import Release
 from orchestrator.planning.script import shell_line
 from orchestrator.recipe.load import load
 from orchestrator.recipe.schema import Recipe
@@ -28,7 +30,7 @@ class Talk:
 
     command: Command
     root: Path
-    release: engines.Release
+    release: Release
     rehearsal: bool
 
     @property
@@ -42,17 +44,24 @@ def prepare(run: str, options: Mapping[str, Any]) -> Talk:
     Raises :class:`UsageError` for a run that is not there, :class:`RecipeError` for one that made
     neither a merged model nor an adapter yet.
     """
-    made, given = _made(run, options)
-    given["system"] = _system(made.recipe, options)
-    command = engines.get(made.release.engine).chat(made.recipe, made.context, given)
-    return Talk(command, made.root, made.release, made.context.rehearsal)
+    root, job, given = _made(run, options)
+    given["system"] = _system(job.recipe, options)
+    engine = registry.engine_of(job)
+    if not isinstance(engine, Chats):
+        raise UsageError(f"{job.release.engine} has no chat of its own.")
+    return Talk(engine.chat(job, given), root, job.release, job.rehearsal)
 
 
 def prepare_server(run: str, options: Mapping[str, Any]) -> Talk:
     """The server of what ``run`` made; the errors of :func:`prepare`."""
-    made, given = _made(run, options)
-    command = engines.get(made.release.engine).serve(made.recipe, made.context, given)
-    return Talk(command, made.root, made.release, made.context.rehearsal)
+    root, job, given = _made(run, options)
+    engine = registry.engine_of(job)
+    if not isinstance(engine, Serves):
+        raise UsageError(
+            f"{job.release.engine} has no server of its own.",
+            fix="serve the run's merged folder with another program, or talk to it: recipe chat",
+        )
+    return Talk(engine.serve(job, given), root, job.release, job.rehearsal)
 
 
 def api_key(variable: str) -> str:
@@ -69,30 +78,22 @@ def api_key(variable: str) -> str:
     return os.environ.get(variable, "")
 
 
-@dataclass(frozen=True)
-class _Made:
-    """A finished run: its recipe, and where its parts are."""
-
-    root: Path
-    recipe: Recipe
-    release: engines.Release
-    context: Context
-
-
-def _made(run: str, options: Mapping[str, Any]) -> tuple[_Made, dict[str, Any]]:
+def _made(run: str, options: Mapping[str, Any]) -> tuple[Path, Job, dict[str, Any]]:
+    """The run's directory, its job, and the options with the weights that are to be loaded."""
     root = records.find_run(run, runs_dir())
     record = records.read(root)
-    recipe = load(str(root / "recipe.lock.yaml"), environ={}).recipe
-    release = engines.release(record.engine)
-    model = "standin" if record.rehearsal else safe_folder_name(recipe.model.id)
-    context = Context(
-        release=release,
-        recipe_name=record.recipe,
-        model=f"./{model}",
+    job = Job(
+        name=record.recipe,
+        recipe=load(str(root / layout.LOCK), environ={}).recipe,
+        release=registry.release(record.engine),
+        sources=(),
         rehearsal=record.rehearsal,
     )
-    given = {**options, **_weights(root, context, use_adapter=bool(options.get("use_adapter")))}
-    return _Made(root, recipe, release, context), given
+    return (
+        root,
+        job,
+        {**options, **_weights(root, job, use_adapter=bool(options.get("use_adapter")))},
+    )
 
 
 def _system(recipe: Recipe, options: Mapping[str, Any]) -> str | None:
@@ -107,18 +108,18 @@ def _system(recipe: Recipe, options: Mapping[str, Any]) -> str | None:
     return texts[0] if texts else recipe.evaluate.system
 
 
-def _weights(root: Path, context: Context, *, use_adapter: bool) -> dict[str, str]:
-    merged = (root / context.merged / "config.json").is_file()
-    adapter = (root / context.adapter / "adapter_config.json").is_file()
+def _weights(root: Path, job: Job, *, use_adapter: bool) -> dict[str, str]:
+    merged = (root / layout.MERGED / "config.json").is_file()
+    adapter = (root / layout.ADAPTER / "adapter_config.json").is_file()
     if merged and not use_adapter:
-        return {"model": f"./{context.merged}"}
+        return {"model": f"./{layout.MERGED}"}
     if adapter:
-        return {"model": context.model, "adapter": f"./{context.adapter}"}
+        return {"model": job.model, "adapter": f"./{layout.ADAPTER}"}
     raise RecipeError(
         "This run has nothing to talk to yet.",
         where=str(root),
         why="there is neither a merged model nor an adapter",
-        fix=f"finish it first: recipe run {context.recipe_name}",
+        fix=f"finish it first: recipe run {job.name}",
     )
 
 

@@ -13,9 +13,10 @@ from orchestrator import envs
 from orchestrator.base.hardware import has_bf16
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.plan import Plan
-from orchestrator.planning.job import Job, build
+from orchestrator.engines.job import Job
+from orchestrator.planning.feasible import load
+from orchestrator.planning.job import build
 from orchestrator.planning.script import shell_line
-from orchestrator.recipe.load import load
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord, StageRecord
 from orchestrator.running.runner import Preview, Reporter, Runner, Selection, new_run_directory
@@ -42,7 +43,7 @@ def run_directory(job: Job, *, new: bool) -> Path:
     folder = runs_dir()
     if not new:
         found = records.latest(
-            folder.absolute(), job.name, rehearsal=job.rehearsal, engine=job.engine.name
+            folder.absolute(), job.name, rehearsal=job.rehearsal, engine=job.release.engine
         )
         if found is not None:
             return found

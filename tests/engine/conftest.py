@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import engines
+from orchestrator.engines import registry
 from orchestrator.envs import Environment, ensure
 from tests.support.engine_runs import only_run, recipe
 
 
 @pytest.fixture(scope="session")
 def xtuner_0_2_0() -> Environment:
-    return ensure(engines.release("xtuner@0.2.0"), progress=print)
+    return ensure(registry.release("xtuner@0.2.0"), progress=print)
 
 
 @pytest.fixture(scope="session")
 def xtuner_0_1_9() -> Environment:
-    return ensure(engines.release("xtuner@0.1.9"), progress=print)
+    return ensure(registry.release("xtuner@0.1.9"), progress=print)
 
 
 @pytest.fixture(scope="session")

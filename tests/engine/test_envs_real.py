@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator import envs
-from orchestrator.engines import Release, release
+from orchestrator.engines.registry import release
 from orchestrator.envs import Environment, locks
+from orchestrator.envs.release import Release
 from tests.support.engine_runs import one_engine_at_a_time, variables, words_of
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import engines
+from orchestrator.engines import registry
 from orchestrator.envs import Environment, ensure
 from orchestrator.recipe.listing import listing
 from tests.support.engine_runs import (
@@ -35,7 +35,7 @@ ROWS = REPOSITORY / "tests" / "support" / "llamafactory_rows.py"
 
 @pytest.fixture(scope="session")
 def environment() -> Environment:
-    return ensure(engines.release(RELEASE), progress=print)
+    return ensure(registry.release(RELEASE), progress=print)
 
 
 @pytest.fixture(scope="session")

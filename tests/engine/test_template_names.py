@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import engines
 from orchestrator.base.errors import UsageError
+from orchestrator.engines import registry
 from orchestrator.engines.llamafactory.template_names import WITHOUT_MODELFILE
 from orchestrator.engines.templates import TABLE, translated
 from orchestrator.envs import ensure
@@ -43,7 +43,7 @@ Path(sys.argv[1]).write_text(json.dumps(found))
 
 
 def asked(release: str, script: str, folder: Path, *words: str) -> list[str]:
-    environment = ensure(engines.release(release), progress=print)
+    environment = ensure(registry.release(release), progress=print)
     report = folder / "report.json"
     done = in_engine(environment, "-c", script, str(report), *words, cwd=folder)
     assert report.exists(), done.output
@@ -53,7 +53,7 @@ def asked(release: str, script: str, folder: Path, *words: str) -> list[str]:
 
 @pytest.mark.parametrize("release", ["xtuner@0.2.0", "llamafactory@0.9.5"])
 def test_every_name_of_the_table_exists(release: str, tmp_path: Path) -> None:
-    engine = engines.get(release.partition("@")[0])
+    engine = registry.get(release.partition("@")[0])
     known = asked(release, NAMES, tmp_path, *engine.template_registry)
     wanted = {name for one in TABLE for name in one.under(engine.name)}
     assert wanted <= set(known)

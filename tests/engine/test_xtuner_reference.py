@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from orchestrator import engines
 from orchestrator.base.errors import UsageError
+from orchestrator.engines import registry
 from orchestrator.envs import ensure
 from tests.support.engine_runs import REPOSITORY, in_engine
 from tests.support.xtuner_cases import CASES, HOSTILE, config_of
@@ -46,7 +46,7 @@ def loaded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Keys]:
     """name -> dotted key -> repr of the value, as mmengine gives it; XTuner's own beside ours."""
-    environment = ensure(engines.release(f"xtuner@{request.param}"))
+    environment = ensure(registry.release(f"xtuner@{request.param}"))
     folder = tmp_path_factory.mktemp("configs")
     words = [f"{name}=ref:{name}" for name in (REFERENCE, FULL)]
     for number, (name, text) in enumerate(texts(request.param).items()):

@@ -10,10 +10,11 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator import engines
 from orchestrator.base.plan import Plan
+from orchestrator.engines import registry
+from orchestrator.engines.job import Job
 from orchestrator.envs import Environment
-from orchestrator.planning.job import Job, build
+from orchestrator.planning.job import build
 from orchestrator.recipe.load import load
 from orchestrator.running.record import StageRecord
 from tests.support.weight_files import adapter_tensors, filled, safetensors, torch_zip
@@ -111,7 +112,7 @@ class FakeEngine:
 
     def environment(self, digest: str = "fake") -> Environment:
         return Environment(
-            release=engines.release("xtuner@0.2.0"),
+            release=registry.release("xtuner@0.2.0"),
             root=self.root,
             python=self.root / "bin" / "python",
             bin=self.root / "bin",

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from orchestrator import engines
-from orchestrator.engines import Context
 from orchestrator.engines.xtuner.config import render_config
-from orchestrator.recipe.load import load
+from orchestrator.planning.feasible import load
+from orchestrator.planning.job import build
 
 HOSTILE = '\'); import os #"""\n{{ 7*7 }}\r\u2028退出{x}\\'
 
 
-def config_of(name: str, *sets: str, version: str, **context: Any) -> str:
+def config_of(name: str, *sets: str, version: str, **changes: Any) -> str:
     """The config text of shipped recipe ``name`` with ``sets``, as ``recipe render`` writes it."""
     loaded = load(name, sets=sets, environ={}, engine=f"xtuner@{version}")
-    dataset = loaded.recipe.data.sources[0].dataset
-    given = {"model": "./internlm-chat-7b", "dataset": dataset, **context}
-    release = engines.release(f"xtuner@{version}")
-    return render_config(loaded.recipe, Context(release=release, recipe_name=loaded.name, **given))
+    job = replace(build(loaded, must_find_rows=False), **changes)
+    return render_config(job)
 
 
 #: name -> (--set words, keys that must come out, as repr). None: the key must be absent.

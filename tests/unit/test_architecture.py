@@ -7,11 +7,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import pytest
-
-from orchestrator import engines
+from orchestrator.engines import registry
 from tests.support.engine_runs import REPOSITORY
 
 CODE = sorted(
@@ -45,7 +44,7 @@ def name_of(path: Path) -> str:
 def names_an_engine(path: Path) -> list[str]:
     """Identifiers, imports and text (but no docstrings and comments) with an engine's name."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    words = "|".join(engines.REGISTRY)
+    words = "|".join(registry.names())
     documents = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -81,8 +80,8 @@ def test_only_the_engines_and_the_registry_know_an_engines_name() -> None:
 
 
 def test_an_engine_never_imports_another() -> None:
-    for name in engines.REGISTRY:
-        others = [f"orchestrator.engines.{other}" for other in engines.REGISTRY if other != name]
+    for name in registry.names():
+        others = [f"orchestrator.engines.{other}" for other in registry.names() if other != name]
         for path in (ENGINES / name).rglob("*.py"):
             assert not [one for one in imports(path) if one.startswith(tuple(others))], path
 
@@ -92,28 +91,68 @@ def test_data_tools_stands_by_itself() -> None:
         assert not [one for one in imports(path) if one.split(".")[0] == "orchestrator"], path
 
 
-#: Folder or file -> what it must never import: floors import only downward.
-FLOORS = {
-    "orchestrator/recipe": ("cli", "runner", "stages", "executors", "envs", "job", "rehearsal"),
-    "orchestrator/engines": ("cli", "runner", "stages", "executors", "envs", "job", "rehearsal"),
-    "orchestrator/envs": ("cli", "runner", "stages", "executors", "job", "rehearsal"),
-    "orchestrator/hub": ("cli", "runner", "stages", "executors", "job", "rehearsal", "engines"),
-    "orchestrator/rehearsal": ("cli", "runner", "stages", "executors", "envs"),
-    "orchestrator/stages": ("cli", "runner", "executors", "envs"),
-    "orchestrator/job.py": ("cli", "runner", "stages", "executors", "envs"),
-    "orchestrator/plan.py": ("cli", "runner", "stages", "executors", "envs", "job", "engines"),
-    "orchestrator/runner.py": ("cli", "workflow"),
-    "orchestrator/workflow.py": ("cli",),
-}
+def floors() -> list[str]:
+    """The rooms from the top floor down, as docs/architecture.md lists them."""
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```floors\n(.*?)```", text, re.DOTALL)
+    return [line.split()[0].rstrip("/").replace("/", ".") for line in block.splitlines()]
 
 
-@pytest.mark.parametrize("floor", FLOORS)
-def test_floors_import_only_downward(floor: str) -> None:
-    place = REPOSITORY / floor
-    for path in [place] if place.is_file() else place.rglob("*.py"):
-        above = tuple(f"orchestrator.{one}" for one in FLOORS[floor])
-        wrong = [one for one in imports(path) if one.startswith(above)]
-        assert wrong == [], name_of(path)
+def module_of(path: Path) -> str:
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def graph() -> dict[str, set[str]]:
+    """Module -> the modules of ours that it imports, wherever in the file and whatever for.
+
+    `from package import name` is an import of `package.name` where that is a module.
+    """
+    modules = {module_of(path): path for path in CODE if not FOREIGN.search(path.as_posix())}
+    found = {}
+    for name, path in modules.items():
+        wanted = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                wanted |= {one if one in modules else node.module for one in inner}
+        found[name] = (wanted & set(modules)) - {name}
+    return found
+
+
+def room_of(module: str, rooms: list[str]) -> int | None:
+    """The number of the module's floor from the top; None: it belongs to no room."""
+    fitting = [room for room in rooms if module == room or module.startswith(f"{room}.")]
+    return rooms.index(max(fitting, key=len)) if fitting else None
+
+
+#: The faces of the two packages, which stand beside the house: entry points and lazy names.
+FACES = {"orchestrator", "orchestrator.__main__", "data_tools", "data_tools.__main__"}
+
+
+def test_every_module_stands_in_a_room_and_imports_only_downward() -> None:
+    rooms = floors()
+    wrong = []
+    for name, imported in graph().items():
+        if name in FACES:
+            continue
+        here = room_of(name, rooms)
+        assert here is not None, f"{name} stands in no room of docs/architecture.md"
+        for other in imported - FACES:
+            there = room_of(other, rooms)
+            if there is None or there < here:
+                wrong.append(f"{name} -> {other}")
+    assert wrong == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    order = TopologicalSorter({name: sorted(ones) for name, ones in graph().items()})
+    try:
+        order.prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
 
 
 HEAVY = ("torch", "transformers", "xtuner", "mmengine", "llamafactory", "datasets", "modelscope")

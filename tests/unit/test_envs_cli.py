@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 from envs_support import TOY, FakeUv, clear_settings, use_locks
 
-from orchestrator import engines
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.cli import cli
 from orchestrator.cli.env import ReleaseName
+from orchestrator.engines import registry
 from orchestrator.envs import diagnosis
 
 
@@ -21,8 +21,8 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeUv:
     clear_settings(monkeypatch)
     monkeypatch.setenv("RECIPE_CACHE", str(tmp_path / "cache"))
     use_locks(monkeypatch, tmp_path / "locks")
-    monkeypatch.setattr(engines, "all_releases", lambda: [TOY])
-    monkeypatch.setattr(engines, "release", {TOY.name: TOY}.__getitem__)
+    monkeypatch.setattr(registry, "all_releases", lambda: [TOY])
+    monkeypatch.setattr(registry, "release", {TOY.name: TOY}.__getitem__)
     fake = FakeUv(tmp_path / "uv")
     monkeypatch.setenv("RECIPE_UV", str(fake.program))
     return fake

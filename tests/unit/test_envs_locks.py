@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.engines import Release, all_releases
+from orchestrator.engines.registry import all_releases
 from orchestrator.envs import locks, relock
+from orchestrator.envs.release import Release
 
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+")
 COMMITTED = sorted(locks.FOLDER.glob("*-py*.txt"))

@@ -11,8 +11,11 @@ import pytest
 from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Command
 from orchestrator.engines import llamafactory
+from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory.checkpoints import newest_checkpoint
-from orchestrator.planning.job import Job, build
+from orchestrator.engines.registry import engine_of
+from orchestrator.planning.job import build
+from orchestrator.planning.job import stages as stages_of
 from orchestrator.planning.script import shell_line
 from orchestrator.recipe.load import load
 
@@ -22,13 +25,13 @@ def job(name: str = "emollm-glm4-lora", *sets: str, rehearse: bool = False) -> J
 
 
 def command(of: Job, stage: str, resume_from: str | None = None) -> Command:
-    plan = of.engine.plan(stage, of.recipe, of.context(resume_from=resume_from))
+    plan = engine_of(of).plan(stage, replace(of, resume_from=resume_from))
     return plan.commands[0]
 
 
 def test_the_stages_and_their_commands() -> None:
-    assert job().stages[4:] == ("train", "export")
-    assert job("emollm-glm4-lora", "export.merge=false").stages[4:] == ("train",)
+    assert stages_of(job())[4:] == ("train", "export")
+    assert stages_of(job("emollm-glm4-lora", "export.merge=false"))[4:] == ("train",)
     assert command(job(), "train").argv == ("llamafactory-cli", "train", "train.yaml")
     assert command(job(), "export").argv == ("llamafactory-cli", "export", "export.yaml")
     assert command(job(), "train").env == {"USE_V1": "0"}
@@ -115,9 +118,8 @@ def test_an_unknown_command_is_a_crash_although_it_ends_with_0() -> None:
 
 
 def line(of: Job, what: str, **options: object) -> str:
-    context = of.context()
     make = llamafactory.chat if what == "chat" else llamafactory.serve
-    return shell_line(make(of.recipe, context, {"model": "./merged", **options}))
+    return shell_line(make(of, {"model": "./merged", **options}))
 
 
 def test_chat_and_its_page() -> None:
@@ -130,9 +132,7 @@ def test_chat_and_its_page() -> None:
 
 
 def test_chat_options_stay_data() -> None:
-    made = llamafactory.chat(
-        job().recipe, job().context(), {"system": "a=1 ${oc.env:HOME}\n", "top_p": 0.5, "bits": "4"}
-    )
+    made = llamafactory.chat(job(), {"system": "a=1 ${oc.env:HOME}\n", "top_p": 0.5, "bits": "4"})
     assert made.argv[3:] == (
         "top_p=0.5",
         'default_system="a=1 \\\\${oc.env:HOME}\\n"',
@@ -206,4 +206,4 @@ def test_a_job_of_another_engine_says_what_it_cannot_do() -> None:
 
 
 def test_hardware_decides_precision_only_when_it_is_known() -> None:
-    assert replace(job(), bf16=False).context().bf16 is False
+    assert replace(job(), bf16=False).bf16 is False

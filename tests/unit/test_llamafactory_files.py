@@ -11,9 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import engines
 from orchestrator.base.errors import UsageError
+from orchestrator.engines import registry
 from orchestrator.engines.llamafactory import deepspeed, yaml_text
+from orchestrator.engines.registry import engine_of
 from orchestrator.planning.job import build
 from orchestrator.recipe.load import load
 
@@ -72,7 +73,7 @@ MEANT = {
 
 def rendered(name: str, *sets: str, rehearse: bool = False) -> dict[str, str]:
     job = build(load(name, sets=sets, environ={}), rehearse=rehearse, must_find_rows=False)
-    return {file.path: file.text for file in job.engine.files(job.recipe, job.context())}
+    return {file.path: file.text for file in engine_of(job).files(job)}
 
 
 def keys(name: str, file: str, *sets: str) -> dict[str, Any]:
@@ -97,8 +98,7 @@ def test_precision_auto_is_bf16_and_fp16_only_where_the_gpu_is_old() -> None:
     job = build(load("emollm-glm4-lora", environ={}), must_find_rows=False)
     found = []
     for bf16 in (None, True, False):
-        context = replace(job.context(), bf16=bf16)
-        (train, *_) = job.engine.files(job.recipe, context)
+        (train, *_) = engine_of(job).files(replace(job, bf16=bf16))
         text = yaml.safe_load(train.text)
         found.append((text.get("bf16"), text.get("fp16")))
     assert found == [(True, None), (True, None), (None, True)]
@@ -215,7 +215,7 @@ def test_preference_rows_have_their_columns() -> None:
         ).values()
         assert extra in entry["columns"]
         assert entry.get("ranking", False) == (stage in ("dpo", "rm"))
-        columns = engines.get("llamafactory").row_columns(
+        columns = registry.get("llamafactory").row_columns(
             load("emollm-glm4-lora", sets=[f"train.stage={stage}"], environ={}).recipe
         )
         assert columns is not None

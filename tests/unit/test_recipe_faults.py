@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from orchestrator.base.errors import EXIT_USAGE
 from orchestrator.base.paths import shipped_recipes_dir
+from orchestrator.planning.feasible import load
 from orchestrator.recipe.faults import RecipeFaults, printable
-from orchestrator.recipe.load import load
 
 GOOD = """\
 title: a recipe

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.errors import UsageError
+from orchestrator.planning.feasible import load
 from orchestrator.recipe.faults import RecipeFaults
 from orchestrator.recipe.find import recipe_files
 from orchestrator.recipe.layers import Origin
-from orchestrator.recipe.load import Loaded, load
+from orchestrator.recipe.load import Loaded
 
 BASE = """\
 title: the parent

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError, UsageError
-from orchestrator.base.paths import RunPaths
+from orchestrator.base.layout import RunPaths
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord, StageRecord
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.base.errors import UsageError
-from orchestrator.planning.job import Job
+from orchestrator.engines.job import Job
 from orchestrator.running import record as records
 from orchestrator.running.runner import Runner, Selection, new_run_directory
 from tests.support.fake_engine import FakeEngine, Told, small_job

@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.base import process
 from orchestrator.base.errors import Interrupted, RecipeError
-from orchestrator.base.paths import RunPaths
+from orchestrator.base.layout import RunPaths
 from orchestrator.running import record as records
 from orchestrator.running.runner import Runner, Selection
 from tests.support.fake_engine import FakeEngine, Told, small_job

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.plan import Command, NewestCheckpoint
-from orchestrator.planning.job import Job, build
+from orchestrator.engines.job import Job
+from orchestrator.planning.job import build
 from orchestrator.planning.script import commands_script, shell_line
 from orchestrator.recipe.load import load
 from tests.support.fake_engine import FakeEngine, small_job

@@ -10,8 +10,10 @@ import pytest
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.plan import Plan
+from orchestrator.engines.job import Job
 from orchestrator.planning import stages
-from orchestrator.planning.job import Job, build
+from orchestrator.planning.job import build
+from orchestrator.planning.job import stages as stages_of
 from orchestrator.recipe.load import load
 
 NAMES = ("medqa-qlora", "medqa-qlora-0.1.9", "oasst1-qlora", "self-cognition-qlora")
@@ -31,9 +33,9 @@ def job(name: str, *sets: str, rehearse: bool = True) -> Job:
 def test_planning_touches_no_disk(name: str, rehearse: bool, tmp_path: Path) -> None:
     one = job(name, rehearse=rehearse)
     root = tmp_path / "run"
-    first = [stages.plan(stage, one, root) for stage in one.stages]
-    assert [plan.stage for plan in first] == list(one.stages)
-    assert [stages.plan(stage, one, root) for stage in one.stages] == first
+    first = [stages.plan(stage, one, root) for stage in stages_of(one)]
+    assert [plan.stage for plan in first] == list(stages_of(one))
+    assert [stages.plan(stage, one, root) for stage in stages_of(one)] == first
     assert not root.exists()
 
 
@@ -44,7 +46,7 @@ def plan_of(stage: str, *sets: str, resume_from: str | None = None) -> Plan:
 def test_what_follows_from_what() -> None:
     """A stage names as inputs what an earlier one makes: that is how a change travels."""
     made: set[str] = set()
-    for stage in job("medqa-qlora").stages:
+    for stage in stages_of(job("medqa-qlora")):
         plan = plan_of(stage)
         for name in plan.inputs:
             top = name.removeprefix("./").partition("/")[0]

@@ -162,12 +162,12 @@ def _holds(have: Any, wanted: Any) -> bool:
 
 #: (--set, release, words of the refusal)
 REFUSED = [
-    ("train.stage=dpo", "0.2.0", "train.stage dpo"),
-    ("train.method=freeze", "0.2.0", "train.method freeze"),
+    ("train.stage=dpo", "0.2.0", "train.stage: dpo"),
+    ("train.method=freeze", "0.2.0", "train.method: XTuner cannot freeze"),
     ("train.liger=true", "0.2.0", "train.liger"),
     ("train.neftune_alpha=5", "0.2.0", "train.neftune_alpha"),
-    ("train.optimizer=Lion", "0.2.0", "one of AdamW"),
-    ("train.scheduler=wsd", "0.2.0", "one of cosine"),
+    ("train.optimizer=Lion", "0.2.0", "(AdamW, Adam"),
+    ("train.scheduler=wsd", "0.2.0", "(cosine, linear or constant)"),
     ("evaluate.validation_share=0.1", "0.2.0", "evaluate.validation_share"),
     ("train.lora.rslora=true", "0.1.9", "newer than the peft"),
     ("train.gradient_checkpointing=false", "0.1.9", "always checkpoints"),

@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Plan
-from orchestrator.engines import Context, Release
+from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory import checkpoints, commands, settings, talking
 from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
+from orchestrator.engines.llamafactory.dataset_info import register_rows as register_rows
 from orchestrator.engines.llamafactory.failures import EXPLANATIONS
 from orchestrator.engines.llamafactory.files import files as files
 from orchestrator.engines.llamafactory.notes import notes as notes
 from orchestrator.engines.llamafactory.rehearse import rehearse as rehearse
 from orchestrator.engines.llamafactory.template_names import template as template
+from orchestrator.engines.llamafactory.unsupported import unsupported as unsupported
+from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
 from orchestrator.verifying.explain import explain as _explain
@@ -48,32 +52,32 @@ def stages(recipe: Recipe) -> tuple[str, ...]:
     return ("train", "export") if recipe.export.merge else ("train",)
 
 
-def plan(stage: str, recipe: Recipe, context: Context) -> Plan:
+def plan(stage: str, job: Job) -> Plan:
     """The plan of ``check``, ``train`` or ``export``."""
-    return {"check": _check, "train": _train, "export": _export}[stage](recipe, context)
+    return {"check": _check, "train": _train, "export": _export}[stage](job)
 
 
-def _reads(recipe: Recipe, context: Context) -> tuple[str, ...]:
+def _reads(job: Job) -> tuple[str, ...]:
     """What training reads: its files, the model, and rows that are on this disk."""
     own = ["train.yaml", "dataset_info.json"]
-    if recipe.train.deepspeed:
-        own.append(f"deepspeed/{recipe.train.deepspeed}.json")
-    rows = () if context.dataset else (context.train_file,)
-    return (*own, context.model, *rows)
+    if job.recipe.train.deepspeed:
+        own.append(f"deepspeed/{job.recipe.train.deepspeed}.json")
+    rows = (job.train_file,) if job.train_file else ()
+    return (*own, job.model, *rows)
 
 
-def _check(recipe: Recipe, context: Context) -> Plan:
+def _check(job: Job) -> Plan:
     request = {
-        "export": recipe.export.merge,
-        "rehearsal": context.rehearsal,
-        "torchrun": commands.uses_torchrun(recipe, context),
+        "export": job.recipe.export.merge,
+        "rehearsal": job.rehearsal,
+        "torchrun": commands.uses_torchrun(job),
     }
     command = Command(
         argv=("python", str(_CHECK), "check.json", json.dumps(request, sort_keys=True)),
-        env=commands.environment(context),
+        env=commands.environment(job),
         by_hand=False,
     )
-    inputs = (*_reads(recipe, context), *(["export.yaml"] if recipe.export.merge else []))
+    inputs = (*_reads(job), *(["export.yaml"] if job.recipe.export.merge else []))
     return Plan(
         stage="check",
         commands=(command,),
@@ -83,43 +87,43 @@ def _check(recipe: Recipe, context: Context) -> Plan:
     )
 
 
-def _train(recipe: Recipe, context: Context) -> Plan:
-    folder = settings.output_dir(recipe, context)
-    made = Artifact(path=folder, kind="adapter" if settings.is_adapter(recipe) else "model")
+def _train(job: Job) -> Plan:
+    folder = settings.output_dir(job)
+    made = Artifact(path=folder, kind="adapter" if settings.is_adapter(job.recipe) else "model")
     return Plan(
         stage="train",
-        commands=(commands.train(recipe, context),),
+        commands=(commands.train(job),),
         artifacts=(Artifact(path=folder, kind="training"), made),
-        inputs=_reads(recipe, context),
+        inputs=_reads(job),
         outputs=(folder,),
     )
 
 
-def _export(recipe: Recipe, context: Context) -> Plan:
+def _export(job: Job) -> Plan:
     compare = Command(
-        argv=("python", str(_COMPARE), "export.yaml", str(int(context.rehearsal))),
-        env=commands.environment(context),
+        argv=("python", str(_COMPARE), "export.yaml", str(int(job.rehearsal))),
+        env=commands.environment(job),
         by_hand=False,
     )
-    trained = settings.output_dir(recipe, context)
-    inputs = (context.model, trained) if settings.is_adapter(recipe) else (trained,)
+    trained = settings.output_dir(job)
+    inputs = (job.model, trained) if settings.is_adapter(job.recipe) else (trained,)
     return Plan(
         stage="export",
-        commands=(commands.export(recipe, context), reload_tokenizer(context.merged), compare),
-        artifacts=(Artifact(path=context.merged, kind="model"),),
+        commands=(commands.export(job), reload_tokenizer(layout.MERGED), compare),
+        artifacts=(Artifact(path=layout.MERGED, kind="model"),),
         inputs=("export.yaml", *inputs),
-        outputs=(context.merged,),
+        outputs=(layout.MERGED,),
     )
 
 
-def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+def chat(job: Job, options: Mapping[str, Any]) -> Command:
     """``llamafactory-cli chat`` (or ``webchat``) with the template of the training."""
-    return talking.chat(recipe, context, options)
+    return talking.chat(job, options)
 
 
-def serve(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+def serve(job: Job, options: Mapping[str, Any]) -> Command:
     """``llamafactory-cli api``: an OpenAI-compatible server."""
-    return talking.serve(recipe, context, options)
+    return talking.serve(job, options)
 
 
 def newest_checkpoint(root: Path) -> Path | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.engines import Context
+from orchestrator.base import layout
+from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory.options import SHARED
 from orchestrator.engines.llamafactory.remote_code import needs_remote_code
 from orchestrator.engines.llamafactory.settings import (
@@ -14,22 +15,21 @@ from orchestrator.engines.llamafactory.settings import (
     placed,
 )
 from orchestrator.engines.llamafactory.template_names import template
-from orchestrator.recipe.schema import Recipe
 
 
-def groups(recipe: Recipe, context: Context) -> list[Group]:
+def groups(job: Job) -> list[Group]:
     """The merged model where there is one, else the base model with its adapter."""
     keys: dict[str, Any] = {}
-    if recipe.export.merge:
-        keys["model_name_or_path"] = context.merged
-    elif is_adapter(recipe):
-        keys.update(model_name_or_path=context.model, adapter_name_or_path=context.adapter)
+    if job.recipe.export.merge:
+        keys["model_name_or_path"] = layout.MERGED
+    elif is_adapter(job.recipe):
+        keys.update(model_name_or_path=job.model, adapter_name_or_path=layout.ADAPTER)
     else:
-        keys["model_name_or_path"] = context.work
-    keys["template"] = template(recipe)
-    keys["finetuning_type"] = finetuning_type(recipe)
+        keys["model_name_or_path"] = layout.WORK
+    keys["template"] = template(job.recipe)
+    keys["finetuning_type"] = finetuning_type(job.recipe)
     keys["infer_backend"] = "huggingface"
-    if needs_remote_code(recipe.model):
+    if needs_remote_code(job.recipe.model):
         keys["trust_remote_code"] = True
-    shared = {key: value for key, value in placed(recipe).train.items() if key in SHARED}
+    shared = {key: value for key, value in placed(job.recipe).train.items() if key in SHARED}
     return [Group("model", {**keys, **shared})]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.engines import Context
+from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory.settings import DATASET
 from orchestrator.recipe.schema import Recipe
 
@@ -31,15 +31,16 @@ _COLUMNS = {
 }
 
 
-def dataset_info(recipe: Recipe, context: Context) -> dict[str, Any]:
+def dataset_info(job: Job) -> dict[str, Any]:
     """The file's content: one entry, named as ``dataset`` in ``train.yaml`` names it."""
-    return {DATASET: {**_where(context), **_form(recipe)}}
+    return {DATASET: {**_where(job), **_form(job.recipe)}}
 
 
-def _where(context: Context) -> dict[str, Any]:
-    if context.dataset is None:
-        return {"file_name": context.train_file}
-    return {"hf_hub_url": context.dataset, "ms_hub_url": context.dataset}
+def _where(job: Job) -> dict[str, Any]:
+    if job.train_file is not None:
+        return {"file_name": job.train_file}
+    dataset = job.hub_sources[0].source.dataset
+    return {"hf_hub_url": dataset, "ms_hub_url": dataset}
 
 
 def _form(recipe: Recipe) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import write_atomic
+from orchestrator.engines.llamafactory.dataset_entry import entry_for
 
 NAME = "dataset_info.json"
 Outcome = Literal["added", "replaced", "unchanged"]
@@ -41,6 +42,14 @@ def register(entry: dict[str, Any], name: str, folder: Path, *, force: bool = Fa
             write_atomic(path, new)
             path.chmod(mode)
     return outcome
+
+
+def register_rows(
+    file: Path, into: Path, *, name: str, force: bool = False
+) -> tuple[Path, Outcome]:
+    """Add ``file`` with every column and tag; the ``dataset_info.json``, and what was done."""
+    path = find(into)
+    return path, register(entry_for(file, path.parent), name, into, force=force)
 
 
 def find(folder: Path) -> Path:

@@ -6,49 +6,48 @@ import json
 from typing import Any
 
 from orchestrator.base.plan import PlannedFile
-from orchestrator.engines import Context
+from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory import chat_settings, deepspeed, settings
 from orchestrator.engines.llamafactory.dataset import dataset_info
 from orchestrator.engines.llamafactory.notes import notes
 from orchestrator.engines.llamafactory.settings import Group
 from orchestrator.engines.llamafactory.yaml_text import literal
-from orchestrator.recipe.schema import Recipe
 from orchestrator.rendering.templates import render
 
 
-def files(recipe: Recipe, context: Context) -> tuple[PlannedFile, ...]:
+def files(job: Job) -> tuple[PlannedFile, ...]:
     """``train.yaml``, ``export.yaml``, ``chat.yaml``, ``dataset_info.json`` and DeepSpeed's."""
     made = [
-        _yaml("train", settings.train(recipe, context), recipe, context),
-        PlannedFile(path="dataset_info.json", text=_json(dataset_info(recipe, context))),
-        *deepspeed.files(recipe),
+        _yaml("train", settings.train(job), job),
+        PlannedFile(path="dataset_info.json", text=_json(dataset_info(job))),
+        *deepspeed.files(job.recipe),
     ]
-    if recipe.export.merge:
-        made.append(_yaml("export", settings.export(recipe, context), recipe, context))
-    if recipe.train.stage != "rm":
-        made.append(_yaml("chat", chat_settings.groups(recipe, context), recipe, context))
+    if job.recipe.export.merge:
+        made.append(_yaml("export", settings.export(job), job))
+    if job.recipe.train.stage != "rm":
+        made.append(_yaml("chat", chat_settings.groups(job), job))
     return tuple(made)
 
 
-def _yaml(name: str, groups: list[Group], recipe: Recipe, context: Context) -> PlannedFile:
+def _yaml(name: str, groups: list[Group], job: Job) -> PlannedFile:
     text = render(
         "llamafactory/settings.yaml.jinja",
-        title=recipe.title,
-        version=context.release.version,
-        recipe_name=context.recipe_name,
+        title=job.recipe.title,
+        version=job.release.version,
+        recipe_name=job.name,
         command=f"llamafactory-cli {name} {name}.yaml",
-        notes=_notes(name, recipe, context),
+        notes=_notes(name, job),
         groups=[Group(one.title, literal(one.keys)) for one in groups],
     )
     return PlannedFile(path=f"{name}.yaml", text=text)
 
 
-def _notes(name: str, recipe: Recipe, context: Context) -> list[str]:
-    said = [f"Source: {recipe.source}"] if recipe.source else []
-    if context.rehearsal:
+def _notes(name: str, job: Job) -> list[str]:
+    said = [f"Source: {job.recipe.source}"] if job.recipe.source else []
+    if job.rehearsal:
         said.append("THIS IS A REHEARSAL: a tiny stand-in model and a few rows, on the CPU.")
     if name == "train":
-        said += notes(recipe)
+        said += notes(job.recipe)
     return said
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
-from orchestrator.engines import Context
+from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory.options import Placed, place
 from orchestrator.engines.llamafactory.remote_code import needs_remote_code
 from orchestrator.engines.llamafactory.template_names import export_template, template
@@ -44,37 +45,37 @@ def is_adapter(recipe: Recipe) -> bool:
     return recipe.train.method in ("lora", "qlora")
 
 
-def output_dir(recipe: Recipe, context: Context) -> str:
+def output_dir(job: Job) -> str:
     """Where training writes: the adapter's folder, or the work folder for whole models."""
-    return context.adapter if is_adapter(recipe) else context.work
+    return layout.ADAPTER if is_adapter(job.recipe) else layout.WORK
 
 
-def train(recipe: Recipe, context: Context) -> list[Group]:
+def train(job: Job) -> list[Group]:
     """``train.yaml``."""
     groups = [
-        Group("model", _model(recipe, context)),
-        Group("method", _method(recipe)),
-        Group("dataset", _dataset(recipe)),
-        Group("output", _output(recipe, context)),
-        Group("train", _train(recipe, context)),
-        Group("eval", _evaluation(recipe)),
+        Group("model", _model(job)),
+        Group("method", _method(job.recipe)),
+        Group("dataset", _dataset(job.recipe)),
+        Group("output", _output(job)),
+        Group("train", _train(job)),
+        Group("eval", _evaluation(job.recipe)),
     ]
-    return _with_options(groups, placed(recipe).train)
+    return _with_options(groups, placed(job.recipe).train)
 
 
-def export(recipe: Recipe, context: Context) -> list[Group]:
+def export(job: Job) -> list[Group]:
     """``export.yaml``: the adapter merged into the base model, or a whole model saved in shards."""
-    adapter = is_adapter(recipe)
-    model: Settings = {"model_name_or_path": context.model if adapter else context.work}
+    adapter = is_adapter(job.recipe)
+    model: Settings = {"model_name_or_path": job.model if adapter else layout.WORK}
     if adapter:
-        model["adapter_name_or_path"] = context.adapter
-    model["template"] = export_template(recipe)
-    model["finetuning_type"] = finetuning_type(recipe)
-    if recipe.train.stage == "rm":
+        model["adapter_name_or_path"] = layout.ADAPTER
+    model["template"] = export_template(job.recipe)
+    model["finetuning_type"] = finetuning_type(job.recipe)
+    if job.recipe.train.stage == "rm":
         model["stage"] = "rm"
-    model.update(_remote_code(recipe))
-    groups = [Group("model", model), Group("export", _export(recipe, context))]
-    options = {key: value for key, value in placed(recipe).export.items() if key != "template"}
+    model.update(_remote_code(job.recipe))
+    groups = [Group("model", model), Group("export", _export(job))]
+    options = {key: value for key, value in placed(job.recipe).export.items() if key != "template"}
     return _with_options(groups, options)
 
 
@@ -118,9 +119,9 @@ def _remote_code(recipe: Recipe) -> Settings:
     return {"trust_remote_code": True} if needs_remote_code(recipe.model) else {}
 
 
-def _model(recipe: Recipe, context: Context) -> Settings:
-    train = recipe.train
-    keys: Settings = {"model_name_or_path": context.model, **_remote_code(recipe)}
+def _model(job: Job) -> Settings:
+    train = job.recipe.train
+    keys: Settings = {"model_name_or_path": job.model, **_remote_code(job.recipe)}
     if train.method == "qlora":
         keys["quantization_method"] = "bnb"
         keys["quantization_bit"] = train.quantization.bits
@@ -158,7 +159,7 @@ def _lora(recipe: Recipe) -> Settings:
     if lora.rank is not None:
         keys["lora_rank"] = lora.rank
     if lora.alpha is not None:
-        keys["lora_alpha"] = _whole_alpha(lora.alpha)
+        keys["lora_alpha"] = whole_alpha(lora.alpha)
     if lora.dropout is not None:
         keys["lora_dropout"] = float(lora.dropout)
     if lora.rslora:
@@ -168,7 +169,10 @@ def _lora(recipe: Recipe) -> Settings:
     return keys
 
 
-def _whole_alpha(alpha: float) -> int:
+def whole_alpha(alpha: float | None) -> int | None:
+    """The engine takes no fraction."""
+    if alpha is None:
+        return None
     if float(alpha) != int(alpha):
         raise UsageError(
             f"lora_alpha must be a whole number here, not {alpha}.",
@@ -196,10 +200,10 @@ def _dataset(recipe: Recipe) -> Settings:
     return keys
 
 
-def _output(recipe: Recipe, context: Context) -> Settings:
-    train = recipe.train
+def _output(job: Job) -> Settings:
+    train = job.recipe.train
     keys: Settings = {
-        "output_dir": output_dir(recipe, context),
+        "output_dir": output_dir(job),
         "logging_steps": train.logging_steps or 10,
         "save_strategy": "epoch" if train.save_steps is None else "steps",
     }
@@ -212,8 +216,8 @@ def _output(recipe: Recipe, context: Context) -> Settings:
     return keys
 
 
-def _train(recipe: Recipe, context: Context) -> Settings:
-    train = recipe.train
+def _train(job: Job) -> Settings:
+    train = job.recipe.train
     keys: Settings = {
         "per_device_train_batch_size": train.batch_size,
         "gradient_accumulation_steps": train.accumulate,
@@ -223,8 +227,8 @@ def _train(recipe: Recipe, context: Context) -> Settings:
         keys["max_steps"] = train.max_steps
     else:
         keys["num_train_epochs"] = float(train.epochs or 3)
-    keys.update(_optional(recipe))
-    keys.update(precision(recipe, context))
+    keys.update(_optional(job.recipe))
+    keys.update(precision(job))
     return keys
 
 
@@ -247,11 +251,11 @@ def _optional(recipe: Recipe) -> Iterator[tuple[str, Any]]:
         yield "disable_shuffling", True
 
 
-def precision(recipe: Recipe, context: Context) -> Settings:
+def precision(job: Job) -> Settings:
     """``auto`` is bf16, and fp16 where this machine's GPUs are known to lack bf16."""
-    chosen = recipe.train.precision
+    chosen = job.recipe.train.precision
     if chosen == "auto":
-        chosen = "fp16" if context.bf16 is False else "bf16"
+        chosen = "fp16" if job.bf16 is False else "bf16"
     return {} if chosen == "fp32" else {chosen: True}
 
 
@@ -267,12 +271,12 @@ def _evaluation(recipe: Recipe) -> Settings:
     }
 
 
-def _export(recipe: Recipe, context: Context) -> Settings:
-    export = recipe.export
+def _export(job: Job) -> Settings:
+    export = job.recipe.export
     return {
-        "export_dir": context.merged,
+        "export_dir": layout.MERGED,
         "export_size": shard_size(export.max_shard_size),
-        "export_device": "cpu" if context.rehearsal or export.device != "cuda" else "auto",
+        "export_device": "cpu" if job.rehearsal or export.device != "cuda" else "auto",
         "export_legacy_format": export.safe_serialization is False,
     }
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Argument, Command
-from orchestrator.engines import Context
+from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory import commands
 from orchestrator.engines.llamafactory.chat_settings import groups
 from orchestrator.engines.llamafactory.yaml_text import override
-from orchestrator.recipe.schema import Recipe
 
 #: Options of `recipe chat` that the engine's chat takes, and under which key.
 _KEYS = {
@@ -26,25 +25,25 @@ _UNKNOWN = ("system_template", "bot_name", "with_plugins", "lagent", "command_st
             "answer_stop_word", "seed", "no_streamer")  # fmt: skip
 
 
-def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+def chat(job: Job, options: Mapping[str, Any]) -> Command:
     """``chat`` on the terminal; with ``web`` a page on ``host`` (127.0.0.1) and ``port``."""
     given = _given(options)
     if not given.get("web"):
-        return _command("chat", recipe, context, given, {})
+        return _command("chat", job, given, {})
     env = {"GRADIO_SERVER_NAME": str(given.get("host", commands.LOCAL))}
     if "port" in given:
         env["GRADIO_SERVER_PORT"] = str(given["port"])
-    return _command("webchat", recipe, context, given, env)
+    return _command("webchat", job, given, env)
 
 
-def serve(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+def serve(job: Job, options: Mapping[str, Any]) -> Command:
     """``api``. A key is never here: the server reads API_KEY from its environment."""
     given = _given(options)
     env = {"API_HOST": str(given.get("host", commands.LOCAL))}
     if "port" in given:
         env["API_PORT"] = str(given["port"])
-    env["API_MODEL_NAME"] = str(given.get("model_name", context.recipe_name))
-    return _command("api", recipe, context, given, env)
+    env["API_MODEL_NAME"] = str(given.get("model_name", job.name))
+    return _command("api", job, given, env)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,8 +52,7 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _command(
     word: str,
-    recipe: Recipe,
-    context: Context,
+    job: Job,
     given: Mapping[str, Any],
     env: Mapping[str, str],
 ) -> Command:
@@ -62,25 +60,25 @@ def _command(
     if unknown:
         names = ", ".join(f"--{key.replace('_', '-')}" for key in unknown)
         raise UsageError(f"This engine's {word} has no {names}.", fix="leave it out")
-    if recipe.train.stage == "rm":
+    if job.recipe.train.stage == "rm":
         raise UsageError(
             "A reward model answers no questions.",
             where="train.stage",
             fix="score texts with it through the engine's own API",
         )
-    argv: list[Argument] = [commands.PROGRAM, word, "chat.yaml", *_places(recipe, context, given)]
+    argv: list[Argument] = [commands.PROGRAM, word, "chat.yaml", *_places(job, given)]
     if given.get("prompt_template"):
         argv.append(override("template", given["prompt_template"]))
     argv += [override(key, given[name]) for name, key in _KEYS.items() if name in given]
     if "bits" in given:
         argv.append(override("quantization_bit", int(given["bits"])))
     argv += given.get("extra", ())
-    return Command(argv=tuple(argv), env={**commands.environment(context), **env})
+    return Command(argv=tuple(argv), env={**commands.environment(job), **env})
 
 
-def _places(recipe: Recipe, context: Context, given: Mapping[str, Any]) -> list[str]:
+def _places(job: Job, given: Mapping[str, Any]) -> list[str]:
     """Where the weights are, when that is not what ``chat.yaml`` says."""
-    usual = {key: value for group in groups(recipe, context) for key, value in group.keys.items()}
+    usual = {key: value for group in groups(job) for key, value in group.keys.items()}
     wanted = {
         "model_name_or_path": given.get("model"),
         "adapter_name_or_path": given.get("adapter"),

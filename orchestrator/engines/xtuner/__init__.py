@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.base.errors import UsageError
+from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Plan, PlannedFile
-from orchestrator.engines import Context, Release
+from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.config import has_train_loop, render_config
+from orchestrator.engines.xtuner.config import unsupported as unsupported
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
-from orchestrator.engines.xtuner.settings import template_name as template
+from orchestrator.engines.xtuner.settings import template as template
+from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
 from orchestrator.verifying.artifacts import whole_checkpoint
@@ -56,100 +58,90 @@ def stages(recipe: Recipe) -> tuple[str, ...]:
     return ("train", "convert", "merge") if merging else ("train", "convert")
 
 
-def files(recipe: Recipe, context: Context) -> tuple[PlannedFile, ...]:
+def files(job: Job) -> tuple[PlannedFile, ...]:
     """``config.py``, and in a CPU rehearsal of 0.2.0 the bridge that it needs."""
-    config = PlannedFile(path="config.py", text=render_config(recipe, context))
-    if not _bridged(context):
+    config = PlannedFile(path="config.py", text=render_config(job))
+    if not _bridged(job):
         return (config,)
     bridge = (_HERE / "shim" / "sitecustomize.py").read_text(encoding="utf-8")
     return (config, PlannedFile(path="shim/sitecustomize.py", text=bridge))
 
 
-def _bridged(context: Context) -> bool:
-    return context.rehearsal and has_train_loop(context.release.version)
+def _bridged(job: Job) -> bool:
+    return job.rehearsal and has_train_loop(job.release.version)
 
 
-def _with_bridge(command: Command, context: Context) -> Command:
-    if not _bridged(context):
+def _with_bridge(command: Command, job: Job) -> Command:
+    if not _bridged(job):
         return command
     return command.with_env({"PYTHONPATH": "shim"})
 
 
-def plan(stage: str, recipe: Recipe, context: Context) -> Plan:
+def plan(stage: str, job: Job) -> Plan:
     """The plan of ``check``, ``train``, ``convert`` or ``merge``."""
-    return {"check": _check, "train": _train, "convert": _convert, "merge": _merge}[stage](
-        recipe, context
-    )
+    return {"check": _check, "train": _train, "convert": _convert, "merge": _merge}[stage](job)
 
 
-def _check(recipe: Recipe, context: Context) -> Plan:
-    options = json.dumps(sorted(recipe.engine_options))
-    flags = [str(int(flag)) for flag in (context.rehearsal, recipe.train.deepspeed is not None)]
+def _check(job: Job) -> Plan:
+    options = json.dumps(sorted(job.recipe.engine_options))
+    flags = [str(int(flag)) for flag in (job.rehearsal, job.recipe.train.deepspeed is not None)]
     probe = str(_HERE / "probes" / "check.py")
     command = Command(
         argv=("python", probe, "config.py", "check.json", options, *flags), by_hand=False
     )
     return Plan(
         stage="check",
-        commands=(_with_bridge(command, context),),
+        commands=(_with_bridge(command, job),),
         artifacts=(Artifact(path="check.json", kind="check"),),
-        inputs=("config.py", *_reads(context)),
+        inputs=("config.py", *_reads(job)),
         outputs=("check.json",),
     )
 
 
-def _reads(context: Context) -> tuple[str, ...]:
+def _reads(job: Job) -> tuple[str, ...]:
     """What training reads beside its config: the model, and rows that are on this disk."""
-    return (context.model,) if context.dataset else (context.model, context.train_file)
+    return (job.model, job.train_file) if job.train_file else (job.model,)
 
 
-def _train(recipe: Recipe, context: Context) -> Plan:
+def _train(job: Job) -> Plan:
     return Plan(
         stage="train",
-        commands=(_with_bridge(commands.train(recipe, context), context),),
-        artifacts=(Artifact(path=context.work, kind="checkpoint"),),
-        inputs=("config.py", *_reads(context)),
-        outputs=(context.work,),
+        commands=(_with_bridge(commands.train(job), job),),
+        artifacts=(Artifact(path=layout.WORK, kind="checkpoint"),),
+        inputs=("config.py", *_reads(job)),
+        outputs=(layout.WORK,),
     )
 
 
-def _convert(recipe: Recipe, context: Context) -> Plan:
-    full = recipe.train.method == "full"
-    target = context.merged if full else context.adapter
+def _convert(job: Job) -> Plan:
+    full = job.recipe.train.method == "full"
+    target = layout.MERGED if full else layout.ADAPTER
     reload = (reload_tokenizer(target),) if full else ()
     return Plan(
         stage="convert",
-        commands=(_with_bridge(commands.convert(recipe, context), context), *reload),
+        commands=(_with_bridge(commands.convert(job), job), *reload),
         artifacts=(Artifact(path=target, kind="model" if full else "adapter"),),
-        inputs=("config.py", context.work),
+        inputs=("config.py", layout.WORK),
         outputs=(target,),
     )
 
 
-def _merge(recipe: Recipe, context: Context) -> Plan:
+def _merge(job: Job) -> Plan:
     return Plan(
         stage="merge",
         commands=(
-            _with_bridge(commands.merge(recipe, context), context),
-            reload_tokenizer(context.merged),
+            _with_bridge(commands.merge(job), job),
+            reload_tokenizer(layout.MERGED),
         ),
-        artifacts=(Artifact(path=context.merged, kind="model"),),
-        inputs=(context.model, context.adapter),
-        outputs=(context.merged,),
+        artifacts=(Artifact(path=layout.MERGED, kind="model"),),
+        inputs=(job.model, layout.ADAPTER),
+        outputs=(layout.MERGED,),
     )
 
 
-def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+def chat(job: Job, options: Mapping[str, Any]) -> Command:
     """``xtuner chat`` with the template of the training."""
-    return _with_bridge(commands.chat(recipe, context, options), context)
-
-
-def serve(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
-    """XTuner has no server."""
-    raise UsageError(
-        "XTuner cannot serve a model over HTTP.",
-        fix="talk to it with `recipe chat`, or give the merged folder to a server of your choice",
-    )
+    return _with_bridge(commands.chat(job, options), job)
 
 
 def newest_checkpoint(root: Path) -> Path | None:

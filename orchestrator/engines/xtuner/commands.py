@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Argument, Command, NewestCheckpoint
-from orchestrator.engines import Context
+from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner.config import has_train_loop
-from orchestrator.engines.xtuner.settings import template_name
-from orchestrator.recipe.schema import Recipe
+from orchestrator.engines.xtuner.settings import template
 
 #: MKL beside libgomp stops converting and merging without these two (XTuner tutorial, 2.3.6).
 MKL = {"MKL_SERVICE_FORCE_INTEL": "1", "MKL_THREADING_LAYER": "GNU"}
@@ -27,66 +27,68 @@ ALL_DONE = "All done!"
 AFTER_TRAIN = "after_train in EvaluateChatHook."
 
 
-def train(recipe: Recipe, context: Context) -> Command:
+def train(job: Job) -> Command:
     """``xtuner train config.py --work-dir work [--deepspeed …] [--resume …]``."""
-    argv: list[Argument] = ["xtuner", "train", "config.py", "--work-dir", context.work]
-    deepspeed = recipe.train.deepspeed
+    argv: list[Argument] = ["xtuner", "train", "config.py", "--work-dir", layout.WORK]
+    deepspeed = job.recipe.train.deepspeed
     if deepspeed:
         argv += ["--deepspeed", f"deepspeed_{deepspeed}"]
-    if context.resume_from:
-        argv += ["--resume", context.resume_from]
-    argv += context.passthrough.get("train", ())
-    gpus = context.gpus or recipe.train.gpus
+    if job.resume_from:
+        argv += ["--resume", job.resume_from]
+    argv += job.passthrough.get("train", ())
+    gpus = job.recipe.train.gpus
     env = dict(MKL)
     defaults: dict[str, str] = {}
     if gpus and gpus > 1:
         env["NPROC_PER_NODE"] = str(gpus)
     elif deepspeed:
         defaults = ONE_PROCESS
-    silenced = {"custom_hooks", "log_level"} & {key.split(".")[0] for key in recipe.engine_options}
+    silenced = {"custom_hooks", "log_level"} & {
+        key.split(".")[0] for key in job.recipe.engine_options
+    }
     return Command(
         argv=tuple(argv),
-        env={**env, **_device(context)},
+        env={**env, **_device(job)},
         defaults=defaults,
         succeeded=None if silenced else AFTER_TRAIN,
     )
 
 
-def convert(recipe: Recipe, context: Context) -> Command:
+def convert(job: Job) -> Command:
     """``xtuner convert pth_to_hf config.py CHECKPOINT FOLDER``; a full model goes to merged."""
-    target = context.merged if recipe.train.method == "full" else context.adapter
-    checkpoint = NewestCheckpoint(context.work)
+    target = layout.MERGED if job.recipe.train.method == "full" else layout.ADAPTER
+    checkpoint = NewestCheckpoint(layout.WORK)
     argv: list[Argument] = ["xtuner", "convert", "pth_to_hf", "config.py", checkpoint, target]
-    if recipe.train.method == "full":
-        argv += ["--max-shard-size", recipe.export.max_shard_size]
-    if recipe.export.fp32:
+    if job.recipe.train.method == "full":
+        argv += ["--max-shard-size", job.recipe.export.max_shard_size]
+    if job.recipe.export.fp32:
         argv.append("--fp32")
-    argv += _safe(recipe, context)
-    argv += context.passthrough.get("convert", ())
-    return Command(argv=tuple(argv), env={**MKL, **_device(context)}, succeeded=ALL_DONE)
+    argv += _safe(job)
+    argv += job.passthrough.get("convert", ())
+    return Command(argv=tuple(argv), env={**MKL, **_device(job)}, succeeded=ALL_DONE)
 
 
-def merge(recipe: Recipe, context: Context) -> Command:
+def merge(job: Job) -> Command:
     """``xtuner convert merge BASE ADAPTER FOLDER --max-shard-size …``."""
     argv: list[Argument] = ["xtuner", "convert", "merge"]
-    argv += [context.model, context.adapter, context.merged]
-    argv += ["--max-shard-size", recipe.export.max_shard_size]
-    argv += _safe(recipe, context)
-    env = {**MKL, **_device(context)}
-    if recipe.export.device == "cpu" and not context.rehearsal:
+    argv += [job.model, layout.ADAPTER, layout.MERGED]
+    argv += ["--max-shard-size", job.recipe.export.max_shard_size]
+    argv += _safe(job)
+    env = {**MKL, **_device(job)}
+    if job.recipe.export.device == "cpu" and not job.rehearsal:
         # 0.1.9 has no --device: hiding the GPUs puts the merge on the CPU there.
-        if has_train_loop(context.release.version):
+        if has_train_loop(job.release.version):
             argv += ["--device", "cpu"]
         else:
             env["CUDA_VISIBLE_DEVICES"] = ""
-    argv += context.passthrough.get("merge", ())
+    argv += job.passthrough.get("merge", ())
     return Command(argv=tuple(argv), env=env, succeeded=ALL_DONE)
 
 
-def _safe(recipe: Recipe, context: Context) -> list[str]:
-    if not recipe.export.safe_serialization:
+def _safe(job: Job) -> list[str]:
+    if not job.recipe.export.safe_serialization:
         return []
-    if not has_train_loop(context.release.version):
+    if not has_train_loop(job.release.version):
         raise UsageError(
             "XTuner 0.1.9 cannot write safetensors.",
             where="export.safe_serialization",
@@ -95,8 +97,8 @@ def _safe(recipe: Recipe, context: Context) -> list[str]:
     return ["--safe-serialization"]
 
 
-def _device(context: Context) -> dict[str, str]:
-    return {"CUDA_VISIBLE_DEVICES": ""} if context.rehearsal else {}
+def _device(job: Job) -> dict[str, str]:
+    return {"CUDA_VISIBLE_DEVICES": ""} if job.rehearsal else {}
 
 
 #: Options of ``xtuner chat`` (the tutorial's table), as click parameter names.
@@ -114,10 +116,10 @@ CHAT_VALUES = (
 )
 
 
-def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Command:
+def chat(job: Job, options: Mapping[str, Any]) -> Command:
     """``xtuner chat MODEL [--adapter …] --prompt-template T …`` with the run's own template."""
-    modern = has_train_loop(context.release.version)
-    if context.rehearsal and not modern:
+    modern = has_train_loop(job.release.version)
+    if job.rehearsal and not modern:
         raise UsageError(
             "A rehearsal of XTuner 0.1.9 cannot be talked to.",
             why="its chat asks for a GPU whatever the model, and a rehearsal runs on the CPU",
@@ -129,26 +131,26 @@ def chat(recipe: Recipe, context: Context, options: Mapping[str, Any]) -> Comman
         )
     # A temperature or a seed of 0 is a value, so emptiness is asked for by identity.
     given = {k: v for k, v in options.items() if v is not None and v is not False and v != ()}
-    argv: list[Argument] = ["xtuner", "chat", given.get("model", context.model)]
+    argv: list[Argument] = ["xtuner", "chat", given.get("model", job.model)]
     if given.get("adapter"):
         argv += ["--adapter", given["adapter"]]
-    argv += ["--prompt-template", given.get("prompt_template") or template_name(recipe)]
+    argv += ["--prompt-template", given.get("prompt_template") or template(job.recipe)]
     for key in CHAT_VALUES:
         if key in given:
             argv += [f"--{key.replace('_', '-')}", str(given[key])]
     if given.get("with_plugins"):
         argv += ["--with-plugins", *given["with_plugins"]]
     argv += [f"--{key.replace('_', '-')}" for key in ("no_streamer", "lagent") if given.get(key)]
-    argv += _stop_words(given, context)
-    if context.rehearsal:
+    argv += _stop_words(given, job)
+    if job.rehearsal:
         argv += ["--torch-dtype", "fp32"]
     argv += given.get("extra", ())
-    return Command(argv=tuple(argv), env={**MKL, **_device(context)})
+    return Command(argv=tuple(argv), env={**MKL, **_device(job)})
 
 
-def _stop_words(given: Mapping[str, Any], context: Context) -> list[str]:
+def _stop_words(given: Mapping[str, Any], job: Job) -> list[str]:
     """0.1.9 has a stop word for commands and one for answers; 0.2.0 takes a list of stop words."""
     words = {key: given[key] for key in ("command_stop_word", "answer_stop_word") if key in given}
-    if has_train_loop(context.release.version):
+    if has_train_loop(job.release.version):
         return ["--stop-words", *words.values()] if words else []
     return [part for key, word in words.items() for part in (f"--{key.replace('_', '-')}", word)]

@@ -8,13 +8,15 @@ are printed bare; the template only lays them out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.base.errors import UsageError
-from orchestrator.engines import Context
+from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner import sections, settings
 from orchestrator.engines.xtuner.imports import import_lines
 from orchestrator.engines.xtuner.options import PlacedOptions, place
+from orchestrator.envs.release import Release
+from orchestrator.recipe.faults import Objection, listed, nearest
 from orchestrator.recipe.schema import Recipe
 from orchestrator.rendering.templates import render
 
@@ -36,36 +38,35 @@ def has_train_loop(version: str) -> bool:
     return version != "0.1.9"
 
 
-def render_config(recipe: Recipe, context: Context) -> str:
+def render_config(job: Job) -> str:
     """The text of ``config.py``."""
-    return render("xtuner/config.py.jinja", **build(recipe, context))
+    return render("xtuner/config.py.jinja", **build(job))
 
 
-def build(recipe: Recipe, context: Context) -> dict[str, Any]:
+def build(job: Job) -> dict[str, Any]:
     """Everything the template lays out."""
-    check_supported(recipe, context.release.version)
-    modern = has_train_loop(context.release.version)
+    modern = has_train_loop(job.release.version)
     parts = {
         "tokenizer": sections.tokenizer(),
-        "model": sections.model(recipe, modern),
-        "train_dataset": sections.train_dataset(recipe, context, modern),
+        "model": sections.model(job.recipe, modern),
+        "train_dataset": sections.train_dataset(job, modern),
         "train_dataloader": sections.train_dataloader(modern),
-        "optim_wrapper": sections.optim_wrapper(recipe),
-        "param_scheduler": sections.param_scheduler(recipe, modern),
-        "train_cfg": sections.train_cfg(recipe, modern),
-        "custom_hooks": sections.custom_hooks(recipe, context, modern),
-        "default_hooks": sections.default_hooks(recipe, modern),
+        "optim_wrapper": sections.optim_wrapper(job.recipe),
+        "param_scheduler": sections.param_scheduler(job.recipe, modern),
+        "train_cfg": sections.train_cfg(job.recipe, modern),
+        "custom_hooks": sections.custom_hooks(job, modern),
+        "default_hooks": sections.default_hooks(job.recipe, modern),
     }
-    runtime = sections.runtime(recipe, modern)
-    lines = settings.settings(recipe, context, modern)
+    runtime = sections.runtime(job.recipe, modern)
+    lines = settings.settings(job, modern)
     known = {line["name"] for group in lines for line in group["lines"]}
-    placed = place(recipe.engine_options, known, parts, {line["name"] for line in runtime})
+    placed = place(job.recipe.engine_options, known, parts, {line["name"] for line in runtime})
     return {
-        "title": recipe.title,
-        "version": context.release.version,
-        "recipe_name": context.recipe_name,
+        "title": job.recipe.title,
+        "version": job.release.version,
+        "recipe_name": job.name,
         "reference": REFERENCE,
-        "notes": _notes(recipe, context),
+        "notes": _notes(job),
         "imports": import_lines({**parts, "settings": lines, "runtime": runtime}, modern=modern),
         "settings": _with_options(lines, placed),
         "runtime": runtime,
@@ -74,41 +75,45 @@ def build(recipe: Recipe, context: Context) -> dict[str, Any]:
     }
 
 
-def check_supported(recipe: Recipe, version: str) -> None:
-    """:class:`UsageError` naming every key that this engine has no equivalent for."""
+def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
+    """Every key that this engine has no equivalent for."""
+    return list(_unsupported(recipe, release.version))
+
+
+def _unsupported(recipe: Recipe, version: str) -> Iterator[Objection]:
     train = recipe.train
-    faults = []
+    old = version == "0.1.9"
     if train.stage != "sft":
-        faults.append(f"train.stage {train.stage}: only sft is wrapped for this engine")
+        yield Objection("train.stage", f"{train.stage} is not wrapped for XTuner", "only sft is")
     if train.method == "freeze":
-        faults.append("train.method freeze: XTuner trains all weights or an adapter")
-    if train.method != "full" and (train.lora.dora or train.lora.rslora) and version == "0.1.9":
-        faults.append("train.lora.dora, train.lora.rslora: newer than the peft of XTuner 0.1.9")
+        why = "it trains all weights or an adapter"
+        yield Objection("train.method", "XTuner cannot freeze layers", why, "lora")
+    for key in ("dora", "rslora"):
+        if train.method != "full" and getattr(train.lora, key) and old:
+            yield Objection(f"train.lora.{key}", "is newer than the peft of XTuner 0.1.9")
     for key in ("liger", "neftune_alpha", "freeze_layers"):
         if getattr(train, key) is not None:
-            faults.append(f"train.{key}: XTuner has no such switch")
-    if train.gradient_checkpointing is False and version == "0.1.9":
-        faults.append("train.gradient_checkpointing false: XTuner 0.1.9 always checkpoints")
-    if train.optimizer is not None and train.optimizer not in OPTIMIZERS:
-        faults.append(f"train.optimizer {train.optimizer!r}: one of {', '.join(OPTIMIZERS)}")
-    if train.scheduler is not None and train.scheduler not in SCHEDULERS:
-        faults.append(f"train.scheduler {train.scheduler!r}: one of {', '.join(SCHEDULERS)}")
+            yield Objection(f"train.{key}", "XTuner has no such switch")
+    if train.gradient_checkpointing is False and old:
+        yield Objection("train.gradient_checkpointing", "XTuner 0.1.9 always checkpoints")
+    for key, known in (("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)):
+        word = getattr(train, key)
+        if word is not None and word not in known:
+            what = f"XTuner has no {key} {word!r}"
+            yield Objection(f"train.{key}", what, listed(list(known)), nearest(word, known))
+    if recipe.export.safe_serialization and old:
+        yield Objection("export.safe_serialization", "XTuner 0.1.9 cannot write safetensors")
     if recipe.evaluate.validation_share:
-        faults.append("evaluate.validation_share: XTuner computes no loss on held-out rows")
-    datasets = [s for s in recipe.data.sources if s.dataset is not None]
+        why = "it computes no loss on held-out rows"
+        yield Objection("evaluate.validation_share", "XTuner has no such thing", why)
+    datasets = [source for source in recipe.data.sources if source.dataset is not None]
     if datasets and len(recipe.data.sources) > 1:
-        faults.append("data.sources: a hub data set cannot be mixed with other sources here")
-    if faults:
-        raise UsageError(
-            f"XTuner {version} cannot do what this recipe asks for.",
-            where="\n         ".join(faults),
-            fix="change or remove these keys, or choose another engine (recipe env list)",
-        )
+        yield Objection("data.sources", "a hub data set cannot be mixed with other sources here")
 
 
-def _notes(recipe: Recipe, context: Context) -> list[str]:
-    notes = [f"Source: {recipe.source}"] if recipe.source else []
-    if context.rehearsal:
+def _notes(job: Job) -> list[str]:
+    notes = [f"Source: {job.recipe.source}"] if job.recipe.source else []
+    if job.rehearsal:
         notes.append("THIS IS A REHEARSAL: a tiny stand-in model and a few rows, on the CPU.")
     return notes
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.base.errors import UsageError
-from orchestrator.engines import Context
+from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner.settings import plain_number, warmup_ratio
 from orchestrator.recipe.schema import Recipe
 from orchestrator.rendering.pysource import Name
@@ -98,13 +98,13 @@ def _lora(recipe: Recipe) -> dict[str, Any]:
 # PART 3
 
 
-def train_dataset(recipe: Recipe, context: Context, modern: bool) -> dict[str, Any]:
+def train_dataset(job: Job, modern: bool) -> dict[str, Any]:
     loader: dict[str, Any] = {"type": Name("load_dataset")}
-    if context.dataset:
+    if job.train_file is None:
         loader["path"] = Name("data_path")
     else:
         loader.update(path="json", data_files={"train": Name("data_path")})
-    map_fn = recipe.data.sources[0].map_fn
+    map_fn = job.recipe.data.sources[0].map_fn
     dataset: dict[str, Any] = {
         "type": Name("process_hf_dataset"),
         "dataset": loader,
@@ -116,12 +116,12 @@ def train_dataset(recipe: Recipe, context: Context, modern: bool) -> dict[str, A
             "template": Name("prompt_template"),
         },
         "remove_unused_columns": True,
-        "shuffle_before_pack": recipe.data.shuffle,
+        "shuffle_before_pack": job.recipe.data.shuffle,
         "pack_to_max_length": Name("pack_to_max_length"),
     }
     if modern:
         dataset["use_varlen_attn"] = Name("use_varlen_attn")
-        if context.rehearsal:
+        if job.rehearsal:
             dataset["map_num_proc"] = 1
     return dataset
 
@@ -221,7 +221,7 @@ def train_cfg(recipe: Recipe, modern: bool) -> dict[str, Any]:
 # PART 5
 
 
-def custom_hooks(recipe: Recipe, context: Context, modern: bool) -> list[dict[str, Any]]:
+def custom_hooks(job: Job, modern: bool) -> list[dict[str, Any]]:
     evaluate: dict[str, Any] = {
         "type": Name("EvaluateChatHook"),
         "tokenizer": Name("tokenizer"),
@@ -230,10 +230,10 @@ def custom_hooks(recipe: Recipe, context: Context, modern: bool) -> list[dict[st
         "system": Name("SYSTEM"),
         "prompt_template": Name("prompt_template"),
     }
-    if context.rehearsal:
+    if job.rehearsal:
         evaluate["max_new_tokens"] = 16
     hooks = [{"type": Name("DatasetInfoHook"), "tokenizer": Name("tokenizer")}, evaluate]
-    if modern and recipe.engine_options.get("use_varlen_attn"):
+    if modern and job.recipe.engine_options.get("use_varlen_attn"):
         hooks.append({"type": Name("VarlenAttnArgsToMessageHubHook")})
     return hooks
 

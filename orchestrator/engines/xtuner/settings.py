@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.base.errors import UsageError
-from orchestrator.engines import Context
+from orchestrator.engines.job import Job
 from orchestrator.engines.templates import translated
 from orchestrator.recipe.schema import Recipe
 from orchestrator.rendering.pysource import Name
@@ -18,32 +18,32 @@ def _line(name: str, value: Any, comment: str = "") -> dict[str, Any]:
     return {"name": name, "value": value, "comment": f"  # {comment}" if comment else ""}
 
 
-def settings(recipe: Recipe, context: Context, modern: bool) -> list[dict[str, Any]]:
+def settings(job: Job, modern: bool) -> list[dict[str, Any]]:
     groups = [
-        ("Model", _model_settings(context, modern)),
-        ("Data", _data_settings(recipe, context)),
-        ("Scheduler & Optimizer", _optimizer_settings(recipe, modern)),
-        ("Save", _save_settings(recipe, modern)),
-        ("Evaluate the generation performance during the training", _evaluation(recipe)),
+        ("Model", _model_settings(job, modern)),
+        ("Data", _data_settings(job)),
+        ("Scheduler & Optimizer", _optimizer_settings(job.recipe, modern)),
+        ("Save", _save_settings(job.recipe, modern)),
+        ("Evaluate the generation performance during the training", _evaluation(job.recipe)),
     ]
     return [{"title": title, "lines": lines} for title, lines in groups if lines]
 
 
-def _model_settings(context: Context, modern: bool) -> list[dict[str, Any]]:
-    lines = [_line("pretrained_model_name_or_path", context.model)]
+def _model_settings(job: Job, modern: bool) -> list[dict[str, Any]]:
+    lines = [_line("pretrained_model_name_or_path", job.model)]
     return [*lines, _line("use_varlen_attn", False)] if modern else lines
 
 
-def _data_settings(recipe: Recipe, context: Context) -> list[dict[str, Any]]:
+def _data_settings(job: Job) -> list[dict[str, Any]]:
     return [
-        _line("data_path", context.dataset or context.train_file),
-        _line("prompt_template", Name(f"PROMPT_TEMPLATE.{template_name(recipe)}")),
-        _line("max_length", recipe.train.max_length),
-        _line("pack_to_max_length", recipe.train.pack),
+        _line("data_path", job.train_file or job.hub_sources[0].source.dataset),
+        _line("prompt_template", Name(f"PROMPT_TEMPLATE.{template(job.recipe)}")),
+        _line("max_length", job.recipe.train.max_length),
+        _line("pack_to_max_length", job.recipe.train.pack),
     ]
 
 
-def template_name(recipe: Recipe) -> str:
+def template(recipe: Recipe) -> str:
     """The recipe's prompt template under XTuner's own name; UsageError when it has none."""
     name = translated(recipe.model.template, "xtuner")
     if not name.isidentifier():

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import json
 
+from orchestrator.base.layout import STANDIN
 from orchestrator.base.plan import Artifact, Command, Plan
-from orchestrator.planning.job import Job
+from orchestrator.engines.job import Job
+from orchestrator.engines.registry import engine_of
 from orchestrator.planning.rehearsal.families import family_of
 from orchestrator.probes import MAKE_STANDIN
 
 
 def plan(job: Job, *, rows: str) -> Plan:
     """The plan that makes ``standin/`` from the training rows."""
-    context = job.context()
-    module, attribute = job.engine.template_registry
+    engine = engine_of(job)
+    module, attribute = engine.template_registry
     family = family_of(job.recipe.model, job.release)
-    template = job.engine.template(job.recipe)
+    template = engine.template(job.recipe)
     request = {
         "family": family,
         "rows": rows,
-        "into": context.model,
+        "into": job.model,
         "template": {"module": module, "attribute": attribute, "name": template},
         "max_length": job.recipe.train.max_length,
     }
@@ -35,7 +37,7 @@ def plan(job: Job, *, rows: str) -> Plan:
                 by_hand=False,
             ),
         ),
-        artifacts=(Artifact(path="standin", kind="model"),),
+        artifacts=(Artifact(path=STANDIN, kind="model"),),
         inputs=(rows,),
-        outputs=("standin",),
+        outputs=(STANDIN,),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.base.plan import Plan
-from orchestrator.planning.job import Job
+from orchestrator.engines.job import Job
+from orchestrator.engines.registry import engine_of
 from orchestrator.planning.stages import data, model, render
 
 Planner = Callable[[Job, Path], Plan]
@@ -19,4 +21,4 @@ def plan(stage: str, job: Job, root: Path, *, resume_from: str | None = None) ->
     """The plan of one stage of ``job`` in the run directory ``root``."""
     if stage in SHARED:
         return SHARED[stage](job, root)
-    return job.engine.plan(stage, job.recipe, job.context(resume_from=resume_from))
+    return engine_of(job).plan(stage, replace(job, resume_from=resume_from))

@@ -12,25 +12,26 @@ from typing import Any
 from orchestrator import __version__
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.layout import ACCOUNT, FEW, REJECTED, TEST, TRAIN
 from orchestrator.base.plan import Artifact, Plan, Progress
-from orchestrator.planning.job import REHEARSAL_ROWS, FoundSource, Job
+from orchestrator.engines.job import FoundSource, Job
+from orchestrator.engines.registry import engine_of
+from orchestrator.planning.job import REHEARSAL_ROWS
 from orchestrator.planning.stages import preference
 from orchestrator.planning.stages.columns import unify
-
-TRAIN, TEST, FEW = "data/train.jsonl", "data/test.jsonl", "data/rehearsal.jsonl"
-ACCOUNT, REJECTED = "data/account.json", "data/rejected.jsonl"
 
 
 def plan(job: Job, root: Path) -> Plan:
     """Rows into ``data/``; nothing when the engine loads a hub data set itself."""
-    if job.hub_dataset is not None:
-        return Plan(stage="data", facts={"data set of the engine": job.hub_dataset})
+    hub = [found.source.dataset for found in job.hub_sources]
+    if not job.file_sources:
+        return Plan(stage="data", facts={"data sets of the engine": hub})
     made = [TRAIN, FEW] if job.rehearsal else [TRAIN]
     return Plan(
         stage="data",
         task=ConvertRows(job),
         artifacts=tuple(Artifact(path=path, kind="rows") for path in made),
-        inputs=tuple(str(found.path) for found in job.sources if found.path is not None),
+        inputs=tuple(str(found.path) for found in job.file_sources if found.path is not None),
         outputs=("data",),
     )
 
@@ -42,7 +43,7 @@ class ConvertRows:
     job: Job
 
     def describe(self) -> str:
-        names = ", ".join(found.name for found in self.job.sources)
+        names = ", ".join(found.name for found in self.job.file_sources)
         return f"convert {names} -> {TRAIN}"
 
     def facts(self) -> Mapping[str, object]:
@@ -51,7 +52,7 @@ class ConvertRows:
             "data": data,
             "row format": self._form(),
             "max_samples": self.job.recipe.train.max_samples,
-            "samples": [found.is_sample for found in self.job.sources],
+            "samples": [found.is_sample for found in self.job.file_sources],
             "rehearsal": self.job.rehearsal,
             "recipe version": __version__,
         }
@@ -73,7 +74,7 @@ class ConvertRows:
         rejected: list[dict[str, Any]] = []
         by_source: list[list[Any]] = []
         accounts = []
-        for found in self.job.sources:
+        for found in self.job.file_sources:
             read, account = self._read(found, rejected, progress)
             by_source.append(read)
             accounts.append({"source": found.name, **account})
@@ -135,7 +136,7 @@ class ConvertRows:
         """One source after the other, or their weighted mix and how much each gave, in words."""
         import data_tools
 
-        weights = [found.source.weight for found in self.job.sources]
+        weights = [found.source.weight for found in self.job.file_sources]
         if all(weight is None for weight in weights):
             return [row for rows in by_source for row in rows], []
         shares = [1.0 if weight is None else weight for weight in weights]
@@ -209,7 +210,7 @@ class ConvertRows:
         import data_tools
 
         few = train[:REHEARSAL_ROWS] if self.job.rehearsal else []
-        columns = self.job.engine.row_columns(self.job.recipe)
+        columns = engine_of(self.job).row_columns(self.job.recipe)
         left_out: dict[str, None] = {}
         for rows, name in ((train, TRAIN), (test, TEST), (few, FEW)):
             if not rows and name != TRAIN:
@@ -220,11 +221,11 @@ class ConvertRows:
         return [f"the engine does not read these keys: {', '.join(left_out)}"] if left_out else []
 
     def _form(self) -> str:
-        as_read = any(found.source.map_fn for found in self.job.sources)
+        as_read = any(found.source.map_fn for found in self.job.file_sources)
         stage = self.job.recipe.train.stage
         if as_read or stage in preference.REQUIRED:
             return "same"
-        return "text" if stage == "pt" else self.job.engine.row_format
+        return "text" if stage == "pt" else engine_of(self.job).row_format
 
     def _expected(self, counts: Mapping[str, int]) -> None:
         if self.job.unchecked:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.layout import TRAIN
 from orchestrator.base.plan import Artifact, Plan, Progress
-from orchestrator.planning.job import Job
+from orchestrator.engines.job import Job
 from orchestrator.planning.rehearsal import standin
-from orchestrator.planning.stages.data import TRAIN
 
 
 def plan(job: Job, root: Path) -> Plan:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.base.plan import Plan, PlannedFile
-from orchestrator.planning.job import Job
+from orchestrator.engines.job import Job
+from orchestrator.engines.registry import engine_of
 from orchestrator.planning.script import commands_script
 from orchestrator.recipe.load import dump
 
@@ -15,7 +16,7 @@ def plan(job: Job, root: Path) -> Plan:
     return Plan(
         stage="render",
         files=(
-            *job.engine.files(job.recipe, job.context()),
+            *engine_of(job).files(job),
             PlannedFile(path="recipe.lock.yaml", text=dump(job.recipe)),
             PlannedFile(path="commands.sh", text=commands_script(job), executable=True),
         ),

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engines import Release
 from orchestrator.envs import locks
+from orchestrator.envs.release import Release
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TOY = Release(

@@ -1,0 +1,90 @@
+"""What a package must offer to be an engine (docs/adding-an-engine.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from orchestrator.base.plan import Command, Plan, PlannedFile
+from orchestrator.engines.job import Job
+from orchestrator.envs.release import Release
+from orchestrator.recipe.faults import Objection
+from orchestrator.recipe.schema import Recipe
+
+
+class Engine(Protocol):
+    """An engine is a module with these names. What it says of a recipe it says without a disk."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def releases(self) -> tuple[Release, ...]: ...
+
+    @property
+    def template_registry(self) -> tuple[str, str]:
+        """(module, attribute) of the engine's own prompt templates, in its environment."""
+
+    @property
+    def row_format(self) -> str:
+        """The row format of data_tools that this engine reads."""
+
+    def unsupported(self, recipe: Recipe, release: Release, /) -> Sequence[Objection]:
+        """Everything that ``recipe`` asks for and ``release`` cannot do; empty when it can run."""
+
+    def template(self, recipe: Recipe, /) -> str:
+        """The recipe's prompt template under the name that it has in this engine."""
+
+    def row_columns(self, recipe: Recipe, /) -> Mapping[str, Any] | None:
+        """The keys that every row must have, and the value where a row lacks one; None: any."""
+
+    def notes(self, recipe: Recipe, /) -> tuple[str, ...]:
+        """What the recipe asks for that this engine does otherwise or not at all, in words."""
+
+    def rehearse(self, recipe: Recipe, /) -> tuple[Recipe, tuple[str, ...]]:
+        """The recipe as a rehearsal runs it, and what that changed, in words."""
+
+    def stages(self, recipe: Recipe, /) -> tuple[str, ...]:
+        """The engine's own stages, in order, after data, model, render and check."""
+
+    def files(self, job: Job, /) -> tuple[PlannedFile, ...]:
+        """What the engine reads, rendered."""
+
+    def plan(self, stage: str, job: Job, /) -> Plan:
+        """The plan of ``check`` or of one of :meth:`stages`."""
+
+    def newest_checkpoint(self, root: Path, /) -> Path | None:
+        """The whole checkpoint in the run ``root`` that training can go on from."""
+
+    def crashed(self, log: str, /) -> bool:
+        """Whether the log shows a crash that the exit code hides."""
+
+    def explain(self, log: str, /) -> tuple[str, str] | None:
+        """The cause and the fix of a failure, from the engine's log; None when unknown."""
+
+
+@runtime_checkable
+class Chats(Protocol):
+    """An engine that can talk to what a run made."""
+
+    def chat(self, job: Job, options: Mapping[str, Any], /) -> Command:
+        """The command of the engine's own chat; UsageError for an option that it lacks."""
+
+
+@runtime_checkable
+class RegistersRows(Protocol):
+    """An engine whose own checkout keeps a list of data sets."""
+
+    def register_rows(
+        self, file: Path, into: Path, /, *, name: str, force: bool
+    ) -> tuple[Path, Literal["added", "replaced", "unchanged"]]:
+        """Add ``file`` to the list in ``into`` as ``name``; the list, and what was done."""
+
+
+@runtime_checkable
+class Serves(Protocol):
+    """An engine that can serve what a run made over HTTP."""
+
+    def serve(self, job: Job, options: Mapping[str, Any], /) -> Command:
+        """The command of the engine's own server; UsageError for an option that it lacks."""

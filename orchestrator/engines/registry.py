@@ -1,0 +1,49 @@
+"""The engines by name, in one literal list. mypy holds each of them to the protocol.
+
+This file is the only one outside an engine's own package that knows an engine's name.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from orchestrator.base.errors import UsageError
+from orchestrator.engines import llamafactory, xtuner
+from orchestrator.engines.job import Job
+from orchestrator.engines.protocol import Engine
+from orchestrator.envs.release import Release
+
+ENGINES: tuple[Engine, ...] = (xtuner, llamafactory)
+
+
+def names() -> tuple[str, ...]:
+    return tuple(engine.name for engine in ENGINES)
+
+
+def get(name: str) -> Engine:
+    """The engine of that name; :class:`UsageError` with the nearest names when there is none."""
+    for engine in ENGINES:
+        if engine.name == name:
+            return engine
+    near = difflib.get_close_matches(name, names(), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"engines: {', '.join(names())}"
+    raise UsageError(f"There is no engine called {name!r}.", fix=hint)
+
+
+def engine_of(job: Job) -> Engine:
+    return get(job.release.engine)
+
+
+def release(name: str) -> Release:
+    """The release called ``engine@version``; :class:`UsageError` naming those there are."""
+    engine, _, version = name.partition("@")
+    known = get(engine).releases
+    for candidate in known:
+        if candidate.version == version:
+            return candidate
+    listed = ", ".join(candidate.name for candidate in known)
+    raise UsageError(f"There is no engine release {name!r}.", fix=f"releases: {listed}")
+
+
+def all_releases() -> list[Release]:
+    return [release for engine in ENGINES for release in engine.releases]

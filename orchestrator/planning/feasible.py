@@ -1,0 +1,43 @@
+"""What an engine release makes impossible, known before anything runs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+from orchestrator.base.errors import UsageError
+from orchestrator.engines import registry
+from orchestrator.recipe import load as loading
+from orchestrator.recipe.faults import Objection, listed
+from orchestrator.recipe.load import Loaded
+from orchestrator.recipe.schema import Recipe
+
+
+def load(
+    recipe: str,
+    *,
+    sets: Sequence[str] = (),
+    params: Sequence[str] = (),
+    engine: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """The recipe of that name or path, checked against its schema and its engine release.
+
+    Raises :class:`~orchestrator.recipe.faults.RecipeFaults` with every fault at once.
+    """
+    return loading.load(
+        recipe, sets=sets, params=params, engine=engine, environ=environ, judge=objections
+    )
+
+
+def objections(engine: str, recipe: Recipe | None) -> Iterable[Objection]:
+    """What the release called ``engine`` has against ``recipe``; None: its schema does not hold."""
+    try:
+        release = registry.release(engine)
+    except UsageError as error:
+        names = [known.name for known in registry.all_releases()]
+        near = difflib.get_close_matches(engine, names, n=1, cutoff=0.5)
+        what = error.what.rstrip(".")
+        why = f"there are {listed(names, 'and')}"
+        return [Objection("engine", what[0].lower() + what[1:], why, "".join(near))]
+    return [] if recipe is None else registry.get(release.engine).unsupported(recipe, release)
