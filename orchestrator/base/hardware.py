@@ -1,10 +1,12 @@
-"""What this machine's GPUs can do, as far as the driver's own tool tells it. No torch is needed."""
+"""What this machine's GPUs can do and what its kernel counted. No torch is needed."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
+from pathlib import Path
+
+from orchestrator.base.process import capture
 
 #: The compute capability from which an NVIDIA GPU has bf16 (Ampere).
 _BF16_FROM = 8.0
@@ -28,7 +30,19 @@ def _capabilities() -> list[float]:
         return []
     argv = [program, "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        done = capture(argv, timeout=_SECONDS)
+    except OSError:
         return []
-    return [float(line) for line in done.stdout.split() if line.replace(".", "", 1).isdigit()]
+    if done.timed_out:
+        return []
+    return [float(line) for line in done.output.split() if line.replace(".", "", 1).isdigit()]
+
+
+def out_of_memory_kills() -> int | None:
+    """How many processes the kernel has killed for lack of memory; None where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
+    return int(counts[0]) if counts else None

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import shlex
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from orchestrator.base.errors import Interrupted, RecipeError
 
@@ -69,6 +72,93 @@ def run_logged(
                 why=error.strerror or str(error),
                 fix="free some space, then run the same command again",
             ) from error
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a captured program ended. A negative ``code`` is the signal that ended it."""
+
+    code: int
+    output: str
+    errors: str
+    timed_out: bool = False
+
+
+def capture(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+    line: Callable[[str], object] | None = None,
+    keep: Sequence[int] = (),
+) -> Result:
+    """Run a helper to its end and return its exit code and what it wrote to both streams (UTF-8).
+
+    ``env`` replaces the environment. ``line`` is called with every line of either stream as it
+    comes. ``keep`` are file descriptors that it inherits. After ``timeout`` seconds, and on any
+    exception, it is ended with everything it started. Raises OSError when it cannot be started.
+    """
+    process = subprocess.Popen(
+        list(argv),
+        env=None if env is None else dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=tuple(keep),
+    )
+    output, errors = _Stream(line), _Stream(line)
+    with process:
+        try:
+            ended = _drain({process.stdout: output, process.stderr: errors}, timeout)
+            if not ended:
+                _stop(process)
+            return Result(process.wait(), output.text(), errors.text(), timed_out=not ended)
+        except BaseException:
+            _stop(process)
+            raise
+
+
+class _Stream:
+    """What came from one pipe, told line by line."""
+
+    def __init__(self, line: Callable[[str], object] | None) -> None:
+        self._line = line
+        self._bytes = bytearray()
+        self._told = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Keep a chunk; an empty one is the end and tells an unfinished line as well."""
+        self._bytes += chunk
+        end = self._bytes.rfind(b"\n") + 1 if chunk else len(self._bytes)
+        if self._line is not None and end > self._told:
+            for each in self._bytes[self._told : end].decode(errors="replace").splitlines():
+                self._line(each)
+            self._told = end
+
+    def text(self) -> str:
+        return self._bytes.decode(errors="replace")
+
+
+def _drain(pipes: Mapping[IO[bytes] | None, _Stream], timeout: float | None) -> bool:
+    """Read the pipes to their ends; False when the time ran out before."""
+    deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+    with selectors.DefaultSelector() as selector:
+        for pipe, stream in pipes.items():
+            assert pipe is not None  # given as PIPE
+            selector.register(pipe, selectors.EVENT_READ, stream)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            for key, _ in selector.select(min(left, 60.0)):
+                chunk = os.read(key.fd, _CHUNK)
+                key.data.add(chunk)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+    return True
 
 
 def run_attached(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> int:
@@ -208,13 +298,3 @@ def termination_interrupts() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def out_of_memory_kills() -> int | None:
-    """How many processes the kernel has killed for lack of memory; None where it does not say."""
-    try:
-        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
-    return int(counts[0]) if counts else None

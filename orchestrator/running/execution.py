@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.hardware import out_of_memory_kills
 from orchestrator.base.plan import Argument, Command
-from orchestrator.base.process import Echo, out_of_memory_kills, quoted, run_logged
+from orchestrator.base.process import Echo, quoted, run_logged
 from orchestrator.engines.protocol import Engine
 from orchestrator.envs import Environment
 from orchestrator.running import leftover
