@@ -1,40 +1,32 @@
-"""Writing files so that nothing is lost: a temporary file, flush, rename."""
+"""Writing files so that nothing is lost: data_tools' atomic writer with this package's errors."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from data_tools.containers.atomic import CannotWrite, atomic
 from orchestrator.base.errors import RecipeError
+
+
+@contextlib.contextmanager
+def atomic_writer(path: Path, *, executable: bool = False) -> Iterator[BinaryIO]:
+    """A binary file that replaces ``path`` when the block ends well, or leaves it as it was.
+
+    Raises:
+        RecipeError: it could not be written.
+    """
+    try:
+        with atomic(path, executable=executable) as file:
+            yield file
+    except CannotWrite as error:
+        what = f"{path.name} could not be written."
+        raise RecipeError(what, where=str(path), why=error.why, fix=error.fix) from error
 
 
 def write_atomic(path: Path, text: str, *, executable: bool = False) -> None:
     """Replace ``path`` by ``text`` (UTF-8) or leave it as it was; RecipeError when it cannot."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise _cannot(path, error) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o755 if executable else 0o644)
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise _cannot(path, error) from error
-
-
-def _cannot(path: Path, error: OSError) -> RecipeError:
-    return RecipeError(
-        f"{path.name} could not be written.",
-        where=str(path),
-        why=error.strerror or str(error),
-        fix="check the free space and the permissions of that folder; what was there is unchanged",
-    )
+    with atomic_writer(path, executable=executable) as file:
+        file.write(text.encode("utf-8"))
