@@ -14,8 +14,8 @@ from orchestrator.envs import health, inventory, uv
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engines import Release
     from orchestrator.envs.environment import Environment
+    from orchestrator.envs.release import Release
 
 OK = "ok"
 NOTE = "note"

@@ -12,7 +12,7 @@ from orchestrator.base.errors import RecipeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.engines import Release
+    from orchestrator.envs.release import Release
 
 #: What would point the engine's Python at somebody else's modules.
 _SCRUBBED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")

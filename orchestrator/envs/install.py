@@ -24,7 +24,7 @@ from orchestrator.envs.guard import held
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engines import Release
+    from orchestrator.envs.release import Release
 
     Progress = Callable[[str], object]
 
@@ -128,8 +128,9 @@ def _install(
 
 def _pip_words(lock: locks.Lock, python: Path, requirements: Path) -> list[str]:
     """sync installs the lock and nothing else; with another backend uv has to resolve anew."""
+    built_with = ["--build-constraints", str(lock.constraints)] if lock.constraints else []
     how = [
-        *("--build-constraints", str(locks.BUILD_CONSTRAINTS)),
+        *built_with,
         *indexes.flags(os.environ),
         *("--python", str(python)),
     ]

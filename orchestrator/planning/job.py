@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from orchestrator import engines
 from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
-from orchestrator.engines import Context, Engine, Release
+from orchestrator.engines import Context, Engine
+from orchestrator.envs.release import Release
 from orchestrator.recipe.schema import Recipe, Source
 
 if TYPE_CHECKING:

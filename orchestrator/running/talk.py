@@ -14,6 +14,7 @@ from orchestrator.base.paths import runs_dir
 from orchestrator.base.plan import Command
 from orchestrator.base.process import run_attached
 from orchestrator.engines import Context
+from orchestrator.envs.release import Release
 from orchestrator.planning.job import safe_folder_name
 from orchestrator.planning.script import shell_line
 from orchestrator.recipe.load import load
@@ -28,7 +29,7 @@ class Talk:
 
     command: Command
     root: Path
-    release: engines.Release
+    release: Release
     rehearsal: bool
 
     @property
@@ -75,7 +76,7 @@ class _Made:
 
     root: Path
     recipe: Recipe
-    release: engines.Release
+    release: Release
     context: Context
 
 

@@ -95,8 +95,8 @@ def test_data_tools_stands_by_itself() -> None:
 #: Folder or file -> what it must never import: floors import only downward.
 FLOORS = {
     "orchestrator/recipe": ("cli", "runner", "stages", "executors", "envs", "job", "rehearsal"),
-    "orchestrator/engines": ("cli", "runner", "stages", "executors", "envs", "job", "rehearsal"),
-    "orchestrator/envs": ("cli", "runner", "stages", "executors", "job", "rehearsal"),
+    "orchestrator/engines": ("cli", "runner", "stages", "executors", "job", "rehearsal"),
+    "orchestrator/envs": ("cli", "runner", "stages", "executors", "job", "rehearsal", "engines"),
     "orchestrator/hub": ("cli", "runner", "stages", "executors", "job", "rehearsal", "engines"),
     "orchestrator/rehearsal": ("cli", "runner", "stages", "executors", "envs"),
     "orchestrator/stages": ("cli", "runner", "executors", "envs"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.base.plan import Artifact, Command, Plan
-from orchestrator.engines import Context, Release
+from orchestrator.engines import Context
 from orchestrator.engines.llamafactory import checkpoints, commands, settings, talking
 from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
 from orchestrator.engines.llamafactory.failures import EXPLANATIONS
@@ -16,6 +16,7 @@ from orchestrator.engines.llamafactory.files import files as files
 from orchestrator.engines.llamafactory.notes import notes as notes
 from orchestrator.engines.llamafactory.rehearse import rehearse as rehearse
 from orchestrator.engines.llamafactory.template_names import template as template
+from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
 from orchestrator.verifying.explain import explain as _explain
@@ -28,6 +29,7 @@ releases = (
         engine=name,
         version="0.9.5",
         python="3.11",
+        lock=Path(__file__).parent / "locks" / "llamafactory-0.9.5-py311.txt",
         imports=(
             "llamafactory.cli",
             "llamafactory.launcher",

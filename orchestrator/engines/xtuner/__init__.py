@@ -9,12 +9,13 @@ from typing import Any
 
 from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Artifact, Command, Plan, PlannedFile
-from orchestrator.engines import Context, Release
+from orchestrator.engines import Context
 from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.config import has_train_loop, render_config
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
 from orchestrator.engines.xtuner.settings import template_name as template
+from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
 from orchestrator.verifying.artifacts import whole_checkpoint
@@ -37,6 +38,7 @@ def _release(version: str, standins: Mapping[str, str]) -> Release:
         engine=name,
         version=version,
         python="3.11",
+        lock=_HERE / "locks" / f"xtuner-{version}-py311.txt",
         imports=_TOOLS,
         command="xtuner",
         standins=standins,

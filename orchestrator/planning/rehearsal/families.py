@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from orchestrator.engines import Release
+from orchestrator.envs.release import Release
 from orchestrator.recipe.schema import Model
 
 #: Model id pattern -> family. Families whose code lives in the model's own repository are stood in
