@@ -221,6 +221,28 @@ def _print_findings(findings: list[Finding]) -> None:
 
 
 @env.command()
+@click.argument("names", nargs=-1, required=True, type=ReleaseName(), metavar="NAME...")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a lock would change.")
+@click.pass_context
+def lock(ctx: click.Context, names: tuple[str, ...], check: bool) -> None:
+    """Make the lock of an engine release from its .in file (for those who develop engines)."""
+    from orchestrator.base.files import write_atomic
+    from orchestrator.engines.registry import release
+    from orchestrator.envs.relock import relock
+
+    changed = 0
+    for one in [release(name) for name in names]:
+        path, text = one.lock, relock(one)
+        same = path.is_file() and path.read_text(encoding="utf-8") == text
+        click.echo(f"{path.name}: {'unchanged' if same else 'changed'}")
+        changed += not same
+        if not same and not check:
+            write_atomic(path, text)
+    if check and changed:
+        ctx.exit(EXIT_FAILED)
+
+
+@env.command()
 @click.argument("name", type=ReleaseName())
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--leftovers", is_flag=True, help="Only outdated, unfinished and broken ones.")
@@ -231,7 +253,7 @@ def remove(name: str, yes: bool, leftovers: bool) -> None:
     from orchestrator.envs import remove as clear
 
     wanted = release(name)
-    there = [one for one in installed() if one.name == wanted.name]
+    there = [one for one in installed([wanted]) if one.name == wanted.name]
     doomed = [one for one in there if not leftovers or one.status != "ready"]
     if not doomed:
         raise UsageError(f"There is nothing of {name} to remove.", fix="recipe env list")

@@ -128,8 +128,9 @@ def _install(
 
 def _pip_words(lock: locks.Lock, python: Path, requirements: Path) -> list[str]:
     """sync installs the lock and nothing else; with another backend uv has to resolve anew."""
+    built_with = ["--build-constraints", str(lock.constraints)] if lock.constraints else []
     how = [
-        *("--build-constraints", str(locks.BUILD_CONSTRAINTS)),
+        *built_with,
         *indexes.flags(os.environ),
         *("--python", str(python)),
     ]

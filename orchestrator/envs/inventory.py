@@ -15,6 +15,8 @@ from orchestrator.envs.environment import Environment
 from orchestrator.envs.guard import held
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.envs.release import Release
 
 READY = "ready"
@@ -81,12 +83,8 @@ def foreign_root(release: Release, python: Path) -> Path:
     return paths.environments_dir() / f"{release.engine}-{release.version}-own-{path[:10]}"
 
 
-def installed(releases: list[Release] | None = None) -> list[Installed]:
-    """Every environment on disk, by name; those of releases no longer known count as outdated."""
-    if releases is None:
-        from orchestrator.engines.registry import all_releases
-
-        releases = all_releases()
+def installed(releases: Iterable[Release]) -> list[Installed]:
+    """Every environment on disk, by name; those of no release in ``releases`` are outdated."""
     known = {release.name: release for release in releases}
     return [_describe(root, known) for root in _all_folders()]
 

@@ -13,10 +13,6 @@ from orchestrator.base.errors import RecipeError, UsageError
 if TYPE_CHECKING:
     from orchestrator.envs.release import Release
 
-FOLDER = Path(__file__).resolve().parent / "locks"
-#: Versions of the tools that build the few packages published as source only.
-BUILD_CONSTRAINTS = FOLDER / "build-constraints.txt"
-
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;#]+)")
 _BACKEND = re.compile(r"[a-z0-9]+(\.[0-9]+)*")
 #: Pinned beside the default torch build, exactly as it asks; another build asks for others.
@@ -37,6 +33,12 @@ class Lock:
         lines = (line.strip() for line in self.text.splitlines())
         pins = [line for line in lines if line and not line.startswith("#")]
         return digest_of("\n".join([*pins, f"torch backend: {self.backend}"]))
+
+    @property
+    def constraints(self) -> Path | None:
+        """Versions of the tools that build the few packages published as source only."""
+        path = self.path.with_name("build-constraints.txt")
+        return path if path.is_file() else None
 
     def requirements(self) -> str:
         """What to install. With a backend, uv picks the libraries that its torch build needs."""
@@ -71,17 +73,16 @@ def load(release: Release, backend: str | None = None) -> Lock:
             where="--torch-backend or UV_TORCH_BACKEND",
             fix="use a name that uv knows: cpu, cu124, auto …",
         )
-    path = FOLDER / release.lock_name
     try:
-        text = path.read_text(encoding="utf-8")
+        text = release.lock.read_text(encoding="utf-8")
     except OSError as error:
         raise RecipeError(
             f"There is no lock for {release.name}.",
-            where=str(path),
+            where=str(release.lock),
             why=error.strerror,
-            fix=f"make it: python -m orchestrator.envs.relock {release.name}",
+            fix=f"make it: recipe env lock {release.name}",
         ) from error
-    return Lock(path, text, backend)
+    return Lock(release.lock, text, backend)
 
 
 def key(release: Release, lock: Lock) -> str:

@@ -1,9 +1,30 @@
-"""An engine release: one locked version of an engine in an environment of its own, as data."""
+"""An engine release as data: its packages (a lock), its source checkouts, what it is able to do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkout:
+    """A git repository at one commit, for what an engine is made of and no index carries.
+
+    It lies in the environment's folder; :meth:`Environment.checkout` gives the path.
+    """
+
+    name: str
+    """The folder's name there."""
+    url: str
+    """What git clones: an address, or a folder. A setting may name another place."""
+    commit: str
+    """The whole hash, 40 hex digits."""
+    folder: str = ""
+    """A folder in the repository that the engine needs, relative; missing is a fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,17 +35,19 @@ class Release:
     version: str
     python: str
     """The Python it runs on, as uv takes it: "3.11"."""
+    lock: Path
+    """The file of its pins, beside the ``.in`` file that it is made from."""
     imports: tuple[str, ...]
     """Tool modules that must import in the environment before it counts as healthy."""
     command: str
     """The engine's command in the environment's bin folder."""
+    checkouts: tuple[Checkout, ...] = ()
+    """Source checkouts beside the packages, for an engine that is no package."""
+    capabilities: frozenset[str] = frozenset()
+    """What this release can do that others of the engine cannot, in words of the engine's own."""
     standins: Mapping[str, str] = field(default_factory=dict)
     """Family -> family: what a rehearsal's stand-in must be instead in this release; "*" is any."""
 
     @property
     def name(self) -> str:
         return f"{self.engine}@{self.version}"
-
-    @property
-    def lock_name(self) -> str:
-        return f"{self.engine}-{self.version}-py{self.python.replace('.', '')}.txt"

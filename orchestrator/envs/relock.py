@@ -1,23 +1,19 @@
-"""Make a lock: python -m orchestrator.envs.relock xtuner@0.2.0 [--check]
+"""Make a lock: `recipe env lock xtuner@0.2.0 [--check]`.
 
-Resolves ``locks/NAME.in`` as the package index stood on the date in its first line, for Python
-and platform of the release, and writes ``locks/NAME.txt``: pins only, no address. With --check
-nothing is written and a lock that would change fails.
+Resolves the engine's ``locks/NAME.in`` as the package index stood on the date in its first line,
+for Python and platform of the release. The lock holds pins only, no address.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.base.files import write_atomic
-from orchestrator.envs import indexes, locks, uv
+from orchestrator.envs import indexes, uv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +25,7 @@ _AS_OF = re.compile(r"# as of (\d{4}-\d\d-\d\d)\n")
 
 
 def source(release: Release) -> Path:
-    return (locks.FOLDER / release.lock_name).with_suffix(".in")
+    return release.lock.with_suffix(".in")
 
 
 def words(release: Release, wanted: Path, date: str) -> list[str]:
@@ -69,32 +65,7 @@ def relock(release: Release) -> str:
 def header(release: Release, date: str, arguments: Sequence[str]) -> str:
     return (
         f"# {release.name} on Python {release.python}, Linux x86_64, as of {date}. Made by:\n"
-        f"#   python -m orchestrator.envs.relock {release.name}\n"
+        f"#   recipe env lock {release.name}\n"
         f"# which runs, in this folder:\n"
         f"#   uv {' '.join(arguments)}\n"
     )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    from orchestrator.engines.registry import release as named
-
-    parser = argparse.ArgumentParser(prog="python -m orchestrator.envs.relock")
-    parser.add_argument("release", nargs="+", help="an engine release: NAME@VERSION")
-    parser.add_argument("--check", action="store_true", help="fail if a lock would change")
-    options = parser.parse_args(argv)
-    changed = 0
-    for one in (named(name) for name in options.release):
-        path, text = locks.FOLDER / one.lock_name, relock(one)
-        same = path.is_file() and path.read_text(encoding="utf-8") == text
-        sys.stdout.write(f"{path.name}: {'unchanged' if same else 'changed'}\n")
-        changed += not same
-        if not same and not options.check:
-            write_atomic(path, text)
-    return 1 if options.check and changed else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except RecipeError as error:
-        sys.exit(f"error: {error}")

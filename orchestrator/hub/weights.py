@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from orchestrator.verifying.weights import DamagedWeights, tensors
+from orchestrator.base.weights import DamagedWeights, tensors
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _LFS_LARGEST = 1024

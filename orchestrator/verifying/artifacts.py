@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.plan import Artifact
-from orchestrator.verifying.weights import (
+from orchestrator.base.weights import (
     DamagedWeights,
     Tensor,
     check_bytes,

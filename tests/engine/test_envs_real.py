@@ -48,7 +48,7 @@ def built(xtuner: Release, cache: Path) -> tuple[Environment, list[str]]:
                 time.sleep(0.005)
             builder.send_signal(signal.SIGKILL)
         assert envs.find(xtuner) is None
-        assert [one.status for one in envs.installed()] == ["unfinished"]
+        assert [one.status for one in envs.installed([xtuner])] == ["unfinished"]
         said: list[str] = []
         return envs.ensure(xtuner, progress=said.append), said
 
@@ -59,7 +59,7 @@ def test_killed_half_way_it_is_cleared_and_built_again(
     environment, said = built
     assert "clearing xtuner@0.2.0, which was left half built" in said
     assert envs.find(xtuner) == environment
-    assert [one.status for one in envs.installed()] == ["ready"]
+    assert [one.status for one in envs.installed([xtuner])] == ["ready"]
 
 
 def test_it_holds_exactly_what_the_lock_pins(

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.base.weights import is_zero, tensors
 from orchestrator.envs import Environment
 from orchestrator.recipe.listing import listing
 from orchestrator.running import record as records
-from orchestrator.verifying.weights import is_zero, tensors
 from tests.support.engine_runs import Done, one_engine_at_a_time, only_run, recipe, variables
 
 #: Shipped recipes whose whole chain runs here. Each other one shares its code path with one of

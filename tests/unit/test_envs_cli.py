@@ -20,7 +20,7 @@ from orchestrator.envs import diagnosis
 def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeUv:
     clear_settings(monkeypatch)
     monkeypatch.setenv("RECIPE_CACHE", str(tmp_path / "cache"))
-    use_locks(monkeypatch, tmp_path / "locks")
+    use_locks()
     monkeypatch.setattr(registry, "all_releases", lambda: [TOY])
     monkeypatch.setattr(registry, "release", {TOY.name: TOY}.__getitem__)
     fake = FakeUv(tmp_path / "uv")

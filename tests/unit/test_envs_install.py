@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from envs_support import TOY, FakeUv, clear_settings, options, script, use_locks, write_lock
+from envs_support import TOY, FakeUv, clear_settings, script, use_locks, write_lock
 
 from orchestrator import envs
 from orchestrator.base.errors import RecipeError, UsageError
@@ -18,14 +18,10 @@ from orchestrator.envs import inventory, locks, state
 
 
 @pytest.fixture
-def locks_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeUv:
     clear_settings(monkeypatch)
     monkeypatch.setenv("RECIPE_CACHE", str(tmp_path / "cache"))
-    return use_locks(monkeypatch, tmp_path / "locks")
-
-
-@pytest.fixture
-def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks_folder: Path) -> FakeUv:
+    use_locks()
     fake = FakeUv(tmp_path / "uv")
     monkeypatch.setenv("RECIPE_UV", str(fake.program))
     return fake
@@ -58,12 +54,14 @@ def test_it_installs_on_first_use_and_only_then(uv: FakeUv) -> None:
 def test_what_uv_is_asked(uv: FakeUv, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     monkeypatch.setenv("VIRTUAL_ENV", "/mine")
+    TOY.lock.with_name("build-constraints.txt").write_text("setuptools==75.8.2\n")
     made = envs.ensure(TOY)
     (venv, env), (sync, _) = uv.calls()
     assert venv == ["venv", "--no-project", "--python", TOY.python, *venv[4:]]
     assert venv[-1] == str(made.root)
     assert sync[sync.index("--python") + 1] == str(made.python)
-    assert "--build-constraints" in options(sync)
+    constraints = Path(sync[sync.index("--build-constraints") + 1])
+    assert constraints == TOY.lock.with_name("build-constraints.txt")
     assert Path(sync[-1]).read_text() == "toyengine==1.0\n"
     assert not {"PYTHONPATH", "VIRTUAL_ENV"} & set(env)
     assert env["DS_BUILD_OPS"] == "0"
@@ -84,11 +82,11 @@ def test_finding_is_cheap_and_starts_nothing(uv: FakeUv, monkeypatch: pytest.Mon
     assert best < 0.005
 
 
-def test_another_lock_is_another_environment(uv: FakeUv, locks_folder: Path) -> None:
+def test_another_lock_is_another_environment(uv: FakeUv) -> None:
     old = envs.ensure(TOY)
-    write_lock(locks_folder, "# only a comment\n\ntoyengine==1.0\n")
+    write_lock("# only a comment\n\ntoyengine==1.0\n")
     assert envs.find(TOY) == old
-    write_lock(locks_folder, "toyengine==1.0\nextra==2\n")
+    write_lock("toyengine==1.0\nextra==2\n")
     assert envs.find(TOY) is None
     new = envs.ensure(TOY)
     assert new.lock_digest != old.lock_digest
@@ -99,10 +97,10 @@ def test_another_lock_is_another_environment(uv: FakeUv, locks_folder: Path) -> 
 
 
 def test_a_torch_backend_is_an_environment_of_its_own(
-    uv: FakeUv, locks_folder: Path, monkeypatch: pytest.MonkeyPatch
+    uv: FakeUv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pins = "toyengine==1.0\nnvidia-cublas-cu12==12.4.5.8\ntorch==2.5.1\ntriton==3.1.0\n"
-    write_lock(locks_folder, pins)
+    write_lock(pins)
     plain = envs.ensure(TOY)
     cpu = envs.ensure(TOY, torch_backend="cpu")
     assert cpu.root.name.endswith("-cpu")
@@ -163,9 +161,9 @@ def test_an_import_that_ends_python_is_reported(uv: FakeUv, tmp_path: Path) -> N
     assert folders(tmp_path) == []
 
 
-def test_two_builders_build_once(uv: FakeUv, locks_folder: Path) -> None:
+def test_two_builders_build_once(uv: FakeUv) -> None:
     uv.order(install={"sleeps": 0.7})
-    command = script("print(ensure(TOY, progress=lambda line: print(line)).root)", locks_folder)
+    command = script("print(ensure(TOY, progress=lambda line: print(line)).root)")
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     wait_for(uv.started)
     second = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -176,10 +174,10 @@ def test_two_builders_build_once(uv: FakeUv, locks_folder: Path) -> None:
     assert out.splitlines()[-1] == second.stdout.splitlines()[-1]
 
 
-def test_killed_half_way_it_is_built_again(uv: FakeUv, locks_folder: Path) -> None:
+def test_killed_half_way_it_is_built_again(uv: FakeUv) -> None:
     """The uv of a killed builder keeps the lock until it ends, so nothing is cleared under it."""
     uv.order(install={"sleeps": 1.5})
-    with subprocess.Popen(script("ensure(TOY)", locks_folder)) as builder:
+    with subprocess.Popen(script("ensure(TOY)")) as builder:
         wait_for(uv.started)
         builder.kill()
     assert builder.returncode == -signal.SIGKILL
@@ -195,11 +193,9 @@ def test_killed_half_way_it_is_built_again(uv: FakeUv, locks_folder: Path) -> No
     assert [one.status for one in envs.installed([TOY])] == ["ready"]
 
 
-def test_interrupted_it_ends_uv_and_clears_up(
-    uv: FakeUv, locks_folder: Path, tmp_path: Path
-) -> None:
+def test_interrupted_it_ends_uv_and_clears_up(uv: FakeUv, tmp_path: Path) -> None:
     uv.order(install={"sleeps": 30})
-    with subprocess.Popen(script("ensure(TOY)", locks_folder), stderr=subprocess.PIPE) as builder:
+    with subprocess.Popen(script("ensure(TOY)"), stderr=subprocess.PIPE) as builder:
         wait_for(uv.started)
         builder.send_signal(signal.SIGINT)
         builder.communicate(timeout=20)

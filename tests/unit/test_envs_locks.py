@@ -7,17 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from envs_support import TOY, clear_settings, put_wheel, use_locks, write_lock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.cli.env import env
+from orchestrator.engines import registry
 from orchestrator.engines.registry import all_releases
 from orchestrator.envs import locks, relock
 from orchestrator.envs.release import Release
 
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+")
-COMMITTED = sorted(locks.FOLDER.glob("*-py*.txt"))
+COMMITTED = [release.lock for release in all_releases()]
 
 
 @pytest.mark.parametrize("release", all_releases(), ids=lambda one: one.name)
@@ -58,13 +61,12 @@ def test_the_digest_is_of_the_pins_and_the_backend() -> None:
     assert len({digest("a==1\n"), digest("a==2\n"), digest("a==1\n", "cpu")}) == 3
 
 
-def test_a_missing_lock_says_how_to_make_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(locks, "FOLDER", tmp_path)
+def test_a_missing_lock_says_how_to_make_it() -> None:
+    use_locks()
+    TOY.lock.unlink()
     with pytest.raises(RecipeError, match=r"no lock for toyengine@1\.0") as raised:
         locks.load(TOY)
-    assert "orchestrator.envs.relock toyengine@1.0" in (raised.value.fix or "")
+    assert "recipe env lock toyengine@1.0" in (raised.value.fix or "")
 
 
 @given(st.lists(st.from_regex(r"[a-z][a-z0-9-]{0,12}==[0-9]{1,2}", fullmatch=True)))
@@ -80,7 +82,7 @@ def test_relocking_resolves_pins_without_an_address(
 ) -> None:
     """The real uv, on wheels in a folder."""
     clear_settings(monkeypatch)
-    folder = use_locks(monkeypatch, tmp_path / "locks")
+    use_locks()
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     put_wheel(wheels, "toyengine", "1.0", {"toyengine/__init__.py": ""})
@@ -93,7 +95,7 @@ def test_relocking_resolves_pins_without_an_address(
     text = relock.relock(TOY)
     assert text.endswith("\nhelper==2.1\ntoyengine==1.0\n")
     assert str(wheels) not in text
-    write_lock(folder, text)
+    write_lock(text)
     assert locks.load(TOY).pins() == {"helper": "2.1", "toyengine": "1.0"}
 
 
@@ -101,7 +103,7 @@ def test_relocking_what_is_not_there_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clear_settings(monkeypatch)
-    use_locks(monkeypatch, tmp_path / "locks")
+    use_locks()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
     monkeypatch.setenv("UV_PYTHON", sys.executable)
@@ -114,16 +116,18 @@ def test_relocking_what_is_not_there_says_so(
     assert "toyengine" in (raised.value.why or "")
 
 
-def test_the_check_fails_on_a_lock_that_would_change(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = use_locks(monkeypatch, tmp_path / "locks")
-    release = all_releases()[0]
-    (folder / release.lock_name).write_text("old\n")
+def test_the_check_fails_on_a_lock_that_would_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_locks()
+    write_lock("old\n")
+    monkeypatch.setattr(registry, "release", {TOY.name: TOY}.__getitem__)
     monkeypatch.setattr(relock, "relock", lambda _release: "new\n")
-    assert relock.main([release.name, "--check"]) == 1
-    assert (folder / release.lock_name).read_text() == "old\n"
-    assert relock.main([release.name]) == 0
-    assert (folder / release.lock_name).read_text() == "new\n"
-    assert relock.main([release.name, "--check"]) == 0
-    assert capsys.readouterr().out.split()[1::2] == ["changed", "changed", "unchanged"]
+
+    def lock(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(env, ["lock", TOY.name, *words])
+        return done.exit_code, done.output.split()[-1]
+
+    assert lock("--check") == (1, "changed")
+    assert TOY.lock.read_text() == "old\n"
+    assert lock() == (0, "changed")
+    assert TOY.lock.read_text() == "new\n"
+    assert lock("--check") == (0, "unchanged")

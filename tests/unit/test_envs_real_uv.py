@@ -49,8 +49,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RECIPE_PYTHON", sys.executable)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    use_locks(monkeypatch, tmp_path / "locks")
-    monkeypatch.setattr("orchestrator.envs.locks.BUILD_CONSTRAINTS", Path(os.devnull))
+    use_locks()
     return folder
 
 
@@ -91,14 +90,14 @@ def test_a_torch_backend_brings_its_own_libraries(wheels: Path, tmp_path: Path) 
     for version in ("2.5.1", "2.5.1+cpu"):
         put_wheel(wheels, "torch", version, {"torch.py": f"version = {version!r}\n"})
     lock = "nvidia-cublas-cu12==12.4.5.8\ntorch==2.5.1\ntoyengine==1.0\ntriton==3.1.0\n"
-    write_lock(tmp_path / "locks", lock)
+    write_lock(lock)
     made = envs.ensure(TOY, torch_backend="cpu")
     ask = [str(made.python), "-c", "import torch; print(torch.version)"]
     assert subprocess.run(ask, capture_output=True, text=True).stdout == "2.5.1+cpu\n"
 
 
 def test_what_the_index_lacks_is_named(wheels: Path, tmp_path: Path) -> None:
-    write_lock(tmp_path / "locks", "toyengine==1.0\nnowhere==3\n")
+    write_lock("toyengine==1.0\nnowhere==3\n")
     with pytest.raises(RecipeError, match="could not be installed") as raised:
         envs.ensure(TOY)
     assert "nowhere" in str(raised.value)
@@ -112,8 +111,8 @@ def test_a_real_build_killed_half_way_is_built_again(
     put_slow_package(wheels, place)
     (place / "wait").write_text("")
     monkeypatch.setenv("TOY_PLACE", str(place))
-    write_lock(tmp_path / "locks", "slow==1.0\ntoyengine==1.0\n")
-    with subprocess.Popen(script("ensure(TOY)", tmp_path / "locks")) as builder:
+    write_lock("slow==1.0\ntoyengine==1.0\n")
+    with subprocess.Popen(script("ensure(TOY)")) as builder:
         deadline = time.monotonic() + 30
         while not (place / "started").exists():
             assert time.monotonic() < deadline, "the build never started"

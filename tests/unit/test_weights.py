@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.verifying.weights import (
+from orchestrator.base.weights import (
     DamagedWeights,
     Tensor,
     check_bytes,

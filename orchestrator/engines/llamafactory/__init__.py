@@ -32,6 +32,7 @@ releases = (
         engine=name,
         version="0.9.5",
         python="3.11",
+        lock=Path(__file__).parent / "locks" / "llamafactory-0.9.5-py311.txt",
         imports=(
             "llamafactory.cli",
             "llamafactory.launcher",

@@ -39,6 +39,7 @@ def _release(version: str, standins: Mapping[str, str]) -> Release:
         engine=name,
         version=version,
         python="3.11",
+        lock=_HERE / "locks" / f"xtuner-{version}-py311.txt",
         imports=_TOOLS,
         command="xtuner",
         standins=standins,

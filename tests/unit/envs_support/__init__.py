@@ -6,27 +6,33 @@ environment, unpacks the toy engine into it, and writes down every call.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import hashlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 import textwrap
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.envs import locks
 from orchestrator.envs.release import Release
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+#: The toy engine's locks: each test begins with :func:`use_locks`; child processes share them.
+LOCKS = Path(os.environ.get("TOY_LOCKS") or tempfile.mkdtemp(prefix="toy-locks-"))
+if "TOY_LOCKS" not in os.environ:
+    atexit.register(shutil.rmtree, LOCKS, ignore_errors=True)
 TOY = Release(
     engine="toyengine",
     version="1.0",
     python=PYTHON,
+    lock=LOCKS / "toyengine-1.0.txt",
     imports=("toyengine.train", "toyengine.chat"),
     command="toyengine",
 )
@@ -109,10 +115,8 @@ class FakeUv:
         return [" ".join(words[:2]) if words[0] == "pip" else words[0] for words, _ in self.calls()]
 
 
-def write_lock(folder: Path, text: str = "toyengine==1.0\n") -> Path:
-    path = folder / TOY.lock_name
-    path.write_text(text, encoding="utf-8")
-    return path
+def write_lock(text: str = "toyengine==1.0\n") -> None:
+    TOY.lock.write_text(text, encoding="utf-8")
 
 
 def clear_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,22 +125,22 @@ def clear_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def use_locks(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    monkeypatch.setattr(locks, "FOLDER", folder)
-    write_lock(folder)
-    return folder
+def use_locks() -> None:
+    """The toy engine's lock as it is at the start of a test, and nothing beside it."""
+    shutil.rmtree(LOCKS, ignore_errors=True)
+    LOCKS.mkdir()
+    write_lock()
 
 
-def script(body: str, folder: Path) -> list[str]:
-    """A child process's command; it has TOY and ensure, and uses the locks in ``folder``."""
+def script(body: str) -> list[str]:
+    """A child process's command; it has TOY and ensure, and uses this process's locks."""
     head = f"""
-        import sys
+        import os, sys
+        os.environ["TOY_LOCKS"] = {str(LOCKS)!r}
         from pathlib import Path
         sys.path[:0] = [{str(REPOSITORY)!r}, {str(REPOSITORY / "tests" / "unit")!r}]
         from envs_support import TOY
-        from orchestrator.envs import ensure, locks
-        locks.FOLDER = Path({str(folder)!r})
+        from orchestrator.envs import ensure
     """
     return [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(body)]
 
@@ -177,7 +181,3 @@ def put_engine_wheel(folder: Path) -> Path:
 def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return "sha256=" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def options(words: Sequence[str]) -> set[str]:
-    return {word for word in words if word.startswith("--")}
