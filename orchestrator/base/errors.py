@@ -6,6 +6,8 @@ mend and prints four plain lines; an interrupt exits 130; anything else is a bug
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.base.language import say
 
 EXIT_OK = 0
@@ -18,7 +20,8 @@ class RecipeError(Exception):
     """Something the user can mend: what happened, where, why, and the next step.
 
     ``where`` names a file:line, a row, a key or a stage; ``exit_code`` is 1 when a run failed and
-    2 when what was asked for is wrong.
+    2 for a usage error. ``retry`` are words that, after the command that was typed, are the next
+    step; whoever knows that command spells it out.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class RecipeError(Exception):
         why: str | None = None,
         fix: str | None = None,
         exit_code: int = EXIT_FAILED,
+        retry: Sequence[str] = (),
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -36,6 +40,7 @@ class RecipeError(Exception):
         self.why = why
         self.fix = fix
         self.exit_code = exit_code
+        self.retry = tuple(retry)
 
     def __str__(self) -> str:
         labelled = (
@@ -47,7 +52,7 @@ class RecipeError(Exception):
 
 
 class UsageError(RecipeError):
-    """What was asked for is wrong (exit code 2): an unknown name, a bad key, a bad value."""
+    """A usage error (exit code 2): an unknown name, a bad key, a bad value."""
 
     def __init__(
         self,
@@ -56,8 +61,9 @@ class UsageError(RecipeError):
         where: str | None = None,
         why: str | None = None,
         fix: str | None = None,
+        retry: Sequence[str] = (),
     ) -> None:
-        super().__init__(what, where=where, why=why, fix=fix, exit_code=EXIT_USAGE)
+        super().__init__(what, where=where, why=why, fix=fix, exit_code=EXIT_USAGE, retry=retry)
 
 
 class Interrupted(RecipeError):

@@ -6,27 +6,23 @@ writes them, the runner executes them, and a golden-file test compares them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
 
-@dataclass(frozen=True)
-class NewestCheckpoint:
-    """An argument known only after training: the checkpoint that ``last_checkpoint`` names.
-
-    The engine writes one absolute path into that file; only its last component is used, so a run
-    directory may be moved. ``folder`` is relative to the run directory.
-    """
-
-    folder: str = "work"
+class Late(Protocol):
+    """A word of a command that is known only when the stages before it are done."""
 
     def shell(self) -> str:
-        return f'"{self.folder}/$(basename "$(cat {self.folder}/last_checkpoint)")"'
+        """How ``commands.sh`` writes it, quoted."""
+
+    def resolve(self, root: Path) -> str:
+        """The word in the run ``root``; RecipeError when what it names is not there."""
 
 
-Argument = str | NewestCheckpoint
+Argument = str | Late
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,21 +46,31 @@ class Command:
         return replace(self, env={**self.env, **extra})
 
 
-ArtifactKind = Literal[
-    "file", "rows", "check", "checkpoint", "training", "adapter", "model", "base"
-]
+Facts = dict[str, Any]
+Check = Callable[[Path, Path | None], Facts]
+"""(the artifact, the base model's folder) -> facts for the record; RecipeError: what is wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """How one kind of artifact shows that it is there and whole. Engines add kinds of their own."""
+
+    name: str
+    check: Check
+    marker: str | None = None
+    """A file inside that ``commands.sh`` looks for after the commands; None: none."""
+    is_new: bool = True
+    """Whether the stage itself must have written it."""
+    tells_cause: bool = False
+    """Whether its own error says the cause, so that the log need not be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """Something a stage must leave behind, new and whole. ``path`` is relative to the run.
-
-    ``kind`` selects the check in :mod:`orchestrator.verifying.artifacts`.
-    """
+    """Something a stage must leave behind. ``path`` is relative to the run."""
 
     path: str
-    kind: ArtifactKind
-    note: str = ""
+    proof: Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,5 +117,9 @@ class Plan:
     artifacts: tuple[Artifact, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    environment: bool = True
+    """Whether the engine's environment must stand before this stage."""
+    resumes: bool = False
+    """Whether a try that was cut off is gone on with, from its newest checkpoint."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """Anything else that decides the outcome, as JSON values (recipe parts, releases)."""

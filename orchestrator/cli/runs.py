@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.base import layout
 from orchestrator.base.language import say
+from orchestrator.base.paths import runs_dir
+from orchestrator.base.program import command_line
 from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
+from orchestrator.running.deciding import Selection
+from orchestrator.running.record import RunRecord, stale
+from orchestrator.running.request import Request
+
+if TYPE_CHECKING:
+    from orchestrator.engines.job import Job
+    from orchestrator.running.workflow import Asked
 
 
 def _recipe_options(command: Any) -> Any:
@@ -46,7 +56,27 @@ _rehearse = click.option(
     is_flag=True,
     help="Go through the whole chain on the CPU with a tiny stand-in model and a few rows.",
 )
-_new = click.option("--new", is_flag=True, help="Start a new run directory.")
+_engine_arguments = click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
+
+
+def _run_options(command: Any) -> Any:
+    """Which run directory: the words of one ``Request``."""
+    for option in (
+        click.option("--new", is_flag=True, help="Start a new run directory."),
+        click.option("--name", metavar="NAME", help="Give the run a name of its own."),
+        click.option("--run", metavar="RUN", help="Go on in this run, whatever began it."),
+        click.option(
+            "--python", type=click.Path(path_type=Path), help="A Python with the engine in it."
+        ),
+        _engine_arguments,
+    ):
+        command = option(command)
+    return command
+
+
+def _request(engine_arguments: tuple[str, ...], python: Path | None, **given: Any) -> Request:
+    own = str(python.absolute()) if python else None
+    return Request(passthrough=engine_arguments, python=own, **given)
 
 
 @click.command()
@@ -54,12 +84,10 @@ _new = click.option("--new", is_flag=True, help="Start a new run directory.")
 @_rehearse
 @_only_available
 @_stage_options
-@_new
+@_run_options
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Keep the engine's output out of the terminal.")
-@click.option("--python", type=click.Path(path_type=Path), help="A Python with the engine in it.")
 @click.option("--torch-backend", metavar="NAME", help="Torch build for the environment: cpu, cu124")
-@click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
     first: str | None,
     last: str | None,
@@ -67,42 +95,41 @@ def run(
     new: bool,
     dry_run: bool,
     quiet: bool,
-    python: Path | None,
     torch_backend: str | None,
-    engine_arguments: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Run RECIPE: data, model, render, check, then the engine's own stages.
 
-    Running it again goes on where it stopped; finished stages are skipped. What comes after --
-    is passed to the engine's train command.
+    The same command goes on where it stopped; finished stages are skipped. Other values begin
+    another run, which takes over the stages that they do not change. What comes after -- is
+    passed to the engine's train command.
     """
-    from orchestrator.running import workflow
-    from orchestrator.running.runner import Selection
-
-    job = workflow.make_job(**given, passthrough=engine_arguments)
-    selection = Selection(first, last, force)
-    root = workflow.run_directory(job, new=new)
-    if dry_run:
-        _print_plan(workflow.describe(job, root, selection))
-        return
     from orchestrator.cli.env import installing
     from orchestrator.cli.terminal import Terminal
+    from orchestrator.running import directories, workflow
 
-    _announce(job, root)
-    record = workflow.execute(
-        job,
-        root,
-        selection,
-        Terminal(quiet=quiet),
-        python=python,
-        torch_backend=torch_backend,
-        building=installing,
-    )
-    _conclude(job, root, record.state)
+    request = _request(**given)
+    selection = Selection(first, last, force)
+    with request.completing():
+        asked = workflow.ask(request, new=new)
+        if dry_run:
+            _print_plan(workflow.describe(asked, selection))
+            return
+        selection.of(asked.job)
+        root = asked.root or directories.make(runs_dir(), asked.job.name, request.name)
+        _announce(asked.job, root)
+        record = workflow.execute(
+            asked,
+            root,
+            selection,
+            Terminal(quiet=quiet),
+            torch_backend=torch_backend,
+            building=installing,
+        )
+    _conclude(asked, root, record)
 
 
-def _announce(job: Any, root: Path) -> None:
+def _announce(job: Job, root: Path) -> None:
     kind = say("Rehearsal of", "预演") if job.rehearsal else say("Run of", "运行")
     click.secho(f"{kind} {job.name} ({job.release.name}): {job.recipe.title}", bold=True)
     click.echo(f"  {say('in', '目录')} {_short(root)}")
@@ -114,20 +141,32 @@ def _announce(job: Any, root: Path) -> None:
             click.echo(f"    - {change}")
 
 
-def _conclude(job: Any, root: Path, state: str) -> None:
-    if state != "done":
-        stopped = say("Stopped as asked. Go on with", "已按要求停下，继续请输入")
-        click.echo(f"{stopped}: recipe run {job.name}")
+def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
+    if record.state != "done":
+        _say_what_is_left(asked, root, record)
         return
     ended = say("Done.", "完成。")
-    if job.rehearsal:
+    if asked.job.rehearsal:
         ended = say(
             "The rehearsal went through every stage; its weights mean nothing.",
             "预演走完了所有阶段；它的权重没有意义。",
         )
     click.secho(ended, fg="green")
     click.echo(f"  {say('everything it made:', '全部产物：')} {_short(root)}")
-    click.echo(f"  {say('talk to it:        ', '和它对话：')} recipe chat {_short(root)}")
+    chat = command_line(["chat", _short(root)])
+    click.echo(f"  {say('talk to it:        ', '和它对话：')} {chat}")
+
+
+def _say_what_is_left(asked: Asked, root: Path, record: RunRecord) -> None:
+    """The stages that are not done, or no longer follow from what they were made of."""
+    out_of_date = stale(record, root)
+    for name, why in out_of_date.items():
+        old = say(f"{name} is out of date: {why}", f"{name} 已过期：{why}")
+        click.secho(f"  {old}", fg="yellow")
+    stopped = say("Stopped as asked. Go on with", "已按要求停下，继续请输入")
+    if out_of_date:
+        stopped = say("Not finished. Go on with", "尚未完成，继续请输入")
+    click.echo(f"{stopped}: {asked.request.line()}")
 
 
 def _short(path: Path) -> str:
@@ -142,15 +181,18 @@ def _short(path: Path) -> str:
 @_rehearse
 @_only_available
 @_stage_options
+@_run_options
 @json_option
-def plan(first: str | None, last: str | None, force: bool, as_json: bool, **given: Any) -> None:
+def plan(
+    first: str | None, last: str | None, force: bool, new: bool, as_json: bool, **given: Any
+) -> None:
     """Print what a run of RECIPE would do: files, commands, and why each stage runs."""
     from orchestrator.running import workflow
-    from orchestrator.running.runner import Selection
 
-    job = workflow.make_job(**given)
-    root = workflow.run_directory(job, new=False)
-    steps = workflow.describe(job, root, Selection(first, last, force))
+    request = _request(**given)
+    with request.completing():
+        asked = workflow.ask(request, new=new)
+        steps = workflow.describe(asked, Selection(first, last, force))
     if as_json:
         click.echo(json.dumps(steps, ensure_ascii=False, indent=2))
     else:
@@ -168,6 +210,8 @@ def _print_plan(description: dict[str, Any]) -> None:
         click.secho(f"{step['stage']}: {step['decision']}", bold=True)
         if step["task"]:
             click.echo(f"  {step['task']}")
+        if step["moves"]:
+            click.echo(f"  move {', '.join(step['moves'])} to {layout.SUPERSEDED}/")
         for name in step["files"]:
             click.echo(f"  write {name}")
         for line in step["commands"]:
@@ -192,5 +236,8 @@ def render(output: Path, force: bool, **given: Any) -> None:
     def note(text: str) -> None:
         click.echo(f"{say('note', '注意')}: {text}", err=True)
 
-    for name in pack.write(**given, note=note, folder=output, force=force):
+    request = Request(**given)
+    with request.completing():
+        names = pack.write(**given, note=note, folder=output, force=force)
+    for name in names:
         click.echo(f"{output / name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,19 @@ import click
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import runs_dir
+from orchestrator.base.program import command_line
 from orchestrator.cli.options import RunName, json_option
+from orchestrator.running import directories
 from orchestrator.running import record as records
+from orchestrator.running.request import Request, words_of
 
-_COLOURS = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
+_COLOURS = {
+    "done": "green",
+    "failed": "red",
+    "interrupted": "yellow",
+    "running": "cyan",
+    "stale": "yellow",
+}
 
 
 @click.command()
@@ -26,7 +35,7 @@ _COLOURS = {"done": "green", "failed": "red", "interrupted": "yellow", "running"
 def status(run: str | None, as_json: bool) -> None:
     """Show every run, or the stages of RUN (a folder, or a recipe's name for its newest run)."""
     if run is not None:
-        _show_one(records.find_run(run, runs_dir()), as_json)
+        _show_one(directories.find_run(run, runs_dir()), as_json)
     else:
         _show_all(as_json)
 
@@ -43,50 +52,64 @@ def _summary(root: Path) -> dict[str, Any]:
         "recipe": record.recipe,
         "engine": record.engine,
         "rehearsal": record.rehearsal,
-        "state": records.shown_state(record),
+        "parameters": list(words_of(record.request)) if record.request else [],
+        "state": _state(record, records.stale(record, root)),
         "stage": current.name if current else None,
         "created": record.created,
     }
 
 
+def _state(record: records.RunRecord, stale: Mapping[str, str]) -> str:
+    """The state as a reader should see it: done only when every stage is done and current."""
+    state = records.shown_state(record)
+    return "stale" if state == "done" and stale else state
+
+
 def _show_all(as_json: bool) -> None:
-    found = [_summary(root) for root in records.all_runs(runs_dir())]
+    found = [_summary(root) for root in directories.all_runs(runs_dir())]
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
     if not found:
-        click.echo(f"There is no run in {runs_dir()}. Start one: recipe run NAME --rehearse")
-    for one in found:
-        mode = "rehearsal" if one.get("rehearsal") else ""
-        state = click.style(f"{one['state']:<12}", fg=_COLOURS.get(one["state"]))
-        click.echo(f"{state} {one.get('stage') or '':<8} {mode:<10} {one['run']}")
+        start = command_line(["run", "NAME", "--rehearse"])
+        click.echo(f"There is no run in {runs_dir()}. Start one: {start}")
+    for run in found:
+        mode = "rehearsal" if run.get("rehearsal") else ""
+        state = click.style(f"{run['state']:<12}", fg=_COLOURS.get(run["state"]))
+        more = "  ".join(["", *run.get("parameters", []), *filter(None, [run.get("why")])])
+        click.echo(f"{state} {run.get('stage') or '':<8} {mode:<10} {run['run']}{more}")
 
 
 def _show_one(root: Path, as_json: bool) -> None:
     record = records.read(root)
-    state = records.shown_state(record)
+    stale = records.stale(record, root)
+    state = _state(record, stale)
     if as_json:
-        shown = {**asdict(record), "state": state, "directory": str(root)}
+        shown = {**asdict(record), "state": state, "stale": stale, "directory": str(root)}
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
         return
     mode = "REHEARSAL of " if record.rehearsal else ""
     click.secho(f"{mode}{record.recipe} with {record.engine}: {record.title}", bold=True)
     click.echo(f"  in {root}")
+    if record.request:
+        click.echo(f"  {Request.of(record.request, run=str(root)).line()}")
     click.secho(f"  {state}", fg=_COLOURS.get(state))
     for change in record.changes:
         click.echo(f"  rehearsal: {change}")
     for stage in record.stages:
-        _show_stage(stage, state)
+        _show_stage(stage, state, stale.get(stage.name))
 
 
-def _show_stage(stage: records.StageRecord, run_state: str) -> None:
-    state = stage.state
+def _show_stage(stage: records.StageRecord, run_state: str, stale: str | None) -> None:
+    state: str = stage.state
     if state == "running" and run_state != "running":
         state = "interrupted"
+    if stale is not None:
+        state = "stale"
     took = f"{stage.seconds:8.1f} s" if stage.seconds is not None else ""
     click.echo(f"  {stage.name:<8} {click.style(f'{state:<12}', fg=_COLOURS.get(state))}{took}")
-    if stage.error:
-        click.echo(f"           {stage.error}")
+    for text in filter(None, (stage.error, stale)):
+        click.echo(f"           {text}")
 
 
 @click.command()
@@ -96,7 +119,7 @@ def _show_stage(stage: records.StageRecord, run_state: str) -> None:
 @click.option("-n", "--lines", type=click.IntRange(min=0), help="Only the last LINES lines.")
 def logs(run: str, stage: str | None, follow: bool, lines: int | None) -> None:
     """Print the log of RUN's latest stage, or of STAGE."""
-    root = records.find_run(run, runs_dir())
+    root = directories.find_run(run, runs_dir())
     if follow:
         for chunk in _followed(root, stage, lines):
             click.echo(chunk, nl=False)

@@ -5,19 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from orchestrator.base.plan import Artifact, Command, NewestCheckpoint, Plan
+from orchestrator.base.plan import Argument, Artifact, Command, Plan
 from orchestrator.engines.job import Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.rendering.templates import render
-
-#: What a stage must have written anew, by kind of artifact. Engines that exit 0 after a crash are
-#: why.
-_PROOF = {
-    "checkpoint": "{}/last_checkpoint",
-    "training": "{}/train_results.json",
-    "adapter": "{}/adapter_config.json",
-    "model": "{}/config.json",
-}
 
 
 def commands_script(job: Job, *, before: tuple[str, ...] = ()) -> str:
@@ -32,18 +23,18 @@ _STARTED = ".stage-started"
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    if any(artifact.kind in _PROOF for artifact in plan.artifacts):
+    if any(artifact.proof.marker for artifact in plan.artifacts):
         yield f"touch {_STARTED}"
     for command in plan.commands:
         if command.by_hand:
             yield shell_line(command)
     for artifact in plan.artifacts:
-        if artifact.kind in _PROOF:
+        if artifact.proof.marker:
             yield _guard(plan.stage, artifact)
 
 
 def _guard(stage: str, artifact: Artifact) -> str:
-    proof = shlex.quote(_PROOF[artifact.kind].format(artifact.path))
+    proof = shlex.quote(f"{artifact.path}/{artifact.proof.marker}")
     made = f"[ -e {proof} ] && [ ! {proof} -ot {_STARTED} ]"
     return f"{{ {made}; }} || {{ echo '{stage} failed: it wrote no '{proof} >&2; exit 1; }}"
 
@@ -55,5 +46,5 @@ def shell_line(command: Command) -> str:
     return " ".join([*given, *kept, *map(_word, command.argv)])
 
 
-def _word(word: str | NewestCheckpoint) -> str:
-    return word.shell() if isinstance(word, NewestCheckpoint) else shlex.quote(word)
+def _word(word: Argument) -> str:
+    return word.shell() if not isinstance(word, str) else shlex.quote(word)

@@ -13,7 +13,6 @@ from orchestrator.base.process import Echo, quoted, run_logged
 from orchestrator.engines.protocol import Engine
 from orchestrator.envs import Environment
 from orchestrator.running import leftover
-from orchestrator.verifying.artifacts import newest_checkpoint
 from orchestrator.verifying.explain import meaningful_lines
 
 #: Keeps every library of a rehearsal away from the network.
@@ -29,7 +28,7 @@ class Ending:
     output: str
     out_of_memory: bool
 
-    def came_to_its_end(self, command: Command, engine: Engine) -> bool:
+    def succeeded(self, command: Command, engine: Engine) -> bool:
         """Whether everything says so; a code of 0 alone proves nothing."""
         said = command.succeeded is None or command.succeeded in self.output
         return self.code == 0 and said and not engine.crashed(self.output)
@@ -55,7 +54,7 @@ class Ending:
         cause, fix = self.cause(engine)
         return RecipeError(what, why=self._told(cause), fix=fix or "read the whole log")
 
-    def beside(self, fault: RecipeError, engine: Engine) -> RecipeError:
+    def with_log(self, fault: RecipeError, engine: Engine) -> RecipeError:
         """The error of a missing or broken artifact, with what the log has to say about it."""
         cause, fix = engine.explain(self.output) or (None, None)
         why = self._told(*filter(None, [fault.why, cause]))
@@ -79,20 +78,8 @@ def environment_of(
 
 
 def resolved(argv: tuple[Argument, ...], root: Path) -> list[str]:
-    """The argv with the newest checkpoint's path where the plan names it."""
-    return [word if isinstance(word, str) else _checkpoint(root, word.folder) for word in argv]
-
-
-def _checkpoint(root: Path, folder: str) -> str:
-    checkpoint = newest_checkpoint(root / folder)
-    if checkpoint is None:
-        raise RecipeError(
-            "There is no checkpoint to convert.",
-            where=str(root / folder / "last_checkpoint"),
-            why="training left none, or its folder was emptied",
-            fix="train again: --from train",
-        )
-    return str(checkpoint.relative_to(root))
+    """The argv with the words that are known only now."""
+    return [word if isinstance(word, str) else word.resolve(root) for word in argv]
 
 
 def run(

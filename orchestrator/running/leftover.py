@@ -7,19 +7,22 @@ write into the same folders as the next try.
 from __future__ import annotations
 
 import contextlib
+import socket
 from pathlib import Path
 
+from orchestrator.base.errors import RecipeError
 from orchestrator.base.process import end_group, start_time
 
 _NOTE = ".engine"
 
 
 def note(root: Path, pid: int) -> None:
-    """Remember that the process group ``pid`` works in ``root``, and when it was started."""
+    """Remember the process group ``pid`` that works in ``root``, when it was started and where."""
     started = start_time(pid)
     if started is not None:
         with contextlib.suppress(OSError):  # a full disk: the run itself will say so
-            (root / _NOTE).write_text(f"{pid} {started}\n", encoding="ascii")
+            text = f"{pid} {started} {socket.gethostname()}\n"
+            (root / _NOTE).write_text(text, encoding="utf-8")
 
 
 def forget(root: Path) -> None:
@@ -29,12 +32,20 @@ def forget(root: Path) -> None:
 def end(root: Path) -> bool:
     """End the engine that is noted in ``root``; whether there was one.
 
-    A process of that number that was started at another time is somebody else's.
+    A process of that number that was started at another time is somebody else's. RecipeError when
+    it is on another machine, where nothing can be ended from here.
     """
     try:
-        pid, started = (root / _NOTE).read_text(encoding="ascii").split()
+        pid, started, *host = (root / _NOTE).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
         return False
+    if host and host[0] != socket.gethostname():
+        raise RecipeError(
+            f"An engine of this run may still be at work on {host[0]}.",
+            where=str(root / _NOTE),
+            why=f"its `recipe` ended there without ending process group {pid}",
+            fix=f"on {host[0]}: kill -- -{pid}; then remove that file and run this again",
+        )
     alive = start_time(int(pid)) == started
     if alive:
         end_group(int(pid))

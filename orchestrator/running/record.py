@@ -1,4 +1,4 @@
-"""``run.json``: what a run did, written atomically after every step, and finding runs again."""
+"""``run.json``: what a run did, written atomically after every step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base import layout
+from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import RunPaths
+from orchestrator.verifying.content import changed, of_path, snapshot
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
-SCHEMA = 1
+#: 1: no request, no inputs, outputs without digests.
+SCHEMA = 2
 
 
 @dataclass
@@ -33,14 +36,16 @@ class StageRecord:
     attempts: int = 0
     why: str | None = None
     parts: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, list[int]] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    """Which of ``parts`` are digests of files and folders that the stage reads."""
+    outputs: dict[str, list[int | str]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
 
 
 @dataclass
 class RunRecord:
-    """One run: the recipe's name, the mode, its stages, and who is working on it."""
+    """One run: what was asked for, the mode, its stages, and who is working on it."""
 
     recipe: str
     title: str
@@ -48,6 +53,10 @@ class RunRecord:
     rehearsal: bool
     changes: list[str]
     created: str
+    request: dict[str, Any] = field(default_factory=dict)
+    """:meth:`orchestrator.running.request.Request.identity`; empty in records of schema 1."""
+    python: str | None = None
+    """The Python of the user's own that holds the engine."""
     state: State = "waiting"
     stages: list[StageRecord] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -56,15 +65,15 @@ class RunRecord:
     schema: int = SCHEMA
 
     def stage(self, name: str) -> StageRecord:
-        for one in self.stages:
-            if one.name == name:
-                return one
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
         self.stages.append(StageRecord(name))
         return self.stages[-1]
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def save(record: RunRecord, paths: RunPaths) -> None:
@@ -77,21 +86,27 @@ def read(root: Path) -> RunRecord:
     path = RunPaths(root).record
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
+        if value["schema"] > SCHEMA:
+            raise ValueError(f"it has schema {value['schema']}, and this recipe knows {SCHEMA}")
         stages = [StageRecord(**stage) for stage in value.pop("stages")]
-        return RunRecord(**value, stages=stages)
-    except FileNotFoundError:
+        return RunRecord(**{**value, "schema": SCHEMA}, stages=stages)
+    except (FileNotFoundError, NotADirectoryError):
         raise RecipeError(
             f"{root} is not a run directory.",
             where=str(path),
-            why="it has no run.json",
+            why=f"it has no {layout.RECORD}",
             fix="list the runs there are with `recipe status`",
         ) from None
+    except OSError as error:
+        raise RecipeError(
+            "A run's record cannot be read.", where=str(path), why=error.strerror or str(error)
+        ) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecipeError(
             "A run's record cannot be read.",
             where=str(path),
             why=f"{type(error).__name__}: {error}",
-            fix="move the folder away and start a new run",
+            fix="move the folder away, or leave it there and start another run with --new",
         ) from error
 
 
@@ -110,6 +125,39 @@ def is_alive(record: RunRecord) -> bool:
     return True
 
 
+def stale(record: RunRecord, root: Path) -> dict[str, str]:
+    """Finished stages whose result no longer follows from what it was made of, and why.
+
+    A file outside the run that is gone proves nothing: a finished run stands by itself.
+    """
+    found: dict[str, str] = {}
+    remade: dict[str, str] = {}
+    for stage in record.stages:
+        why = _why_stale(stage, root, remade) if stage.state == "done" else "it is not finished"
+        if why is None:
+            continue
+        if stage.state == "done":
+            found[stage.name] = why
+        remade.update(dict.fromkeys(stage.outputs, stage.name))
+    return found
+
+
+def _why_stale(stage: StageRecord, root: Path, remade: dict[str, str]) -> str | None:
+    for name in stage.inputs:
+        gone = Path(name).is_absolute() and not Path(name).exists()
+        if not gone and of_path(root / name) != stage.parts.get(name):
+            return f"{name} was changed since"
+        inner = os.path.normpath(name)
+        maker = next((by for made, by in remade.items() if _within(made, inner)), None)
+        if maker is not None:
+            return f"{inner} has to be made again by {maker}"
+    return changed(stage.outputs, snapshot(root, stage.outputs, stage.outputs))
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
 def shown_state(record: RunRecord) -> State:
     """The state as a reader should see it: a runner that was killed left "running" behind."""
     if record.state == "running" and not is_alive(record):
@@ -117,54 +165,32 @@ def shown_state(record: RunRecord) -> State:
     return record.state
 
 
-def all_runs(folder: Path) -> list[Path]:
-    """Every run directory under ``folder``, oldest first."""
-    return sorted(path.parent for path in folder.glob("*/*/run.json"))
-
-
-def latest(folder: Path, recipe: str, *, rehearsal: bool, engine: str | None = None) -> Path | None:
-    """The newest run of that recipe in that mode (and by that engine, whatever its release);
-    unreadable ones are passed over."""
-    for root in sorted(folder.glob(f"{recipe}/*"), reverse=True):
-        with contextlib.suppress(RecipeError):
-            found = read(root)
-            name = found.engine.partition("@")[0]
-            if found.rehearsal == rehearsal and engine in (None, name):
-                return root
-    return None
-
-
-def find_run(text: str, folder: Path) -> Path:
-    """The run that ``text`` names: its folder, RECIPE/STAMP, or a recipe's newest run.
-
-    A real run is taken before a rehearsal. Raises :class:`UsageError` naming the runs there are.
-    """
-    for root in (Path(text), folder / text):
-        if (root / "run.json").is_file():
-            return root.absolute()
-    for rehearsal in (False, True):
-        found = latest(folder.absolute(), text, rehearsal=rehearsal)
-        if found is not None:
-            return found
-    known = [str(root.relative_to(folder)) for root in all_runs(folder)]
-    shown = (
-        f"runs in {folder}: {', '.join(known[-8:])}" if known else f"there is no run in {folder}"
-    )
-    raise UsageError(f"There is no run called {text!r}.", where=str(folder), fix=shown)
-
-
 @contextlib.contextmanager
 def claimed(paths: RunPaths) -> Iterator[None]:
-    """Hold the run directory; RecipeError when another process is at work in it."""
-    paths.root.mkdir(parents=True, exist_ok=True)
-    with (paths.root / ".lock").open("w", encoding="ascii") as handle:
+    """Keep the run directory for this process; RecipeError when another is at work in it."""
+    try:
+        paths.root.mkdir(parents=True, exist_ok=True)
+        handle = (paths.root / ".lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(
+            "The run directory cannot be written.",
+            where=str(paths.root),
+            why=error.strerror or str(error),
+            fix="choose another place for runs: export RECIPE_RUNS=FOLDER",
+        ) from error
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            handle.seek(0)
+            holder = handle.read().strip() or "two runs would write the same files"
             raise RecipeError(
                 "Another process is working in this run directory.",
                 where=str(paths.root),
-                why="two runs would write the same files",
+                why=holder,
                 fix="wait for it (recipe status), or start a run of your own with --new",
             ) from error
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        handle.flush()
         yield

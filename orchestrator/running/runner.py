@@ -1,4 +1,4 @@
-"""Walk the stages of a job in its run directory: skip what is done, run the rest, record it all."""
+"""A run: walk the stages, skip what is done, execute the rest, verify, and record every step."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from orchestrator import __version__
+from orchestrator.base import layout
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import RunPaths
@@ -23,13 +24,14 @@ from orchestrator.engines.job import Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.envs import Environment
 from orchestrator.planning import fingerprint, stages
-from orchestrator.planning.job import FIRST_STAGES, only_known_stages
 from orchestrator.planning.job import stages as stages_of
-from orchestrator.running import execution, leftover
+from orchestrator.running import execution, leftover, takeover
 from orchestrator.running import record as records
+from orchestrator.running.deciding import Decision, Selection, decide, made_by
 from orchestrator.running.execution import Ending
 from orchestrator.running.record import RunRecord, StageRecord
 from orchestrator.verifying.artifacts import verify
+from orchestrator.verifying.content import snapshot, stamps
 
 
 class Reporter(Protocol):
@@ -44,44 +46,12 @@ class Reporter(Protocol):
     def note(self, text: str) -> None: ...
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which stages are wanted: ``first`` and ``last`` by name, ``force`` even when done."""
-
-    first: str | None = None
-    last: str | None = None
-    force: bool = False
-
-    def of(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        begin = names.index(self.first) if self.first else 0
-        end = names.index(self.last) + 1 if self.last else len(names)
-        return names[begin:end]
-
-    def forces(self, name: str) -> bool:
-        return self.force or name == self.first
-
-
-@dataclass(frozen=True)
-class Preview:
-    """A stage's plan and why it would run; ``why`` is None when it would be skipped."""
-
-    plan: Plan
-    why: str | None
-
-
-def new_run_directory(folder: Path, name: str) -> Path:
-    """``folder/NAME/YYYYMMDD-HHMMSS``, a name that is not taken yet; absolute."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    root = folder.absolute() / name / stamp
-    number = 1
-    while root.exists():
-        number += 1
-        root = folder.absolute() / name / f"{stamp}-{number}"
-    return root
-
-
 class Runner:
-    """One walk over one run directory. ``run`` raises :class:`RecipeError` for a failed stage."""
+    """One walk over one run directory. ``run`` raises :class:`RecipeError` for a failed stage.
+
+    ``others`` are earlier runs of the recipe, newest first, whose finished stages may be taken
+    over; ``request`` is stored in the record of a run that begins.
+    """
 
     def __init__(
         self,
@@ -89,24 +59,35 @@ class Runner:
         root: Path,
         reporter: Reporter,
         environment: Callable[[], Environment],
+        *,
+        request: dict[str, object] | None = None,
+        python: str | None = None,
+        others: Callable[[], takeover.Runs] = list,
     ) -> None:
         self.job = job
         self.paths = RunPaths(root)
         self.reporter = reporter
+        self.record = new_record(job, request, python)
         self._make_environment = environment
         self._environment: Environment | None = None
-        self.record = self._open_record()
+        self._others = others
 
     def run(self, selection: Selection) -> RunRecord:
-        """Every wanted stage in order; those that are done and unchanged are skipped."""
-        only_known_stages(self.job, selection.first, selection.last)
+        """Every wanted stage in order; those that are done and unchanged are skipped.
+
+        All stages are planned before the first one runs: what cannot be planned fails at once.
+        """
+        wanted = selection.of(self.job)
+        for name in stages_of(self.job):
+            stages.plan(name, self.job, self.paths.root)
         with records.claimed(self.paths), termination_interrupts():
+            self.record = opened(self.paths, self.record)
+            selection.check(self.job, self.record)
             if leftover.end(self.paths.root):
                 self.reporter.note("ended the engine that an earlier, killed `recipe` left behind")
             try:
-                wanted = selection.of(stages_of(self.job))
                 for name in wanted:
-                    self._stage(name, forced=selection.forces(name), count=len(stages_of(self.job)))
+                    self._stage(name, forced=selection.forces(name))
             except KeyboardInterrupt:
                 self._close("interrupted")
                 raise Interrupted(fix="run the same command again to go on") from None
@@ -116,26 +97,11 @@ class Runner:
                     self._close("interrupted" if isinstance(error, Interrupted) else "failed")
                 raise
             complete = all(self.record.stage(n).state == "done" for n in stages_of(self.job))
-            if complete or self.record.state == "running":
-                self._close("done" if complete else "waiting")
+            current = not records.stale(self.record, self.paths.root)
+            self._close("done" if complete and current else "waiting")
         return self.record
 
     # -------------------------------------------------------------- the record
-
-    def _open_record(self) -> RunRecord:
-        if self.paths.record.exists():
-            found = records.read(self.paths.root)
-            found.changes = list(self.job.changes)
-            return found
-        recipe = self.job.recipe
-        return RunRecord(
-            recipe=self.job.name,
-            title=recipe.title,
-            engine=self.job.release.name,
-            rehearsal=self.job.rehearsal,
-            changes=list(self.job.changes),
-            created=records.now(),
-        )
 
     def _working(self) -> None:
         self.record.state = "running"
@@ -153,8 +119,7 @@ class Runner:
             if stage.state == "running":
                 stage.state = "interrupted" if state == "interrupted" else "failed"
                 stage.ended = records.now()
-        if self.paths.root.exists():
-            records.save(self.record, self.paths)
+        records.save(self.record, self.paths)
 
     def _env(self) -> Environment:
         if self._environment is None:
@@ -164,130 +129,126 @@ class Runner:
 
     # -------------------------------------------------------------- one stage
 
-    def _stage(self, name: str, *, forced: bool, count: int) -> None:
-        if name != "data":
-            self._env()  # commands.sh names it, and every command runs in it
-        plan, parts, why = self._decide(name, forced=forced)
+    def _stage(self, name: str, *, forced: bool) -> None:
         done = self.record.stage(name)
-        if why is None:
-            self.reporter.skipped(name, done.seconds)
-            return
-        resume = None if forced else self._resumable(name, done, parts)
-        if resume:
-            plan = stages.plan(name, self.job, self.paths.root, resume_from=resume)
-            why = f"training goes on from {Path(resume).name}"
-        else:
-            self._set_aside(plan)
-        number = stages_of(self.job).index(name) + 1
-        self.reporter.started(number, count, plan, why if done.attempts else None)
-        done.state, done.started, done.why = "running", records.now(), why
-        done.attempts += 1
-        done.parts, done.error = parts, None
-        self._working()
-        self._execute(plan, done)
+        begin = time.monotonic()
+        try:
+            decision = self._decided(name, forced=forced)
+            if decision.why is None:
+                self.reporter.skipped(name, done.seconds)
+                return
+            if not forced and self._taken_over(decision, done):
+                return
+            self._execute(self._begun(decision, done, forced=forced), done, decision)
+        except Interrupted:
+            raise
+        except RecipeError as error:
+            done.state, done.error, done.ended = "failed", error.what, records.now()
+            raise _in_stage(error, name, self._log_if_any(name)) from error
+        done.state, done.ended, done.error = "done", records.now(), None
+        done.seconds = round(time.monotonic() - begin, 2)
+        records.save(self.record, self.paths)
         self.reporter.finished(done)
 
-    def _decide(self, name: str, *, forced: bool) -> tuple[Plan, fingerprint.Parts, str | None]:
-        """The stage's plan, what decides its outcome, and why it must run (None: it need not)."""
-        plan = stages.plan(name, self.job, self.paths.root)
-        parts = fingerprint.of(plan, self.paths.root, self._facts_of(name))
-        why = "asked for" if forced else self._why(self.record.stage(name), plan, parts)
-        return plan, parts, why
+    def _decided(self, name: str, *, forced: bool) -> Decision:
+        if stages.plan(name, self.job, self.paths.root).environment:
+            self._env()  # commands.sh names it, and every command runs in it
+        digest = self._environment.lock_digest if self._environment else None
+        return decide(
+            name, self.job, self.paths.root, self.record, environment=digest, forced=forced
+        )
 
-    def preview(self, selection: Selection, environment: Environment | None) -> list[Preview]:
-        """What :meth:`run` would do now; nothing is executed and nothing is written."""
-        only_known_stages(self.job, selection.first, selection.last)
-        self._environment = environment
-        if environment is not None:
-            self.job = replace(self.job, environment=environment.bin)
-        found = []
-        for name in selection.of(stages_of(self.job)):
-            plan, _, why = self._decide(name, forced=selection.forces(name))
-            found.append(Preview(plan, why))
-        return found
+    def _begun(self, decision: Decision, done: StageRecord, *, forced: bool) -> Plan:
+        """The stage's plan as it will be executed, told and recorded."""
+        plan, why = decision.plan, decision.why
+        resume = None if forced else self._resumable(plan, done, decision.parts)
+        if resume:
+            job = replace(self.job, resume_from=resume)
+            plan = stages.plan(plan.stage, job, self.paths.root)
+            why = f"training goes on from {Path(resume).name}"
+        else:
+            self._set_aside(decision)
+        names = stages_of(self.job)
+        number = names.index(plan.stage) + 1
+        self.reporter.started(number, len(names), plan, why if done.attempts else None)
+        self._mark(done, decision, why)
+        return plan
 
-    def _facts_of(self, name: str) -> dict[str, object]:
-        if name in FIRST_STAGES[:3] or self._environment is None:
-            return {}
-        return {"release": self.job.release.name, "environment": self._environment.lock_digest}
+    def _mark(self, done: StageRecord, decision: Decision, why: str | None) -> None:
+        done.state, done.started, done.why = "running", records.now(), why
+        done.attempts += 1
+        done.parts, done.inputs, done.error = decision.parts, list(decision.plan.inputs), None
+        self._working()
 
-    def _why(self, done: StageRecord, plan: Plan, parts: fingerprint.Parts) -> str | None:
-        """Why the stage must run; None when a finished one still holds."""
-        if done.state != "done":
-            ended = "was cut off" if done.state in ("running", "interrupted") else done.state
-            return f"the last try {ended}" if done.attempts else "not done yet"
-        changed = fingerprint.differences(done.parts, parts)
-        if changed:
-            shown = ", ".join(changed[:3])
-            return f"changed: {shown}" + (f" and {len(changed) - 3} more" if changed[3:] else "")
-        now = fingerprint.snapshot(self.paths.root, _made(plan))
-        for path, state in done.outputs.items():
-            if path not in now:
-                return f"{path} is missing"
-            if now[path] != state:
-                return f"{path} was changed"
-        return None
+    def _taken_over(self, decision: Decision, done: StageRecord) -> bool:
+        """Whether another run's finished stage could be used instead of running this one."""
+        found = takeover.find(decision.plan, decision.parts, self._others())
+        if found is None:
+            return False
+        source, stage = found
+        self._set_aside(decision)
+        self._mark(done, decision, f"taken over from {source}")
+        takeover.take(stage, source, self.paths.root)
+        done.facts, done.seconds = stage.facts, stage.seconds
+        done.outputs = snapshot(self.paths.root, made_by(decision.plan), {})
+        done.state, done.ended = "done", records.now()
+        records.save(self.record, self.paths)
+        self.reporter.note(f"{decision.plan.stage}: the same as in {source}, taken over from there")
+        return True
 
-    def _resumable(self, name: str, done: StageRecord, parts: fingerprint.Parts) -> str | None:
-        """The newest checkpoint of a training that was cut off, when nothing else changed."""
-        if name != "train" or done.state == "done" or not done.attempts:
+    def _resumable(self, plan: Plan, done: StageRecord, parts: fingerprint.Parts) -> str | None:
+        """The newest checkpoint of a stage that was cut off, when nothing else changed."""
+        if not plan.resumes or done.state == "done" or not done.attempts:
             return None
         if fingerprint.differences(done.parts, parts):
             return None
         checkpoint = engine_of(self.job).newest_checkpoint(self.paths.root)
         return str(checkpoint.relative_to(self.paths.root)) if checkpoint else None
 
-    def _set_aside(self, plan: Plan) -> None:
+    def _set_aside(self, decision: Decision) -> None:
         """Move what an earlier try left out of the way: nothing that exists is overwritten."""
-        present = [name for name in plan.outputs if (self.paths.root / name).exists()]
-        if not present:
+        if not decision.moves:
             return
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        aside = self.paths.root / "superseded" / f"{stamp}-{plan.stage}"
+        stage = decision.plan.stage
+        aside = self.paths.root / layout.SUPERSEDED / f"{stamp}-{stage}"
         number = 1
         while aside.exists():
             number += 1
-            aside = aside.with_name(f"{stamp}-{plan.stage}-{number}")
-        for name in present:
+            aside = aside.with_name(f"{stamp}-{stage}-{number}")
+        for name in decision.moves:
             target = aside / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(self.paths.root / name, target)
         where = aside.relative_to(self.paths.root)
-        self.reporter.note(f"{', '.join(present)} of the earlier try moved to {where}/")
+        self.reporter.note(f"{', '.join(decision.moves)} of the earlier try moved to {where}/")
 
-    def _execute(self, plan: Plan, done: StageRecord) -> None:
-        begin = time.time()
-        try:
-            for file in plan.files:
-                write_atomic(self.paths.root / file.path, file.text, executable=file.executable)
-            facts = (
-                dict(plan.task.run(self.paths.root, self.reporter.progress)) if plan.task else {}
-            )
-            endings = [self._command(command, plan.stage) for command in plan.commands]
-            facts.update(self._verified(plan, begin, endings))
-        except Interrupted:
-            raise
-        except RecipeError as error:
-            done.error = error.what
-            raise _in_stage(error, plan.stage, self._log_if_any(plan.stage)) from error
+    def _execute(self, plan: Plan, done: StageRecord, decision: Decision) -> None:
+        root = self.paths.root
+        before = {artifact.path: stamps(root / artifact.path) for artifact in plan.artifacts}
+        for file in plan.files:
+            write_atomic(root / file.path, file.text, executable=file.executable)
+        facts = dict(plan.task.run(root, self.reporter.progress)) if plan.task else {}
+        endings = [self._command(command, plan.stage) for command in plan.commands]
+        facts.update(self._verified(plan, before, endings))
         done.facts = facts
-        done.outputs = fingerprint.snapshot(self.paths.root, _made(plan))
-        done.state, done.ended = "done", records.now()
-        done.seconds = round(time.time() - begin, 2)
-        records.save(self.record, self.paths)
+        done.outputs = snapshot(root, made_by(decision.plan), {})
 
-    def _verified(self, plan: Plan, begin: float, endings: list[Ending]) -> dict[str, object]:
+    def _verified(
+        self, plan: Plan, before: dict[str, dict[str, tuple[int, ...]]], endings: list[Ending]
+    ) -> dict[str, object]:
         """The facts of every artifact; the log's last lines go with one that is missing."""
         facts: dict[str, object] = {}
         base = self.paths.root / self.job.model_name
         for artifact in plan.artifacts:
-            since = 0.0 if artifact.kind == "base" else begin
             try:
-                facts[artifact.path] = verify(artifact, self.paths.root, since=since, base=base)
+                facts[artifact.path] = verify(
+                    artifact, self.paths.root, before=before[artifact.path], base=base
+                )
             except RecipeError as error:
-                if not endings or artifact.kind == "check":
+                if not endings or artifact.proof.tells_cause:
                     raise
-                raise endings[0].beside(error, engine_of(self.job)) from error
+                raise endings[0].with_log(error, engine_of(self.job)) from error
         return facts
 
     def _log_if_any(self, stage: str) -> Path | None:
@@ -296,6 +257,7 @@ class Runner:
 
     def _command(self, command: Command, stage: str) -> Ending:
         environment = self._env()
+        engine = engine_of(self.job)
         argv = execution.resolved(command.argv, self.paths.root)
         self.reporter.command(quoted(argv))
         ending = execution.run(
@@ -308,13 +270,33 @@ class Runner:
             log=self.paths.log(stage),
             echo=self.reporter.output,
         )
-        if not ending.came_to_its_end(command, engine_of(self.job)):
-            raise ending.explained("The engine's command did not finish.", engine_of(self.job))
+        if not ending.succeeded(command, engine):
+            raise ending.explained("The engine's command did not finish.", engine)
         return ending
 
 
-def _made(plan: Plan) -> tuple[str, ...]:
-    return (*plan.outputs, *(file.path for file in plan.files))
+def new_record(job: Job, request: dict[str, object] | None, python: str | None) -> RunRecord:
+    """The record of a run that begins."""
+    return RunRecord(
+        recipe=job.name,
+        title=job.recipe.title,
+        engine=job.release.name,
+        rehearsal=job.rehearsal,
+        changes=list(job.changes),
+        created=records.now(),
+        request=dict(request or {}),
+        python=python,
+    )
+
+
+def opened(paths: RunPaths, fresh: RunRecord) -> RunRecord:
+    """The record in the run directory, brought up to what is asked for now; else ``fresh``."""
+    if not paths.record.exists():
+        return fresh
+    found = records.read(paths.root)
+    found.title, found.changes = fresh.title, fresh.changes
+    found.request, found.python = fresh.request or found.request, fresh.python or found.python
+    return found
 
 
 def _in_stage(error: RecipeError, stage: str, log: Path | None) -> RecipeError:
@@ -322,7 +304,14 @@ def _in_stage(error: RecipeError, stage: str, log: Path | None) -> RecipeError:
     where = "\n         ".join(part for part in (f"stage {stage}", error.where) if part)
     if log is not None:
         where += f"\n         log {log}"
-    fix = error.fix or "mend the cause"
+    fix = error.fix or "remove the cause"
     if "again" not in fix:
         fix += "; then run the same command again: it goes on from this stage"
-    return RecipeError(error.what, where=where, why=error.why, fix=fix, exit_code=error.exit_code)
+    return RecipeError(
+        error.what,
+        where=where,
+        why=error.why,
+        fix=fix,
+        exit_code=error.exit_code,
+        retry=error.retry,
+    )

@@ -20,6 +20,7 @@ from orchestrator.envs.release import Release
 from orchestrator.planning.script import shell_line
 from orchestrator.recipe.load import load
 from orchestrator.recipe.schema import Recipe
+from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.execution import environment_of
 
@@ -80,7 +81,7 @@ def api_key(variable: str) -> str:
 
 def _made(run: str, options: Mapping[str, Any]) -> tuple[Path, Job, dict[str, Any]]:
     """The run's directory, its job, and the options with the weights that are to be loaded."""
-    root = records.find_run(run, runs_dir())
+    root = directories.find_run(run, runs_dir())
     record = records.read(root)
     job = Job(
         name=record.recipe,

@@ -1,53 +1,64 @@
-"""What the command line calls: a recipe's name becomes a job, a job becomes a run."""
+"""What the command line calls: a request becomes a job, a job becomes a run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator import envs
 from orchestrator.base.hardware import has_bf16
+from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import runs_dir
-from orchestrator.base.plan import Plan
 from orchestrator.engines.job import Job
+from orchestrator.envs import Environment
 from orchestrator.planning.feasible import load
 from orchestrator.planning.job import build
 from orchestrator.planning.script import shell_line
-from orchestrator.running import record as records
-from orchestrator.running.record import RunRecord, StageRecord
-from orchestrator.running.runner import Preview, Reporter, Runner, Selection, new_run_directory
+from orchestrator.running import directories
+from orchestrator.running.deciding import Decision, Selection, preview
+from orchestrator.running.record import RunRecord
+from orchestrator.running.request import Request
+from orchestrator.running.runner import Reporter, Runner, new_record, opened
+
+Building = Callable[[str], AbstractContextManager[Callable[[str], object]]]
 
 
-def make_job(
-    recipe: str,
-    *,
-    sets: Sequence[str] = (),
-    params: Sequence[str] = (),
-    engine: str | None = None,
-    rehearse: bool = False,
-    passthrough: Sequence[str] = (),
-    only_available: bool = False,
-) -> Job:
-    """The job of the recipe of that name or path, with what the command line adds."""
-    loaded = load(recipe, sets=sets, params=params, engine=engine)
-    job = build(loaded, rehearse=rehearse, passthrough=passthrough, only_available=only_available)
-    return job if rehearse else replace(job, bf16=has_bf16())
+@dataclass(frozen=True)
+class Asked:
+    """A request with its job, and the run directory in which it goes on (None: a new one)."""
+
+    request: Request
+    job: Job
+    root: Path | None
 
 
-def run_directory(job: Job, *, new: bool) -> Path:
-    """Where the job goes on: the newest run of this recipe in this mode, else a new one."""
-    folder = runs_dir()
-    if not new:
-        found = records.latest(
-            folder.absolute(), job.name, rehearsal=job.rehearsal, engine=job.release.engine
-        )
-        if found is not None:
-            return found
-    return new_run_directory(folder, job.name)
+def ask(request: Request, *, new: bool = False) -> Asked:
+    """What ``request`` means, before anything is written.
+
+    Raises UsageError (all faults of a recipe at once) for what cannot be done.
+    """
+    loaded = load(
+        request.recipe,
+        sets=request.sets,
+        params=request.params,
+        engine=request.engine,
+        environ=request.environ,
+    )
+    job = build(
+        loaded,
+        rehearse=request.rehearse,
+        passthrough=request.passthrough,
+        only_available=request.only_available,
+    )
+    if not request.rehearse:
+        job = replace(job, bf16=has_bf16())
+    if os.path.sep in request.recipe or request.recipe.endswith((".yaml", ".yml")):
+        request = replace(request, recipe=str(loaded.path.absolute()))
+    return Asked(request, job, directories.chosen(runs_dir(), job.name, request, new=new))
 
 
 @contextmanager
@@ -56,40 +67,71 @@ def _unseen(_name: str) -> Iterator[Callable[[str], object]]:
 
 
 def execute(
-    job: Job,
+    asked: Asked,
     root: Path,
     selection: Selection,
     reporter: Reporter,
     *,
-    python: Path | None = None,
     torch_backend: str | None = None,
-    building: Callable[[str], AbstractContextManager[Callable[[str], object]]] = _unseen,
+    building: Building = _unseen,
 ) -> RunRecord:
     """Run the job in ``root``; its environment is built on first use.
 
     ``building`` is entered with the release's name only when something is to be built; what it
     gives is called with one line of progress at a time.
     """
+    request, job = asked.request, asked.job
+    python = request.python or _remembered(root)
 
-    def environment() -> envs.Environment:
-        chosen = torch_backend or os.environ.get("UV_TORCH_BACKEND")
-        ready = None if chosen else envs.find(job.release, python=python)
+    def environment() -> Environment:
+        own = Path(python) if python else None
+        backend = torch_backend or os.environ.get("UV_TORCH_BACKEND")
+        ready = None if backend else envs.find(job.release, python=own)
         if ready is not None:
             return ready
         from orchestrator.envs.install import ensure
 
         with building(job.release.name) as tell:
-            return ensure(job.release, python=python, torch_backend=torch_backend, progress=tell)
+            return ensure(job.release, python=own, torch_backend=torch_backend, progress=tell)
 
-    return Runner(job, root, reporter, environment).run(selection)
+    def others() -> Iterator[tuple[Path, RunRecord]]:
+        for other, record in directories.of_recipe(runs_dir().absolute(), job.name):
+            if other != root and record.rehearsal == job.rehearsal:
+                yield other, record
+
+    runner = Runner(
+        job,
+        root,
+        reporter,
+        environment,
+        request=request.identity(),
+        python=python,
+        others=others,
+    )
+    return runner.run(selection)
 
 
-def describe(job: Job, root: Path, selection: Selection) -> dict[str, Any]:
+def _remembered(root: Path) -> str | None:
+    """The Python that an earlier command of this run named."""
+    paths = RunPaths(root)
+    return opened(paths, _NOBODY).python if paths.record.exists() else None
+
+
+_NOBODY = RunRecord(recipe="", title="", engine="", rehearsal=False, changes=[], created="")
+
+
+def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
     """What a run would do, as JSON values; nothing is executed and nothing is written."""
-    from orchestrator.envs.install import ensure
-
-    environment = envs.find(job.release)
-    runner = Runner(job, root, SILENT, lambda: ensure(job.release))
+    job, request = asked.job, asked.request
+    root = asked.root or directories.planned(runs_dir(), job.name, request.name)
+    fresh = new_record(job, request.identity(), request.python)
+    record = opened(RunPaths(root), fresh)
+    own = Path(record.python) if record.python else None
+    environment = envs.find(job.release, python=own)
+    digest = None
+    if environment is not None:
+        job, digest = replace(job, environment=environment.bin), environment.lock_digest
+    found = preview(job, root, record, selection, environment=digest)
     return {
         "recipe": job.name,
         "engine": job.release.name,
@@ -98,33 +140,20 @@ def describe(job: Job, root: Path, selection: Selection) -> dict[str, Any]:
         "rehearsal": job.rehearsal,
         "changes": list(job.changes),
         "notes": list(job.notes),
-        "stages": [_described(one) for one in runner.preview(selection, environment)],
+        "stages": [_described(decision) for decision in found],
     }
 
 
-def _described(preview: Preview) -> dict[str, Any]:
-    plan = preview.plan
+def _described(decision: Decision) -> dict[str, Any]:
+    plan = decision.plan
+    how = "would run" if decision.certain else "would run, unless it comes out the same"
     return {
         "stage": plan.stage,
-        "decision": f"would run ({preview.why})" if preview.why else "would be skipped (done)",
-        "runs": preview.why is not None,
+        "decision": f"{how} ({decision.why})" if decision.why else "would be skipped (done)",
+        "runs": decision.why is not None,
+        "moves": list(decision.moves),
         "task": plan.task.describe() if plan.task else None,
         "files": [file.path for file in plan.files],
         "commands": [shell_line(command) for command in plan.commands],
         "artifacts": [artifact.path for artifact in plan.artifacts],
     }
-
-
-class _Silent:
-    """A reporter that says nothing: a preview has nothing to report."""
-
-    def progress(self, done: int, total: int, what: str, /) -> None: ...
-    def skipped(self, stage: str, seconds: float | None) -> None: ...
-    def started(self, number: int, count: int, plan: Plan, why: str | None) -> None: ...
-    def command(self, line: str) -> None: ...
-    def output(self, chunk: bytes) -> None: ...
-    def finished(self, record: StageRecord) -> None: ...
-    def note(self, text: str) -> None: ...
-
-
-SILENT = _Silent()

@@ -7,24 +7,21 @@ Each check takes a path and returns facts for the record (JSON values); it raise
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.base.plan import Artifact
+from orchestrator.base.plan import Artifact, Facts, Proof
 from orchestrator.base.weights import (
     DamagedWeights,
     Tensor,
-    check_bytes,
     is_zero,
     starts_not_finite,
     tensors,
 )
+from orchestrator.verifying.content import stamps
 
-Facts = dict[str, Any]
 _ADAPTER_KEY = re.compile(
     r"^(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>A|B|embedding_A|embedding_B)"
     r"(?:\.\w+)?(?:\.weight)?$"
@@ -32,45 +29,44 @@ _ADAPTER_KEY = re.compile(
 _AGAIN = "run the same command again; it goes on from this stage"
 
 
-def verify(artifact: Artifact, root: Path, *, since: float, base: Path | None = None) -> Facts:
-    """Check one artifact under ``root``; it must be newer than ``since`` (a POSIX time)."""
+def verify(
+    artifact: Artifact, root: Path, *, before: Mapping[str, object], base: Path | None = None
+) -> Facts:
+    """Check one artifact under ``root``; the stage must have written some of it.
+
+    ``before`` are the :func:`~orchestrator.verifying.content.stamps` of its path from before the
+    stage began: no clock is asked.
+    """
     path = root / artifact.path
     if not path.exists():
-        raise _wrong(f"the stage made no {artifact.path}", path)
-    facts = _CHECKS[artifact.kind](path, base)
-    newest = max(file.stat().st_mtime for file in _files(path))
-    if newest < since - 1:  # file systems round times down
-        raise _wrong(f"the stage wrote nothing new to {artifact.path}", path)
+        raise wrong(f"the stage made no {artifact.path}", path)
+    facts = artifact.proof.check(path, base)
+    if artifact.proof.is_new and not stamps(path).items() - before.items():
+        raise wrong(f"the stage wrote nothing new to {artifact.path}", path)
     return facts
 
 
-def _files(path: Path) -> Iterable[Path]:
-    if path.is_file():
-        return [path]
-    found = [file for file in path.rglob("*") if file.is_file()]
-    if not found:
-        raise _wrong(f"the folder {path.name} is empty", path)
-    return found
-
-
-def _wrong(what: str, path: Path, why: str | None = None) -> RecipeError:
+def wrong(what: str, path: Path, why: str | None = None) -> RecipeError:
+    """The error of an artifact that is not what it should be."""
     return RecipeError(what[0].upper() + what[1:] + ".", where=str(path), why=why, fix=_AGAIN)
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
+def tensors_of(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weight file by name; RecipeError when it is damaged."""
     try:
         return tensors(path)
     except DamagedWeights as error:
-        raise _wrong(f"the file {path.name} cannot be loaded", path, str(error)) from error
+        raise wrong(f"the file {path.name} cannot be loaded", path, str(error)) from error
 
 
 # ------------------------------------------------------------------ one check a kind
 
 
-def _file(path: Path, _base: Path | None) -> Facts:
+def check_file(path: Path, _base: Path | None) -> Facts:
+    """A file that is not empty."""
     size = path.stat().st_size
     if size == 0:
-        raise _wrong(f"the file {path.name} is empty", path)
+        raise wrong(f"the file {path.name} is empty", path)
     return {"bytes": size}
 
 
@@ -78,7 +74,7 @@ def _rows(path: Path, _base: Path | None) -> Facts:
     with path.open("rb") as stream:
         count = sum(1 for line in stream if line.strip())
     if count == 0:
-        raise _wrong(f"the file {path.name} holds no row", path)
+        raise wrong(f"the file {path.name} holds no row", path)
     return {"rows": count}
 
 
@@ -96,67 +92,13 @@ def _check_report(path: Path, _base: Path | None) -> Facts:
     return report
 
 
-def newest_checkpoint(work: Path) -> Path | None:
-    """What ``last_checkpoint`` names inside ``work``: a file, or a folder under DeepSpeed."""
-    pointer = work / "last_checkpoint"
-    if not pointer.is_file():
-        return None
-    named = pointer.read_text(encoding="utf-8").strip()
-    checkpoint = work / Path(named).name
-    return checkpoint if named and checkpoint.exists() else None
-
-
-def whole_checkpoint(work: Path) -> Path | None:
-    """:func:`newest_checkpoint`, unless it was cut off while it was written."""
-    try:
-        _checkpoint(work, None)
-    except RecipeError:
-        return None
-    return newest_checkpoint(work)
-
-
-def _checkpoint(path: Path, _base: Path | None) -> Facts:
-    checkpoint = newest_checkpoint(path)
-    if checkpoint is None:
-        raise _wrong("training left no checkpoint", path, "last_checkpoint names none that exists")
-    parts = sorted(checkpoint.rglob("*.pt")) if checkpoint.is_dir() else [checkpoint]
-    if checkpoint.is_dir() and not any("model_states" in part.name for part in parts):
-        raise _wrong("the DeepSpeed checkpoint has no model states", checkpoint)
-    names = 0
-    for part in parts:
-        try:
-            check_bytes(part)
-        except DamagedWeights as error:
-            raise _wrong(f"the file {part.name} cannot be loaded", part, str(error)) from error
-        names += len(_tensors(part))
-    if names == 0:
-        raise _wrong("the checkpoint holds no weights", checkpoint)
-    total = sum(part.stat().st_size for part in parts)
-    return {"checkpoint": checkpoint.name, "tensors": names, "bytes": total}
-
-
-def _training(path: Path, _base: Path | None) -> Facts:
-    """The output folder of a transformers Trainer that came to its end."""
-    results = _json_of(path / "train_results.json", "training left no train_results.json")
-    _json_of(path / "all_results.json", "training left no all_results.json")
-    state = _json_of(path / "trainer_state.json", "training left no trainer_state.json")
-    _file(path / "trainer_log.jsonl", None)
-    loss = results.get("train_loss")
-    if not isinstance(loss, (int, float)) or not math.isfinite(loss):
-        why = f"train_loss is {loss}: the training diverged, or fp16 was too narrow for the model"
-        raise _wrong("the training ended without a finite loss", path, why)
-    facts: Facts = {"steps": state.get("global_step"), "train_loss": f"{loss:.4f}"}
-    curves = sorted(file.name for file in path.glob("training_*.png"))
-    return {**facts, "curves": ", ".join(curves)} if curves else facts
-
-
 def _adapter(path: Path, base: Path | None) -> Facts:
-    config = _json_of(path / "adapter_config.json", "the adapter has no adapter_config.json")
+    config = json_of(path / "adapter_config.json", "the adapter has no adapter_config.json")
     files = [path / f"adapter_model.{end}" for end in ("safetensors", "bin")]
     present = [file for file in files if file.is_file()]
     if not present:
-        raise _wrong("the adapter has no weights", path, "no adapter_model.safetensors or .bin")
-    found = _tensors(present[0])
+        raise wrong("the adapter has no weights", path, "no adapter_model.safetensors or .bin")
+    found = tensors_of(present[0])
     sides: dict[str, set[str]] = {}
     for key in found:
         match = _ADAPTER_KEY.match(key)
@@ -164,19 +106,20 @@ def _adapter(path: Path, base: Path | None) -> Facts:
             sides.setdefault(match["module"], set()).add(match["side"][-1])
     whole = {module for module, both in sides.items() if both == {"A", "B"}}
     if not whole or len(whole) < len(sides):
-        raise _wrong("the adapter is not whole", present[0], "a module has only one of A and B")
+        raise wrong("the adapter is not whole", present[0], "a module has only one of A and B")
     _every_target(whole, config.get("target_modules"), base, present[0])
     _not_all_zero(found, present[0])
     return {"modules": len(whole), "tensors": len(found), "rank": config.get("r")}
 
 
-def _json_of(path: Path, missing: str) -> Facts:
+def json_of(path: Path, missing: str) -> Facts:
+    """A JSON file's content; RecipeError saying ``missing`` when it is not there."""
     try:
         value: Facts = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise _wrong(missing, path.parent) from None
+        raise wrong(missing, path.parent) from None
     except ValueError as error:
-        raise _wrong(f"the file {path.name} is not JSON", path, str(error)) from error
+        raise wrong(f"the file {path.name} is not JSON", path, str(error)) from error
     return value
 
 
@@ -196,7 +139,7 @@ def _every_target(
     missing = sorted(wanted - found)
     # A base whose file names differ from its module names shares none: nothing to compare then.
     if missing and wanted & found:
-        raise _wrong(
+        raise wrong(
             f"the adapter lacks {len(missing)} of {len(wanted)} modules",
             file,
             f"its LoRA targets also give {missing[0]}",
@@ -219,24 +162,24 @@ def base_weight_names(base: Path) -> list[str] | None:
 def _not_all_zero(found: dict[str, Tensor], file: Path) -> None:
     second = [tensor for name, tensor in found.items() if re.search(r"lora_(embedding_)?B", name)]
     if all(is_zero(tensor) for tensor in second):
-        raise _wrong(
+        raise wrong(
             "the adapter does nothing: every lora_B weight is zero",
             file,
             "the checkpoint and the config do not belong together, or no optimizer step was taken",
         )
     if any(starts_not_finite(tensor) for tensor in found.values()):
-        raise _wrong("the adapter holds NaN or infinite weights", file, "the training diverged")
+        raise wrong("the adapter holds NaN or infinite weights", file, "the training diverged")
 
 
 def _model(path: Path, _base: Path | None) -> Facts:
-    _json_of(path / "config.json", "the model has no config.json")
+    json_of(path / "config.json", "the model has no config.json")
     shards = sorted([*path.glob("model*.safetensors"), *path.glob("pytorch_model*.bin")])
     if not shards:
-        raise _wrong("the model has no weights", path)
-    found = {shard.name: _tensors(shard) for shard in shards}
+        raise wrong("the model has no weights", path)
+    found = {shard.name: tensors_of(shard) for shard in shards}
     _matches_index(path, found)
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
-        raise _wrong("the model has no tokenizer", path)
+        raise wrong("the model has no tokenizer", path)
     total = sum(shard.stat().st_size for shard in shards)
     return {"shards": len(shards), "tensors": sum(map(len, found.values())), "bytes": total}
 
@@ -248,31 +191,19 @@ def _matches_index(path: Path, found: dict[str, dict[str, Tensor]]) -> None:
     indexes = sorted(path.glob("*.index.json"))
     if not indexes:
         if len(found) > 1:
-            raise _wrong("the model has several shards and no index", path)
+            raise wrong("the model has several shards and no index", path)
         return
-    wanted = _json_of(indexes[0], "")["weight_map"]
+    wanted = json_of(indexes[0], "")["weight_map"]
     absent = sorted({shard for shard in wanted.values() if shard not in found})
     if absent:
-        raise _wrong(f"the model lacks {len(absent)} shards", path, f"its index names {absent[0]}")
+        raise wrong(f"the model lacks {len(absent)} shards", path, f"its index names {absent[0]}")
     lost = [name for name, shard in wanted.items() if name not in found[shard]]
     if lost:
-        raise _wrong("a shard does not match the index", path, f"{lost[0]} is not in its shard")
+        raise wrong("a shard does not match the index", path, f"{lost[0]} is not in its shard")
 
 
-def _base_model(path: Path, _base: Path | None) -> Facts:
-    from orchestrator.hub import check_folder
-
-    folder = check_folder(path)
-    return {"files": len(folder.files), "bytes": folder.bytes}
-
-
-_CHECKS: dict[str, Callable[[Path, Path | None], Facts]] = {
-    "file": _file,
-    "rows": _rows,
-    "check": _check_report,
-    "checkpoint": _checkpoint,
-    "training": _training,
-    "adapter": _adapter,
-    "model": _model,
-    "base": _base_model,
-}
+FILE = Proof(name="file", check=check_file)
+ROWS = Proof(name="rows", check=_rows)
+CHECK = Proof(name="check", check=_check_report, tells_cause=True)
+ADAPTER = Proof(name="adapter", check=_adapter, marker="adapter_config.json")
+MODEL = Proof(name="model", check=_model, marker="config.json")

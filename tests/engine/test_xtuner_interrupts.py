@@ -8,8 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from orchestrator.engines.xtuner.checkpoints import newest_checkpoint
 from orchestrator.running import record as records
-from orchestrator.verifying.artifacts import newest_checkpoint
 from tests.support.engine_runs import one_engine_at_a_time, recipe, variables, words_of
 
 #: Long enough to be cut off, with a checkpoint after every second iteration.

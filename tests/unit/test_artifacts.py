@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.base.plan import Artifact, ArtifactKind
-from orchestrator.verifying.artifacts import newest_checkpoint, verify, whole_checkpoint
+from orchestrator.base.plan import Artifact
+from orchestrator.engines.llamafactory.checkpoints import TRAINING
+from orchestrator.engines.xtuner.checkpoints import CHECKPOINT, newest_checkpoint, whole_checkpoint
+from orchestrator.verifying.artifacts import ADAPTER, CHECK, FILE, MODEL, ROWS, verify
+from orchestrator.verifying.content import stamps
 from tests.support.weight_files import Raw, adapter_tensors, filled, safetensors, torch_zip
 
 MODULES = [f"model.layers.{n}.self_attn.{name}" for n in (0, 1) for name in ("q_proj", "v_proj")]
@@ -25,13 +28,21 @@ def put(path: Path, body: bytes | str | dict[str, Any]) -> Path:
     return path
 
 
-def check(root: Path, path: str, kind: ArtifactKind, *, since: float = 0.0) -> dict[str, Any]:
-    return verify(Artifact(path=path, kind=kind), root, since=since, base=root / "base")
+PROOFS = {proof.name: proof for proof in (ADAPTER, CHECK, CHECKPOINT, FILE, MODEL, ROWS, TRAINING)}
 
 
-def wrong(root: Path, path: str, kind: ArtifactKind, *, since: float = 0.0) -> str:
+def check(
+    root: Path, path: str, kind: str, *, before: dict[str, tuple[int, ...]] | None = None
+) -> dict[str, Any]:
+    artifact = Artifact(path=path, proof=PROOFS[kind])
+    return verify(artifact, root, before=before or {}, base=root / "base")
+
+
+def wrong(
+    root: Path, path: str, kind: str, *, before: dict[str, tuple[int, ...]] | None = None
+) -> str:
     with pytest.raises(RecipeError) as caught:
-        check(root, path, kind, since=since)
+        check(root, path, kind, before=before)
     assert caught.value.where
     assert str(root) in caught.value.where
     return str(caught.value)
@@ -69,17 +80,19 @@ def test_facts_of_what_is_whole(root: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "rows", "checkpoint", "adapter", "model"])
-def test_what_was_not_made(root: Path, kind: ArtifactKind) -> None:
+def test_what_was_not_made(root: Path, kind: str) -> None:
     assert "The stage made no nothing." in wrong(root, "nothing", kind)
 
 
-def test_what_is_older_than_the_stage(root: Path) -> None:
-    old = time.time() - 3600
-    for path in (root / "merged").iterdir():
-        os.utime(path, (old, old))
-    assert "wrote nothing new to merged" in wrong(root, "merged", "model", since=time.time())
+@pytest.mark.parametrize("clock", [-3600, 0, 3600])
+def test_what_the_stage_did_not_write(root: Path, clock: int) -> None:
+    """Whatever the clock of the file system says: a file is new when it is another than before."""
+    before = stamps(root / "merged")
+    assert "wrote nothing new to merged" in wrong(root, "merged", "model", before=before)
     put(root / "merged" / "config.json", {})
-    assert check(root, "merged", "model", since=time.time() - 2)["shards"] == 2
+    moment = time.time() + clock
+    os.utime(root / "merged" / "config.json", (moment, moment))
+    assert check(root, "merged", "model", before=before)["shards"] == 2
 
 
 @pytest.mark.parametrize(("text", "count"), [("{}\n\n{}\n", 2), ("{}", 1)])

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.base.plan import Command, NewestCheckpoint, Plan, PlannedFile
+from orchestrator.base.plan import Command, Plan, PlannedFile
+from orchestrator.engines.xtuner.checkpoints import NewestCheckpoint
 from orchestrator.planning import fingerprint
+from orchestrator.verifying import content
 
 
 def plan(**changes: Any) -> Plan:
@@ -83,18 +85,28 @@ def test_touching_a_small_file_changes_nothing(root: Path) -> None:
     assert fingerprint.of(plan(), root, {}) == before
 
 
-def test_a_large_file_counts_by_size_and_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fingerprint, "_LARGE", 1)
-    before = fingerprint.of_path(root / "rows.jsonl")
-    assert fingerprint.of_path(root / "rows.jsonl") == before
-    os.utime(root / "rows.jsonl", (1, 1))
-    assert fingerprint.of_path(root / "rows.jsonl") != before
+def test_a_large_file_counts_by_size_and_samples(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "_LARGE", 1)
+    monkeypatch.setattr(content, "_SAMPLE", 8)
+    weights = root / "weights.bin"
+    weights.write_bytes(bytes(range(256)) * 64)
+    before = content.of_path(weights)
+    os.utime(weights, (1, 1))
+    assert content.of_path(weights) == before
+    copy = root / "copy.bin"
+    copy.write_bytes(weights.read_bytes())
+    assert content.of_path(copy) == before
+    for change in (b"x" + weights.read_bytes()[1:], weights.read_bytes()[:-1] + b"x", b"short one"):
+        copy.write_bytes(change)
+        assert content.of_path(copy) != before
 
 
 def test_what_is_absent_differs_from_what_is_empty(root: Path) -> None:
     (root / "empty").write_text("", encoding="utf-8")
-    assert fingerprint.of_path(root / "nothing") == "absent"
-    assert fingerprint.of_path(root / "empty") != "absent"
+    assert content.of_path(root / "nothing") == "absent"
+    assert content.of_path(root / "empty") != "absent"
 
 
 @given(st.dictionaries(st.text(), st.text()), st.dictionaries(st.text(), st.text()))
@@ -108,9 +120,23 @@ def test_differences_are_exactly_the_differing_keys(
 
 def test_a_snapshot_names_every_file_and_notices_an_edit(root: Path) -> None:
     names = ("rows.jsonl", "model", "nothing")
-    before = fingerprint.snapshot(root, names)
+    before = content.snapshot(root, names, {})
     assert sorted(before) == ["model/config.json", "rows.jsonl"]
+    assert content.changed(before, content.snapshot(root, names, before)) is None
     (root / "rows.jsonl").write_text("longer than before", encoding="utf-8")
-    now = fingerprint.snapshot(root, names)
-    assert fingerprint.snapshot(root, names) == now
-    assert [name for name in before if before[name] != now[name]] == ["rows.jsonl"]
+    now = content.snapshot(root, names, before)
+    assert content.changed(before, now) == "rows.jsonl was changed"
+    (root / "rows.jsonl").unlink()
+    now = content.snapshot(root, names, before)
+    assert content.changed(before, now) == "rows.jsonl is missing"
+
+
+def test_a_copy_is_no_change(root: Path) -> None:
+    """`cp -r` gives every file another time; the record of an older version had no digests."""
+    before = content.snapshot(root, ("rows.jsonl", "model"), {})
+    for path in (root / "rows.jsonl", root / "model" / "config.json"):
+        os.utime(path, (1, 1))
+    now = content.snapshot(root, ("rows.jsonl", "model"), before)
+    assert content.changed(before, now) is None
+    old = {name: state[:2] for name, state in before.items()}
+    assert content.changed(old, now) is None

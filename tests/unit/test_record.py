@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.layout import RunPaths
+from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord, StageRecord
+from orchestrator.running.request import Request
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 json_values = st.recursive(
@@ -35,7 +38,8 @@ stage_records = st.builds(
     attempts=st.integers(0, 99),
     why=st.none() | texts,
     parts=st.dictionaries(texts, texts),
-    outputs=st.dictionaries(texts, st.lists(st.integers(), min_size=2, max_size=2)),
+    inputs=st.lists(texts),
+    outputs=st.dictionaries(texts, st.lists(st.integers() | texts, min_size=2, max_size=3)),
     facts=st.dictionaries(texts, json_values),
     error=st.none() | texts,
 )
@@ -123,17 +127,85 @@ def test_who_is_at_work(tmp_path: Path) -> None:
     assert shown("finished", state="done", host=here, pid=None) == "done"
 
 
-def test_the_newest_run_of_a_mode(tmp_path: Path) -> None:
-    a_run(tmp_path / "medqa" / "20260101-000000")
-    newest = a_run(tmp_path / "medqa" / "20260102-000000")
-    rehearsed = a_run(tmp_path / "medqa" / "20260103-000000", rehearsal=True)
-    broken = tmp_path / "medqa" / "20260104-000000"
-    broken.mkdir()
-    (broken / "run.json").write_text("{", encoding="utf-8")
-    assert records.latest(tmp_path, "medqa", rehearsal=False) == newest
-    assert records.latest(tmp_path, "medqa", rehearsal=True) == rehearsed
-    assert records.latest(tmp_path, "other", rehearsal=True) is None
-    assert len(records.all_runs(tmp_path)) == 4
+def request(**words: Any) -> Request:
+    return Request(**{"recipe": "medqa", "environ": {}, **words})
+
+
+def test_the_same_words_go_on_and_others_begin_another_run(tmp_path: Path) -> None:
+    def begun(stamp: str, **words: Any) -> Path:
+        asked = request(**words)
+        created = f"2026-01-01T00:00:{stamp}"
+        root = tmp_path / "medqa" / stamp
+        return a_run(root, rehearsal=asked.rehearse, request=asked.identity(), created=created)
+
+    def goes_on(**words: Any) -> Path | None:
+        return directories.chosen(tmp_path, "medqa", request(**words), new=False)
+
+    begun("01")
+    newest = begun("02")
+    rehearsed = begun("03", rehearse=True)
+    other = begun("04", sets=("train.epochs=1",))
+    assert goes_on() == newest
+    assert goes_on(rehearse=True) == rehearsed
+    assert goes_on(sets=("train.epochs=1",)) == other
+    assert goes_on(sets=("train.epochs=2",)) is None
+    assert goes_on(passthrough=("--seed", "1")) is None
+    assert goes_on(environ={"RECIPE_SET_TRAIN__EPOCHS": "1"}) is None
+    assert directories.chosen(tmp_path, "medqa", request(), new=True) is None
+    assert len(directories.all_runs(tmp_path)) == 4
+
+
+def test_a_damaged_record_is_said_not_stepped_over(tmp_path: Path) -> None:
+    good = a_run(tmp_path / "medqa" / "20260102-000000", request=request().identity())
+    older = tmp_path / "medqa" / "20260101-000000"
+    older.mkdir()
+    (older / "run.json").write_text("{", encoding="utf-8")
+    assert directories.chosen(tmp_path, "medqa", request(), new=False) == good
+    newer = older.rename(tmp_path / "medqa" / "20260103-000000")
+    with pytest.raises(RecipeError, match="record cannot be read") as caught:
+        directories.chosen(tmp_path, "medqa", request(), new=False)
+    assert str(newer) in str(caught.value)
+    assert "--new" in str(caught.value)
+    assert directories.chosen(tmp_path, "medqa", request(), new=True) is None
+
+
+def test_a_run_with_a_name(tmp_path: Path) -> None:
+    named = request(name="first", sets=("train.epochs=1",))
+    assert directories.chosen(tmp_path, "medqa", named, new=False) is None
+    root = directories.make(tmp_path, "medqa", "first")
+    assert root == tmp_path / "medqa" / "first"
+    records.save(records.RunRecord(**RUN, request=named.identity()), RunPaths(root))
+    assert directories.chosen(tmp_path, "medqa", named, new=False) == root
+    with pytest.raises(UsageError, match="a run called 'first' already") as caught:
+        directories.chosen(tmp_path, "medqa", request(name="first"), new=False)
+    assert "--set train.epochs=1" in str(caught.value)
+    for name in ("../x", "", ".", "a/b", "a\nb"):
+        with pytest.raises(UsageError):
+            directories.chosen(tmp_path, "medqa", request(name=name), new=False)
+
+
+RUN: dict[str, Any] = {
+    "recipe": "medqa",
+    "title": "a title",
+    "engine": "xtuner@0.2.0",
+    "rehearsal": False,
+    "changes": [],
+    "created": "2026-01-01T00:00:00.000+00:00",
+}
+
+
+def test_runs_that_start_at_once_get_directories_of_their_own(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: directories.make(tmp_path, "medqa"), range(24)))
+    assert len(set(made)) == 24
+    assert all(root.is_dir() for root in made)
+
+
+def test_a_place_that_cannot_hold_runs_is_a_users_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(RecipeError, match="cannot be made") as caught:
+        directories.make(tmp_path / "file", "medqa")
+    assert "RECIPE_RUNS" in str(caught.value)
 
 
 def test_a_run_is_found_by_what_a_user_types(
@@ -143,15 +215,15 @@ def test_a_run_is_found_by_what_a_user_types(
     folder = Path("runs")
     real = a_run(tmp_path / "runs" / "medqa" / "1")
     rehearsed = a_run(tmp_path / "runs" / "medqa" / "2", rehearsal=True)
-    assert records.find_run("medqa", folder) == real  # a real run before a rehearsal
-    assert records.find_run("medqa/2", folder) == rehearsed
-    assert records.find_run(str(rehearsed), folder) == rehearsed
-    assert records.find_run("runs/medqa/1", folder) == real
+    assert directories.find_run("medqa", folder) == real  # a real run before a rehearsal
+    assert directories.find_run("medqa/2", folder) == rehearsed
+    assert directories.find_run(str(rehearsed), folder) == rehearsed
+    assert directories.find_run("runs/medqa/1", folder) == real
     with pytest.raises(UsageError, match="no run called 'medqua'") as caught:
-        records.find_run("medqua", folder)
+        directories.find_run("medqua", folder)
     assert "medqa/1" in str(caught.value)
     with pytest.raises(UsageError, match="no run called") as caught:
-        records.find_run("x", tmp_path / "none")
+        directories.find_run("x", tmp_path / "none")
     assert "there is no run in" in str(caught.value)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.layout import RunPaths
 from orchestrator.engines.job import Job
 from orchestrator.running import record as records
-from orchestrator.running.runner import Runner, Selection, new_run_directory
+from orchestrator.running.deciding import Decision, Selection, preview
+from orchestrator.running.runner import Runner, new_record, opened
 from tests.support.fake_engine import FakeEngine, Told, small_job
 
 ALL = ["data", "model", "render", "check", "train", "convert", "merge"]
@@ -95,7 +98,7 @@ def test_another_environment_runs_the_engines_stages_again(bench: Bench) -> None
     bench.engine.calls  # noqa: B018
     bench.digest = "another"
     told = bench.run()
-    assert bench.engine.stages == ["check", *AFTER_CHECK]
+    assert bench.engine.stages == WITH_COMMANDS
     assert "environment" in str(told.begun["train"])
 
 
@@ -148,17 +151,47 @@ def test_an_unknown_stage_is_refused_before_anything_runs(bench: Bench) -> None:
     assert not bench.root.exists()
 
 
+def look(bench: Bench, *sets: str) -> list[Decision]:
+    job = small_job(bench.folder, *sets)
+    environment = bench.engine.environment(bench.digest)
+    job = replace(job, environment=environment.bin)
+    record = opened(RunPaths(bench.root), new_record(job, None, None))
+    return preview(job, bench.root, record, Selection(), environment=environment.lock_digest)
+
+
 def test_a_preview_writes_nothing(bench: Bench) -> None:
-    runner = Runner(small_job(bench.folder), bench.root, Told(), bench.engine.environment)
-    found = runner.preview(Selection(), bench.engine.environment())
+    found = look(bench)
     assert [(one.plan.stage, one.why) for one in found] == [(name, "not done yet") for name in ALL]
     assert not bench.root.exists()
     bench.run()
-    runner = Runner(small_job(bench.folder), bench.root, Told(), bench.engine.environment)
     before = (bench.root / "run.json").read_bytes()
-    found = runner.preview(Selection(), bench.engine.environment())
-    assert [one.why for one in found] == [None] * len(ALL)
+    assert [one.why for one in look(bench)] == [None] * len(ALL)
     assert (bench.root / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ("data.split.seed=9", ALL),
+        ("train.learning_rate=0.1", ["render", "check", "train", "convert", "merge"]),
+        ("export.max_shard_size=1GB", ["render", "merge"]),
+        ("title=another", ["render"]),
+    ],
+)
+def test_a_preview_carries_a_change_downstream(
+    bench: Bench, change: str, stages: list[str]
+) -> None:
+    """What the plan says runs is what the run then runs, and what moves is named."""
+    bench.run()
+    found = [one for one in look(bench, change) if one.why is not None]
+    assert [one.plan.stage for one in found if one.plan.stage != "render"] == [
+        name for name in stages if name != "render"
+    ]
+    moved = {name for one in found for name in one.moves}
+    told = bench.run(change)
+    assert set(told.ended) <= {one.plan.stage for one in found}
+    for name in moved & {"adapter", "merged", "work"}:
+        assert list((bench.root / "superseded").glob(f"*/{name}")), name
 
 
 def test_a_run_directory_can_be_moved(bench: Bench) -> None:
@@ -192,12 +225,3 @@ def test_a_rehearsal_is_offline_and_its_variables_reach_the_engine(bench: Bench)
     assert wanted <= set(lines)
     (path,) = [line for line in lines if line.startswith("PATH=")]
     assert path.startswith(f"PATH={bench.engine.root / 'bin'}:")
-
-
-def test_new_run_directories_never_meet(tmp_path: Path) -> None:
-    seen = set()
-    for _ in range(3):
-        root = new_run_directory(tmp_path, "name")
-        assert root not in seen
-        root.mkdir(parents=True)
-        seen.add(root)

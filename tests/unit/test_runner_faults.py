@@ -17,7 +17,8 @@ from orchestrator.base import process
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.layout import RunPaths
 from orchestrator.running import record as records
-from orchestrator.running.runner import Runner, Selection
+from orchestrator.running.deciding import Selection
+from orchestrator.running.runner import Runner
 from tests.support.fake_engine import FakeEngine, Told, small_job
 
 
@@ -262,7 +263,8 @@ import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from tests.unit.test_runner_faults import Bench
 from tests.support.fake_engine import FakeEngine, Told, small_job
-from orchestrator.running.runner import Runner, Selection
+from orchestrator.running.deciding import Selection
+from orchestrator.running.runner import Runner
 folder = Path({folder!r})
 engine = FakeEngine(folder / "engine")
 Runner(small_job(folder), folder / "run", Told(), engine.environment).run(Selection())

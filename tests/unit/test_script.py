@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.base.plan import Command, NewestCheckpoint
+from orchestrator.base.plan import Command
 from orchestrator.engines.job import Job
+from orchestrator.engines.xtuner.checkpoints import NewestCheckpoint
 from orchestrator.planning.job import build
 from orchestrator.planning.script import commands_script, shell_line
 from orchestrator.recipe.load import load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -40,7 +41,8 @@ def test_planning_touches_no_disk(name: str, rehearse: bool, tmp_path: Path) -> 
 
 
 def plan_of(stage: str, *sets: str, resume_from: str | None = None) -> Plan:
-    return stages.plan(stage, job("medqa-qlora", *sets), Path("run"), resume_from=resume_from)
+    planned = replace(job("medqa-qlora", *sets), resume_from=resume_from)
+    return stages.plan(stage, planned, Path("run"))
 
 
 def test_what_follows_from_what() -> None:

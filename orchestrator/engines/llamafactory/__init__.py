@@ -22,6 +22,7 @@ from orchestrator.engines.llamafactory.unsupported import unsupported as unsuppo
 from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
+from orchestrator.verifying.artifacts import ADAPTER, CHECK, MODEL
 from orchestrator.verifying.explain import explain as _explain
 
 name = "llamafactory"
@@ -82,7 +83,7 @@ def _check(job: Job) -> Plan:
     return Plan(
         stage="check",
         commands=(command,),
-        artifacts=(Artifact(path="check.json", kind="check"),),
+        artifacts=(Artifact(path="check.json", proof=CHECK),),
         inputs=inputs,
         outputs=("check.json",),
     )
@@ -90,11 +91,12 @@ def _check(job: Job) -> Plan:
 
 def _train(job: Job) -> Plan:
     folder = settings.output_dir(job)
-    made = Artifact(path=folder, kind="adapter" if settings.is_adapter(job.recipe) else "model")
+    made = Artifact(path=folder, proof=ADAPTER if settings.is_adapter(job.recipe) else MODEL)
     return Plan(
         stage="train",
+        resumes=True,
         commands=(commands.train(job),),
-        artifacts=(Artifact(path=folder, kind="training"), made),
+        artifacts=(Artifact(path=folder, proof=checkpoints.TRAINING), made),
         inputs=_reads(job),
         outputs=(folder,),
     )
@@ -111,7 +113,7 @@ def _export(job: Job) -> Plan:
     return Plan(
         stage="export",
         commands=(commands.export(job), reload_tokenizer(layout.MERGED), compare),
-        artifacts=(Artifact(path=layout.MERGED, kind="model"),),
+        artifacts=(Artifact(path=layout.MERGED, proof=MODEL),),
         inputs=("export.yaml", *inputs),
         outputs=(layout.MERGED,),
     )

@@ -11,6 +11,7 @@ from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Plan, PlannedFile
 from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner import commands
+from orchestrator.engines.xtuner.checkpoints import CHECKPOINT, whole_checkpoint
 from orchestrator.engines.xtuner.config import has_train_loop, render_config
 from orchestrator.engines.xtuner.config import unsupported as unsupported
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
@@ -19,7 +20,7 @@ from orchestrator.engines.xtuner.settings import template as template
 from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
-from orchestrator.verifying.artifacts import whole_checkpoint
+from orchestrator.verifying.artifacts import ADAPTER, CHECK, MODEL
 from orchestrator.verifying.explain import explain as _explain
 
 name = "xtuner"
@@ -93,7 +94,7 @@ def _check(job: Job) -> Plan:
     return Plan(
         stage="check",
         commands=(_with_bridge(command, job),),
-        artifacts=(Artifact(path="check.json", kind="check"),),
+        artifacts=(Artifact(path="check.json", proof=CHECK),),
         inputs=("config.py", *_reads(job)),
         outputs=("check.json",),
     )
@@ -107,8 +108,9 @@ def _reads(job: Job) -> tuple[str, ...]:
 def _train(job: Job) -> Plan:
     return Plan(
         stage="train",
+        resumes=True,
         commands=(_with_bridge(commands.train(job), job),),
-        artifacts=(Artifact(path=layout.WORK, kind="checkpoint"),),
+        artifacts=(Artifact(path=layout.WORK, proof=CHECKPOINT),),
         inputs=("config.py", *_reads(job)),
         outputs=(layout.WORK,),
     )
@@ -121,7 +123,7 @@ def _convert(job: Job) -> Plan:
     return Plan(
         stage="convert",
         commands=(_with_bridge(commands.convert(job), job), *reload),
-        artifacts=(Artifact(path=target, kind="model" if full else "adapter"),),
+        artifacts=(Artifact(path=target, proof=MODEL if full else ADAPTER),),
         inputs=("config.py", layout.WORK),
         outputs=(target,),
     )
@@ -134,7 +136,7 @@ def _merge(job: Job) -> Plan:
             _with_bridge(commands.merge(job), job),
             reload_tokenizer(layout.MERGED),
         ),
-        artifacts=(Artifact(path=layout.MERGED, kind="model"),),
+        artifacts=(Artifact(path=layout.MERGED, proof=MODEL),),
         inputs=(job.model, layout.ADAPTER),
         outputs=(layout.MERGED,),
     )

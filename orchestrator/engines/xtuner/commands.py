@@ -7,8 +7,9 @@ from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
-from orchestrator.base.plan import Argument, Command, NewestCheckpoint
+from orchestrator.base.plan import Argument, Command
 from orchestrator.engines.job import Job
+from orchestrator.engines.xtuner.checkpoints import NewestCheckpoint
 from orchestrator.engines.xtuner.config import has_train_loop
 from orchestrator.engines.xtuner.settings import template
 

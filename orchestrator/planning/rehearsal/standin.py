@@ -14,6 +14,7 @@ from orchestrator.engines.job import Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning.rehearsal.families import family_of
 from orchestrator.probes import MAKE_STANDIN
+from orchestrator.verifying.artifacts import MODEL
 
 
 def plan(job: Job, *, rows: str) -> Plan:
@@ -37,7 +38,7 @@ def plan(job: Job, *, rows: str) -> Plan:
                 by_hand=False,
             ),
         ),
-        artifacts=(Artifact(path=STANDIN, kind="model"),),
+        artifacts=(Artifact(path=STANDIN, proof=MODEL),),
         inputs=(rows,),
         outputs=(STANDIN,),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.base.plan import Plan
@@ -17,8 +16,8 @@ Planner = Callable[[Job, Path], Plan]
 SHARED: dict[str, Planner] = {"data": data.plan, "model": model.plan, "render": render.plan}
 
 
-def plan(stage: str, job: Job, root: Path, *, resume_from: str | None = None) -> Plan:
+def plan(stage: str, job: Job, root: Path) -> Plan:
     """The plan of one stage of ``job`` in the run directory ``root``."""
     if stage in SHARED:
         return SHARED[stage](job, root)
-    return engine_of(job).plan(stage, replace(job, resume_from=resume_from))
+    return engine_of(job).plan(stage, job)

@@ -19,18 +19,20 @@ from orchestrator.engines.registry import engine_of
 from orchestrator.planning.job import REHEARSAL_ROWS
 from orchestrator.planning.stages import preference
 from orchestrator.planning.stages.columns import unify
+from orchestrator.verifying.artifacts import ROWS
 
 
 def plan(job: Job, root: Path) -> Plan:
     """Rows into ``data/``; nothing when the engine loads a hub data set itself."""
     hub = [found.source.dataset for found in job.hub_sources]
     if not job.file_sources:
-        return Plan(stage="data", facts={"data sets of the engine": hub})
+        return Plan(stage="data", environment=False, facts={"data sets of the engine": hub})
     made = [TRAIN, FEW] if job.rehearsal else [TRAIN]
     return Plan(
         stage="data",
+        environment=False,
         task=ConvertRows(job),
-        artifacts=tuple(Artifact(path=path, kind="rows") for path in made),
+        artifacts=tuple(Artifact(path=path, proof=ROWS) for path in made),
         inputs=tuple(str(found.path) for found in job.file_sources if found.path is not None),
         outputs=("data",),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.layout import TRAIN
-from orchestrator.base.plan import Artifact, Plan, Progress
+from orchestrator.base.plan import Artifact, Facts, Plan, Progress, Proof
 from orchestrator.engines.job import Job
 from orchestrator.planning.rehearsal import standin
 
@@ -21,7 +21,7 @@ def plan(job: Job, root: Path) -> Plan:
         stage="model",
         task=LinkModel(job),
         outputs=(),
-        artifacts=(Artifact(path=job.model_name, kind="base"),),
+        artifacts=(Artifact(path=job.model_name, proof=BASE),),
     )
 
 
@@ -71,3 +71,13 @@ def _link(link: Path, target: Path) -> None:
             fix="move it away, then run the same command again",
         )
     link.symlink_to(target.resolve(), target_is_directory=True)
+
+
+def _base_model(path: Path, _base: Path | None) -> Facts:
+    from orchestrator.hub import check_folder
+
+    folder = check_folder(path)
+    return {"files": len(folder.files), "bytes": folder.bytes}
+
+
+BASE = Proof(name="base", check=_base_model, is_new=False)

@@ -1,0 +1,31 @@
+"""How this program was started, so that a printed command can be pasted."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+NAME = "recipe"
+#: Settings that a later command needs as well: where recipes, runs and environments are.
+_PLACES = ("RECIPE_PATH", "RECIPE_RUNS", "RECIPE_CACHE")
+
+
+def words() -> list[str]:
+    """``recipe`` where the shell finds this very program under that name, else how to reach it."""
+    started = Path(sys.argv[0])
+    if (started.parent.name, started.name) == ("orchestrator", "__main__.py"):
+        return [sys.executable, "-m", "orchestrator"]
+    found = shutil.which(NAME)
+    if started.name != NAME or (found and Path(found).resolve() == started.resolve()):
+        return [NAME]
+    return [str(started)]
+
+
+def command_line(arguments: Iterable[str], *, variables: Iterable[str] = _PLACES) -> str:
+    """``recipe ARGUMENTS`` as it can be pasted, with those of ``variables`` that are set now."""
+    given = [f"{name}={shlex.quote(os.environ[name])}" for name in variables if name in os.environ]
+    return " ".join([*given, *map(shlex.quote, [*words(), *arguments])])

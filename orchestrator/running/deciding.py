@@ -1,0 +1,136 @@
+"""Which stages must run, and why: the one place that decides, for a run and for its preview."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.base.errors import UsageError
+from orchestrator.base.plan import Plan
+from orchestrator.engines.job import Job
+from orchestrator.planning import fingerprint, stages
+from orchestrator.planning.fingerprint import Parts
+from orchestrator.planning.job import only_known_stages
+from orchestrator.planning.job import stages as stages_of
+from orchestrator.running.record import RunRecord, StageRecord
+from orchestrator.verifying.content import changed, digest, of_path, snapshot, without_comments
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which stages are wanted: ``first`` and ``last`` by name, ``force`` even when done."""
+
+    first: str | None = None
+    last: str | None = None
+    force: bool = False
+
+    def of(self, job: Job) -> tuple[str, ...]:
+        """The names of the wanted stages; UsageError for unknown ones, or when there are none."""
+        only_known_stages(job, self.first, self.last)
+        names = stages_of(job)
+        begin = names.index(self.first) if self.first else 0
+        end = names.index(self.last) + 1 if self.last else len(names)
+        if begin >= end:
+            raise UsageError(
+                f"Nothing lies between --from {self.first} and --until {self.last}.",
+                fix=f"the stages in order: {', '.join(names)}",
+            )
+        return names[begin:end]
+
+    def check(self, job: Job, record: RunRecord) -> None:
+        """UsageError when a stage before ``first`` was never finished in this run."""
+        for name in stages_of(job)[: stages_of(job).index(self.first) if self.first else 0]:
+            if record.stage(name).state != "done":
+                raise UsageError(
+                    f"This run cannot start at {self.first}: {name} is not done yet.",
+                    fix="run the stages before it too",
+                    retry=("--from", name),
+                )
+
+    def forces(self, name: str) -> bool:
+        return self.force or name == self.first
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One stage: its plan, what decides its outcome, and why it must run (None: it need not)."""
+
+    plan: Plan
+    parts: Parts
+    why: str | None
+    certain: bool = True
+    """False: it runs only if an earlier stage makes something else than before."""
+    moves: tuple[str, ...] = ()
+    """What is there of an earlier try, and would be moved to superseded/."""
+
+
+def decide(
+    name: str, job: Job, root: Path, record: RunRecord, *, environment: str | None, forced: bool
+) -> Decision:
+    """What stage ``name`` would do with what lies in ``root`` now; ``environment``: its digest."""
+    plan = stages.plan(name, job, root)
+    facts: dict[str, object] = {}
+    if plan.commands and environment is not None:
+        facts = {"release": job.release.name, "environment": environment}
+    parts = fingerprint.of(plan, root, facts)
+    why = "asked for" if forced else _why(record.stage(name), plan, parts, root)
+    moves = tuple(made for made in plan.outputs if (root / made).exists()) if why else ()
+    return Decision(plan, parts, why, moves=moves)
+
+
+def _why(done: StageRecord, plan: Plan, parts: Parts, root: Path) -> str | None:
+    """Why the stage must run; None when a finished one still holds."""
+    if done.state != "done":
+        ended = "was cut off" if done.state in ("running", "interrupted") else done.state
+        return f"the last try {ended}" if done.attempts else "not done yet"
+    differing = fingerprint.differences(done.parts, parts)
+    if differing:
+        shown = ", ".join(differing[:3])
+        return f"changed: {shown}" + (f" and {len(differing) - 3} more" if differing[3:] else "")
+    return changed(done.outputs, snapshot(root, made_by(plan), done.outputs))
+
+
+def made_by(plan: Plan) -> tuple[str, ...]:
+    """Every path that the stage makes."""
+    return (*plan.outputs, *(file.path for file in plan.files))
+
+
+def preview(
+    job: Job, root: Path, record: RunRecord, selection: Selection, *, environment: str | None
+) -> list[Decision]:
+    """What a run would do now, a change carried downstream; nothing is written."""
+    wanted = selection.of(job)
+    selection.check(job, record)
+    remade: dict[str, str] = {}
+    found = []
+    for name in wanted:
+        forced = selection.forces(name)
+        decision = decide(name, job, root, record, environment=environment, forced=forced)
+        decision = _carried(decision, remade, root)
+        if decision.why is not None:
+            remade.update(dict.fromkeys(_really_made(decision.plan, root), name))
+        found.append(decision)
+    return found
+
+
+def _carried(decision: Decision, remade: dict[str, str], root: Path) -> Decision:
+    """The decision again, knowing what the stages before it would make anew."""
+    if decision.why is not None:
+        return decision
+    for given in map(os.path.normpath, decision.plan.inputs):
+        for made, maker in remade.items():
+            if f"{given}/".startswith(f"{made}/") or f"{made}/".startswith(f"{given}/"):
+                moves = tuple(one for one in decision.plan.outputs if (root / one).exists())
+                why = f"{maker} makes {made} again"
+                return replace(decision, why=why, certain=False, moves=moves)
+    return decision
+
+
+def _really_made(plan: Plan, root: Path) -> list[str]:
+    """What a stage that runs would change: the text of a rendered file is known already."""
+    texts = {
+        file.path: digest(without_comments(file.path, file.text).encode()) for file in plan.files
+    }
+    rendered = [path for path, text in texts.items() if of_path(root / path) != text]
+    return [*map(os.path.normpath, plan.outputs), *rendered]

@@ -1,0 +1,139 @@
+"""Run directories: a new one, made atomically; the one a command goes on in; one by its name."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator.base import layout
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.nearest import nearest
+from orchestrator.running import record as records
+from orchestrator.running.record import RunRecord
+from orchestrator.running.request import Request
+
+_STAMP = "%Y%m%d-%H%M%S"
+
+
+def all_runs(folder: Path) -> list[Path]:
+    """Every run directory under ``folder``, in the order of their names."""
+    return sorted(path.parent for path in folder.glob(f"*/*/{layout.RECORD}"))
+
+
+def of_recipe(folder: Path, recipe: str) -> list[tuple[Path, RunRecord]]:
+    """The runs of one recipe whose records can be read, newest first."""
+    found = []
+    for path in (folder / recipe).glob(f"*/{layout.RECORD}"):
+        with contextlib.suppress(RecipeError):
+            found.append((path.parent, records.read(path.parent)))
+    return sorted(found, key=lambda run: (run[1].created, run[0].name), reverse=True)
+
+
+def _refuse_damaged(folder: Path, recipe: str, match: Path | None) -> None:
+    """RecipeError for a damaged record that may be newer than ``match``: it is not stepped over."""
+    for path in sorted((folder / recipe).glob(f"*/{layout.RECORD}"), reverse=True):
+        if match is not None and path.parent.name <= match.name:
+            return
+        records.read(path.parent)
+
+
+def chosen(folder: Path, recipe: str, request: Request, *, new: bool) -> Path | None:
+    """The run in which ``request`` goes on; None: it begins another one.
+
+    The same words go on in the newest run that they began. UsageError when ``--name`` is taken by
+    a run of other words, or ``--run`` names none.
+    """
+    folder = folder.absolute()
+    if request.run is not None:
+        return find_run(request.run, folder)
+    if request.name is not None:
+        return _named(folder / recipe / request.name, request, new=new)
+    if new:
+        return None
+    identity = request.identity()
+    same = (root for root, record in of_recipe(folder, recipe) if record.request == identity)
+    match = next(same, None)
+    _refuse_damaged(folder, recipe, match)
+    return match
+
+
+def _named(root: Path, request: Request, *, new: bool) -> Path | None:
+    name = str(request.name)
+    if name in ("", ".", "..") or "/" in name or not name.isprintable():
+        raise UsageError(f"{name!r} cannot be the name of a run.", fix="use one word")
+    if not (root / layout.RECORD).exists():
+        return None
+    record = records.read(root)
+    if new or record.request != request.identity():
+        before = Request.of(record.request, name=name).line() if record.request else ""
+        raise UsageError(
+            f"There is a run called {name!r} already.",
+            where=str(root),
+            why=f"it was started by: {before}" if before else None,
+            fix=f"choose another --name, or change that run with --run {root}",
+        )
+    return root
+
+
+def make(folder: Path, recipe: str, name: str | None = None) -> Path:
+    """A directory of its own: ``folder/RECIPE/YYYYMMDD-HHMMSS`` or ``folder/RECIPE/NAME``.
+
+    However many start at once, no two get the same: ``mkdir`` decides.
+    """
+    parent = folder.absolute() / recipe
+    stem = name or datetime.now().strftime(_STAMP)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            root = parent / (stem if number == 1 else f"{stem}-{number}")
+            try:
+                root.mkdir(exist_ok=name is not None)
+            except FileExistsError:
+                number += 1
+            else:
+                return root
+    except OSError as error:
+        raise RecipeError(
+            "The run directory cannot be made.",
+            where=str(parent),
+            why=error.strerror or str(error),
+            fix="choose another place for runs: export RECIPE_RUNS=FOLDER",
+        ) from error
+
+
+def planned(folder: Path, recipe: str, name: str | None) -> Path:
+    """Where :func:`make` would make a run now; nothing is written."""
+    return folder.absolute() / recipe / (name or datetime.now().strftime(_STAMP))
+
+
+def find_run(text: str, folder: Path) -> Path:
+    """The run that ``text`` names: its folder, RECIPE/STAMP, or a recipe's newest run.
+
+    A real run is taken before a rehearsal. Raises :class:`UsageError` naming the runs there are.
+    """
+    for root in (Path(text), folder / text):
+        if (root / layout.RECORD).is_file():
+            return root.absolute()
+    runs = of_recipe(folder.absolute(), text) if _is_plain(text) else []
+    for rehearsal in (False, True):
+        match = next((root for root, record in runs if record.rehearsal == rehearsal), None)
+        if match is not None:
+            return match
+    if _is_plain(text):
+        _refuse_damaged(folder.absolute(), text, None)
+    known = [str(root.relative_to(folder)) for root in all_runs(folder)]
+    near = nearest(text, {*known, *(name.partition("/")[0] for name in known)})
+    shown = (
+        f"runs in {folder}: {', '.join(known[-8:])}" if known else f"there is no run in {folder}"
+    )
+    raise UsageError(
+        f"There is no run called {text!r}.",
+        where=str(folder),
+        fix=f"did you mean {near}? {shown}" if near else shown,
+    )
+
+
+def _is_plain(text: str) -> bool:
+    return "/" not in text and text not in ("", ".", "..")

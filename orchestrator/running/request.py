@@ -1,0 +1,110 @@
+"""What the user typed: it names the run, and every printed command gives it back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from orchestrator.base.errors import RecipeError
+from orchestrator.base.program import command_line
+
+_OVERRIDES = "RECIPE_SET_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The words of one ``recipe run``, ``plan`` or ``render``, and the overrides around it."""
+
+    recipe: str
+    """A name, or the absolute path of a file."""
+    sets: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    engine: str | None = None
+    rehearse: bool = False
+    only_available: bool = False
+    passthrough: tuple[str, ...] = ()
+    """What came after ``--``, for the engine's train command."""
+    environ: Mapping[str, str] | None = None
+    """RECIPE_SET_… variables by name; None: those that are set now."""
+    name: str | None = None
+    """The run's own name (``--name``)."""
+    run: str | None = None
+    """The run directory that was addressed (``--run``)."""
+    python: str | None = None
+    """A Python of the user's own that holds the engine (``--python``)."""
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        found = os.environ if self.environ is None else self.environ
+        return {name: found[name] for name in sorted(found) if name.startswith(_OVERRIDES)}
+
+    def identity(self) -> dict[str, Any]:
+        """What makes it this run and no other, as JSON values. Another value is another run."""
+        return {
+            "recipe": self.recipe,
+            "sets": list(self.sets),
+            "params": list(self.params),
+            "engine": self.engine,
+            "rehearse": self.rehearse,
+            "only_available": self.only_available,
+            "passthrough": list(self.passthrough),
+            "environ": self.overrides,
+        }
+
+    @staticmethod
+    def of(identity: Mapping[str, Any], **more: Any) -> Request:
+        """The request that :meth:`identity` was made from; unknown keys are left out."""
+        known = {field.name for field in fields(Request)}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in {**identity, **more}.items()
+            if key in known
+        }
+        return Request(**values)
+
+    def line(self, *more: str, verb: str = "run") -> str:
+        """The command as it can be pasted; ``more`` are added to its options."""
+        flags = {"--rehearse": self.rehearse, "--only-available": self.only_available}
+        words = [verb, _near(self.recipe), *(flag for flag, is_set in flags.items() if is_set)]
+        values = {"--engine": self.engine, "--python": self.python}
+        values.update({"--name": self.name, "--run": self.run})
+        words += [word for key, value in values.items() if value for word in (key, value)]
+        words += [word for text in self.sets for word in ("--set", text)]
+        words += [word for text in self.params for word in ("-p", text)]
+        words += more
+        if self.passthrough:
+            words += ["--", *self.passthrough]
+        places = ("RECIPE_PATH", "RECIPE_RUNS", "RECIPE_CACHE")
+        return command_line(words, variables=(*places, *self.overrides))
+
+    @contextlib.contextmanager
+    def completing(self) -> Iterator[None]:
+        """Errors inside this block get the command that was typed as their next step."""
+        try:
+            yield
+        except RecipeError as error:
+            if error.retry:
+                line = self.line(*error.retry)
+                error.fix = f"{error.fix}: {line}" if error.fix else line
+                error.retry = ()
+            raise
+
+
+def _near(recipe: str) -> str:
+    """A recipe's path as seen from here, when it lies below this folder."""
+    if not Path(recipe).is_absolute():
+        return recipe
+    path = os.path.relpath(recipe)
+    return recipe if path.startswith(os.pardir) else path
+
+
+def words_of(identity: Mapping[str, Any]) -> Sequence[str]:
+    """The overrides of a run, short, for a list of runs."""
+    request = Request.of(identity)
+    engine = [f"--engine {request.engine}"] if request.engine else []
+    own = [f"{name}={value}" for name, value in request.overrides.items()]
+    return [*request.params, *request.sets, *engine, *own, *request.passthrough]

@@ -1,0 +1,104 @@
+"""Every printed command gives back what was typed, and can be pasted into a shell."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.base import program
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.running.request import Request, words_of
+
+words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+requests = st.builds(
+    Request,
+    recipe=st.sampled_from(["medqa-qlora", "a b"]),
+    sets=st.lists(words.map(lambda text: f"title={text}"), max_size=3).map(tuple),
+    params=st.lists(words.map(lambda text: f"name={text}"), max_size=2).map(tuple),
+    engine=st.none() | st.just("xtuner@0.2.0"),
+    rehearse=st.booleans(),
+    only_available=st.booleans(),
+    passthrough=st.lists(words, max_size=2).map(tuple),
+    environ=st.just({}),
+)
+
+
+@given(requests)
+def test_the_line_is_what_was_typed(request_: Request) -> None:
+    """Parsed by a shell and by click, the line gives the same request."""
+    from orchestrator.cli.runs import plan
+
+    line = request_.line(verb="plan")
+    first, verb, *rest = [word for word in shlex.split(line) if not word.startswith("RECIPE_")]
+    assert (first, verb) == ("recipe", "plan")
+    context = plan.make_context("plan", rest)
+    given = context.params
+    assert given["recipe"] == request_.recipe
+    for key in ("sets", "params", "engine", "rehearse", "only_available"):
+        assert given[key] == getattr(request_, key), key
+    assert given["engine_arguments"] == request_.passthrough
+
+
+@given(requests)
+def test_a_request_comes_back_from_the_record(request_: Request) -> None:
+    assert Request.of(request_.identity()).identity() == request_.identity()
+
+
+def test_variables_of_the_shell_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECIPE_SET_TRAIN__EPOCHS", "2")
+    monkeypatch.setenv("RECIPE_RUNS", "/some where")
+    line = Request(recipe="medqa-qlora").line()
+    assert line == "RECIPE_RUNS='/some where' RECIPE_SET_TRAIN__EPOCHS=2 recipe run medqa-qlora"
+    assert list(words_of(Request(recipe="x").identity())) == ["RECIPE_SET_TRAIN__EPOCHS=2"]
+
+
+def test_a_recipe_below_this_folder_is_named_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Request(recipe=str(tmp_path / "mine.yaml")).line() == "recipe run mine.yaml"
+    assert Request(recipe="/elsewhere/mine.yaml").line() == "recipe run /elsewhere/mine.yaml"
+
+
+def test_an_error_gets_the_command_as_its_next_step() -> None:
+    asked = Request(recipe="medqa-qlora", rehearse=True, sets=("train.epochs=1",), environ={})
+    with pytest.raises(UsageError) as caught, asked.completing():
+        raise UsageError("No config.", fix="render it first", retry=("--from", "render"))
+    assert str(caught.value).endswith(
+        "next step: render it first: "
+        "recipe run medqa-qlora --rehearse --set train.epochs=1 --from render"
+    )
+    with pytest.raises(RecipeError) as plain, asked.completing():
+        raise RecipeError("Broken.", fix="mend it")
+    assert plain.value.fix == "mend it"
+
+
+@pytest.mark.parametrize(
+    ("argv0", "words"),
+    [
+        ("/opt/x/.venv/bin/recipe", ["/opt/x/.venv/bin/recipe"]),
+        ("/opt/x/orchestrator/__main__.py", None),
+        ("pytest", ["recipe"]),
+    ],
+)
+def test_the_program_is_named_so_that_a_shell_finds_it(
+    argv0: str, words: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [argv0])
+    found = program.words()
+    assert found == words if words else found[1:] == ["-m", "orchestrator"]
+
+
+def test_the_program_on_the_path_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "recipe"
+    script.write_text("#!/bin/sh\n", encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", [str(script)])
+    assert program.words() == ["recipe"]
