@@ -13,6 +13,8 @@ ACCOUNT, REJECTED = f"{DATA}/account.json", f"{DATA}/rejected.jsonl"
 CHECK = "check.json"
 LOCK, COMMANDS, RECORD = "recipe.lock.yaml", "commands.sh", "run.json"
 STANDIN = "standin"
+FOLDERS = (WORK, ADAPTER, MERGED, DATA, LOGS, SUPERSEDED, STANDIN)
+"""The run's own folders: no link to a model may take one of these names."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,10 @@ class Job:
 def safe_folder_name(model_id: str) -> str:
     """The last part of a model id, without dots: remote code becomes a Python module of that name.
 
-    transformers imports ``transformers_modules.<folder>``, which a dot breaks.
+    transformers imports ``transformers_modules.<folder>``, which a dot breaks. A model in a folder
+    called ``merged`` or ``logs`` must not meet the run's own: it is linked as ``merged-base``.
     """
     last = model_id.rstrip("/").rpartition("/")[2]
-    return re.sub(r"[^0-9A-Za-z_-]", "_", last) or "model"
+    name = re.sub(r"[^0-9A-Za-z_-]", "_", last) or "model"
+    # Some disks do not tell Merged from merged.
+    return f"{name}-base" if name.casefold() in layout.FOLDERS else name

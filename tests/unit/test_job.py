@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
 from orchestrator.engines import registry
 from orchestrator.engines.job import Job, safe_folder_name
@@ -92,6 +93,21 @@ def test_a_models_folder_can_be_a_python_module(model_id: str) -> None:
     name = safe_folder_name(model_id)
     assert name
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+@pytest.mark.parametrize("folder", [*layout.FOLDERS, "Merged", "LOGS"])
+@pytest.mark.parametrize("place", ["/models/{}", "/models/{}/", "owner/{}", "{}"])
+def test_a_models_folder_never_meets_the_runs_own(folder: str, place: str) -> None:
+    name = safe_folder_name(place.format(folder))
+    assert name == f"{folder}-base"
+    assert name.casefold() not in layout.FOLDERS
+
+
+def test_every_folder_of_a_run_is_known_to_be_taken() -> None:
+    names = [value for key, value in vars(layout).items() if key.isupper() and key != "FOLDERS"]
+    assert {name.partition("/")[0] for name in names if "/" in name or "." not in name} <= set(
+        layout.FOLDERS
+    )
 
 
 def test_the_folder_keeps_the_models_own_name() -> None:
