@@ -76,6 +76,14 @@ class Source(Value):
     dataset: str | None = field(
         default=None, metadata=about("A data set on a hub, loaded by the engine")
     )
+    subset: str | None = field(
+        default=None,
+        metadata=about("Configuration of `dataset` on its hub (its `name`)", min_length=1),
+    )
+    split: str | None = field(
+        default=None,
+        metadata=about("Split of `dataset` (train, train[:1000] …)", min_length=1),
+    )
     map_fn: str | None = field(
         default=None,
         metadata=about("The engine's own map function for `dataset` (oasst1_map_fn …)"),
@@ -124,6 +132,9 @@ class Source(Value):
         if len(kinds) != 1:
             said = " and ".join(kinds) or "none of them"
             yield (f"give exactly one of path, dataset, self_cognition; this has {said}",)
+        for key in ("subset", "split"):
+            if given.get(key) is not None and given.get("dataset") is None:
+                yield "is a word of a hub, and this source has no `dataset`", key
 
 
 @dataclass(frozen=True, kw_only=True)

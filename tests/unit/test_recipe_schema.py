@@ -15,7 +15,7 @@ from orchestrator.recipe import keys
 from orchestrator.recipe.find import recipe_files
 from orchestrator.recipe.layers import stripped
 from orchestrator.recipe.load import load
-from orchestrator.recipe.schema import Recipe, json_schema
+from orchestrator.recipe.schema import Recipe, Source, json_schema
 from orchestrator.recipe.yaml_tree import parse
 
 MINIMAL: dict[str, Any] = {
@@ -147,3 +147,12 @@ def test_null_resets_a_key_but_is_a_value_of_the_engine() -> None:
     node = parse("train: {epochs: null}\nengine_options: {a: null}\nnope: null\n", "r", [])
     assert node is not None
     assert stripped(node) == {"train": {}, "engine_options": {"a": None}, "nope": None}
+
+
+@pytest.mark.parametrize("key", ["subset", "split"])
+def test_a_word_of_a_hub_needs_a_hub_data_set(key: str) -> None:
+    assert getattr(Source.model_validate({"dataset": "org/rows", key: "en"}), key) == "en"
+    with pytest.raises(ValueError, match=f"{key}: is a word of a hub"):
+        Source.model_validate({"path": "rows.json", key: "en"})
+    with pytest.raises(ValueError, match=r"too_short|at least 1 character"):
+        Source.model_validate({"dataset": "org/rows", key: ""})
