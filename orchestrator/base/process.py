@@ -165,14 +165,14 @@ def run_attached(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> i
     """Run an interactive command on this terminal and return its exit code.
 
     Ctrl-C is the command's own; a SIGTERM or SIGHUP to this process is passed on to it, so that no
-    server outlives the `recipe` that started it.
+    server outlives the `recipe` that started it. What is ignored (nohup) stays so for both.
     """
     previous = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
     try:
         process = subprocess.Popen(
             list(argv), env=dict(env), cwd=cwd, preexec_fn=_default_interrupt
         )
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in _heard():
             previous[number] = signal.signal(number, lambda got, _frame: process.send_signal(got))
         return process.wait()
     except FileNotFoundError as error:
@@ -180,6 +180,15 @@ def run_attached(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> i
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _heard() -> list[signal.Signals]:
+    """The signals of an end, without those that whoever started this process had it ignore.
+
+    `nohup recipe run …` goes on when its terminal is closed.
+    """
+    ends = (signal.SIGTERM, signal.SIGHUP)
+    return [number for number in ends if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _default_interrupt() -> None:
@@ -284,7 +293,7 @@ def start_time(pid: int) -> str | None:
 
 @contextlib.contextmanager
 def termination_interrupts() -> Iterator[None]:
-    """Inside this block SIGTERM and SIGHUP act as Ctrl-C does (schedulers send them)."""
+    """Inside this block SIGTERM and SIGHUP act as Ctrl-C does, unless they are ignored (nohup)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -292,7 +301,7 @@ def termination_interrupts() -> Iterator[None]:
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in _heard()}
     try:
         yield
     finally:

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from orchestrator import cli, envs
 from orchestrator.envs import Environment, install
 from orchestrator.running import record as records
 from tests.support.fake_engine import RECIPE, FakeEngine
+from tests.support.signals import send_when
 
 ALL = ["data", "model", "render", "check", "train", "convert", "merge"]
 
@@ -191,21 +191,9 @@ def test_a_broken_workbook_leaves_earlier_rows_as_they_were(shell: Shell, name: 
     assert (root / "data" / "train.jsonl").read_bytes() == before
 
 
-def interrupt_when(ready: Callable[[], bool]) -> threading.Thread:
-    def wait() -> None:
-        deadline = time.monotonic() + 20
-        while not ready() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    return thread
-
-
 def test_ctrl_c_ends_with_130_and_goes_on(shell: Shell) -> None:
     shell.engine.behave("train", "touch ready; exec sleep 100")
-    thread = interrupt_when(lambda: any(Path.cwd().glob("runs/small/*/ready")))
+    thread = send_when(lambda: any(Path.cwd().glob("runs/small/*/ready")), signal.SIGINT)
     assert shell(*RUN) == 130
     thread.join()
     assert "Interrupted" in shell.err

@@ -19,6 +19,7 @@ from orchestrator.base import process
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.process import quoted, run_logged, termination_interrupts
 from orchestrator.running import leftover
+from tests.support.signals import heard, ignored, send_when
 
 SH = "/bin/sh"
 
@@ -89,18 +90,6 @@ def test_a_reader_that_went_away_is_no_full_disk(tmp_path: Path) -> None:
         run("echo x; sleep 60", tmp_path, echo=gone)
 
 
-def signal_soon(number: signal.Signals, when: Path) -> threading.Thread:
-    def send() -> None:
-        deadline = time.monotonic() + 20
-        while not when.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=send, daemon=True)
-    thread.start()
-    return thread
-
-
 #: A program that starts another one and ends politely, and one that hears no signal but the last.
 POLITE = "trap 'exit 0' INT TERM; sleep 100 & echo $! > child; touch ready; wait"
 DEAF = "trap '' INT TERM; (trap '' INT TERM; sleep 100) & echo $! > child; touch ready; wait; wait"
@@ -112,14 +101,31 @@ def test_an_interrupt_ends_the_group(
     tmp_path: Path, script: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.4)
-    thread = signal_soon(number, tmp_path / "ready")
-    before = signal.getsignal(number)
-    with termination_interrupts(), pytest.raises(Interrupted):
-        run(script, tmp_path)
-    thread.join()
+    with heard(number):
+        before = signal.getsignal(number)
+        thread = send_when((tmp_path / "ready").exists, number)
+        with termination_interrupts(), pytest.raises(Interrupted):
+            run(script, tmp_path)
+        thread.join()
+        assert signal.getsignal(number) is before
     child = int((tmp_path / "child").read_text(encoding="ascii"))
     assert process.start_time(child) is None
-    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_was_ignored_from_the_start_stays_ignored(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """`nohup recipe run …`: the engine and this process both outlive the terminal."""
+    script = f"kill -{number} $$; touch ready; while [ ! -e go ]; do sleep 0.01; done; echo whole"
+    with ignored(number), termination_interrupts():
+        assert signal.getsignal(number) is signal.SIG_IGN
+        thread = send_when((tmp_path / "ready").exists, number)
+        after = threading.Thread(target=lambda: (thread.join(), (tmp_path / "go").touch()))
+        after.start()
+        assert run(script, tmp_path) == 0
+        after.join()
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "whole\n"
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0")), min_size=1))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,8 @@ from orchestrator.running import record as records
 from orchestrator.running.deciding import Selection
 from orchestrator.running.runner import Runner
 from tests.support.fake_engine import FakeEngine, Told, small_job
+from tests.support.signals import send_when
+from tests.support.waiting import until
 
 
 class Bench:
@@ -210,20 +209,6 @@ def test_a_damaged_checkpoint_is_not_gone_on_from(bench: Bench) -> None:
     assert "--resume" not in train
 
 
-def interrupt_when(path: Path, number: signal.Signals = signal.SIGINT) -> threading.Thread:
-    """Send this process a signal as soon as ``path`` is there."""
-
-    def wait() -> None:
-        deadline = time.monotonic() + 20
-        while not path.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    return thread
-
-
 SLOW = HALF + "sleep 300 & echo $! > child; echo $$ > parent; touch waiting; wait"
 
 
@@ -233,7 +218,7 @@ def test_an_interrupt_ends_the_whole_group(
 ) -> None:
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.5)  # a shell's background job ignores SIGINT
     bench.engine.behave("train", SLOW)
-    thread = interrupt_when(bench.root / "waiting", number)
+    thread = send_when((bench.root / "waiting").exists, number)
     with pytest.raises(Interrupted) as caught:
         bench.run()
     thread.join()
@@ -278,9 +263,7 @@ def test_a_killed_recipe_process_shows_as_interrupted_and_goes_on(
     bench.engine.behave("train", SLOW)
     code = RUN_ALONE.format(path=sys.path, folder=str(bench.folder))
     recipe = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 30
-    while not (bench.root / "waiting").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until((bench.root / "waiting").exists, what="the training")
     recipe.kill()
     recipe.wait()
     record = records.read(bench.root)
