@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.cli import cli
 from orchestrator.cli.env import ReleaseName
 from orchestrator.engines import registry
-from orchestrator.envs import diagnosis
+from orchestrator.envs import Environment, diagnosis
+from orchestrator.envs.health import Health
+from orchestrator.envs.worklog import WorkLog
 
 
 @pytest.fixture
@@ -100,15 +103,14 @@ GOOD = {
 
 
 def doctor(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Result:
-    asked = diagnosis.health.ask
-    report = {**GOOD, **changes}
+    """The doctor on the toy engine, which has no devices of its own to try."""
+    asked = diagnosis.health.probe
 
-    def ask(environment: object, script: str, words: object, **options: object) -> object:
-        if script == "probe_devices.py":
-            return report
-        return asked(environment, script, words, **options)  # type: ignore[arg-type]
+    def probe(environment: Environment, log: WorkLog, *, devices: bool) -> Health:
+        assert devices
+        return replace(asked(environment, log), devices={**GOOD, **changes})  # type: ignore[arg-type]
 
-    monkeypatch.setattr(diagnosis.health, "ask", ask)
+    monkeypatch.setattr(diagnosis.health, "probe", probe)
     return recipe("doctor", "toyengine@1.0")
 
 
