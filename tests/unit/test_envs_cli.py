@@ -123,6 +123,27 @@ def test_a_whole_release_passes(uv: FakeUv, monkeypatch: pytest.MonkeyPatch) -> 
     assert "broken" not in result.output
 
 
+def test_the_doctor_says_what_it_is_doing(uv: FakeUv) -> None:
+    recipe("install", "toyengine@1.0")
+    result = recipe("doctor", "toyengine@1.0", "--json")
+    steps = ["importing toyengine.train", "importing toyengine.chat"]
+    steps += [f"trying {name}" for name in ("torch", "bitsandbytes", "deepspeed")]
+    assert result.stderr.splitlines()[1:] == steps
+    assert "toyengine@1.0" in result.stderr.splitlines()[0]
+    assert json.loads(result.stdout)["toyengine@1.0"], "and its output stays what it was"
+
+
+def test_a_device_that_ends_python_does_not_hide_the_rest(uv: FakeUv) -> None:
+    """A driver that crashes takes Python with it; what was learnt before is still told."""
+    crash = "import os, sys\nif '--devices' in sys.argv: os._exit(6)"
+    uv.order(modules={"__init__": "", "train": "", "chat": crash})
+    recipe("install", "toyengine@1.0")
+    result = recipe("doctor", "toyengine@1.0")
+    assert result.exit_code == 1
+    assert "ok      import toyengine.train" in result.stdout
+    assert "its Python ended in the middle: recipe: importing toyengine.chat" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "words", "step"),
     [
@@ -195,3 +216,27 @@ def test_a_failed_installation_reaches_the_user(uv: FakeUv) -> None:
     with pytest.raises(RecipeError, match="could not be set up") as raised:
         recipe("install", "toyengine@1.0")
     assert "the disk is full" in (raised.value.why or "")
+
+
+@pytest.mark.parametrize("place", ["/dev/null/cache", "/proc/cache", "/sys/cache"])
+def test_a_cache_folder_that_cannot_be_used_is_the_users(
+    uv: FakeUv, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a folder, nothing can be made there, read-only: named in words, with the setting."""
+    monkeypatch.setenv("RECIPE_CACHE", place)
+    with pytest.raises(RecipeError) as raised:
+        recipe("install", "toyengine@1.0")
+    assert (raised.value.where or "").startswith(place)
+    assert "RECIPE_CACHE" in (raised.value.fix or "")
+
+
+@pytest.mark.parametrize("words", [("list",), ("doctor",), ("remove", "toyengine@1.0", "-y")])
+def test_an_environments_folder_that_cannot_be_read_is_the_users(
+    uv: FakeUv, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "envs").write_text("a file stands where the folder should be")
+    with pytest.raises(RecipeError, match="cannot be used") as raised:
+        recipe(*words)
+    assert raised.value.why == "Not a directory"
+    assert "RECIPE_CACHE" in (raised.value.fix or "")

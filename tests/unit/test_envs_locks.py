@@ -33,6 +33,7 @@ def test_every_release_has_a_lock_that_names_its_command(release: Release) -> No
     assert lock.text.startswith(made)
     assert lock.pins()[release.engine] == release.version
     assert "deepspeed" in lock.pins()
+    assert "protobuf" in lock.pins(), "without it transformers hides a tokenizer's true fault"
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
