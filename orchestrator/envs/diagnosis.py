@@ -83,11 +83,9 @@ def _tools(environment: Environment, report: health.Health) -> Iterator[Finding]
             environment.which(program)
         except RecipeError as error:
             yield Finding(BROKEN, f"{error.what} {error.where}", environment.rebuild)
-    devices = report.devices
-    torch = devices.get("torch", {})
-    looks = {"torch": _torch, "bitsandbytes": _bitsandbytes, "deepspeed": _deepspeed}
-    for name, device in devices.items():
-        yield from looks[name](device, torch)
+    gpu = bool(report.devices.get("torch", {}).get("gpus"))
+    for name, device in report.devices.items():
+        yield from _DEVICES[name](device, gpu)
     if report.ended is not None:
         words = f"its Python ended in the middle: {report.ended}"
         yield Finding(BROKEN, words, environment.rebuild)
@@ -102,50 +100,51 @@ def _checkouts(environment: Environment) -> Iterator[Finding]:
             yield Finding(BROKEN, fault, environment.rebuild)
 
 
-def _torch(device: dict[str, Any], _torch: dict[str, Any]) -> Iterator[Finding]:
+def _torch(device: dict[str, Any], gpu: bool) -> Iterator[Finding]:
     if "version" not in device:
         yield Finding(BROKEN, f"torch: {_why(device)}", "check the GPU's driver with nvidia-smi")
         return
     build = f"torch {device['version']}, built for CUDA {device['cuda'] or '(none)'}"
-    for gpu in device["gpus"]:
-        size = gpu["bytes"] / 2**30
-        yield Finding(OK, f"{build}: {gpu['name']}, {size:.0f} GiB, compute {gpu['compute']}")
-    if device["gpus"]:
+    for card in device["gpus"]:
+        size = card["bytes"] / 2**30
+        yield Finding(OK, f"{build}: {card['name']}, {size:.0f} GiB, compute {card['compute']}")
+    if gpu:
         return
-    if not device["cuda"]:
-        yield Finding(NOTE, f"{build}: it runs on the CPU only, so rehearsals only")
-    elif shutil.which("nvidia-smi"):
+    if device["cuda"] and shutil.which("nvidia-smi"):
         fix = "compare the driver's CUDA version (nvidia-smi) with torch's; update the driver or "
         fix += "install with --torch-backend auto"
         yield Finding(BROKEN, f"{build}: it sees no GPU, though nvidia-smi is here", fix)
     else:
-        yield Finding(NOTE, f"{build}: no GPU here, so rehearsals only")
+        why = "no GPU here" if device["cuda"] else "it runs on the CPU only"
+        yield Finding(NOTE, f"{build}: {why}, so rehearsals only")
 
 
-def _bitsandbytes(device: dict[str, Any], torch: dict[str, Any]) -> Iterator[Finding]:
+def _bitsandbytes(device: dict[str, Any], gpu: bool) -> Iterator[Finding]:
     words = f"bitsandbytes cannot quantise to 4 bits here: {_why(device)}"
-    if "off" in device and device["off"] < 0.1:
+    if device.get("off", 1.0) < 0.1:
         yield Finding(OK, f"bitsandbytes {device['version']}: 4 bits work ({device['device']})")
-    elif torch.get("gpus"):
+    elif gpu:
         fix = "QLoRA will fail: install the release again, or use method: lora"
         yield Finding(BROKEN, words, fix)
     else:
         yield Finding(NOTE, f"{words} (no GPU; a rehearsal of a QLoRA recipe does without it)")
 
 
-def _deepspeed(device: dict[str, Any], torch: dict[str, Any]) -> Iterator[Finding]:
+def _deepspeed(device: dict[str, Any], gpu: bool) -> Iterator[Finding]:
     if "version" not in device:
-        words = f"DeepSpeed cannot be used: {_why(device)}"
         fix = "install the release again, or set train.deepspeed to null"
-        yield Finding(BROKEN if torch.get("gpus") else NOTE, words, fix)
+        yield Finding(BROKEN if gpu else NOTE, f"DeepSpeed cannot be used: {_why(device)}", fix)
         return
     name = f"DeepSpeed {device['version']}: imports"
     lacks = [word for word, key in (("nvcc", "nvcc"), ("g++", "compiler")) if not device[key]]
-    if not lacks:
+    if lacks:
+        words = f"{name}; no {' and no '.join(lacks)}, so ZeRO offload cannot compile its kernels"
+        yield Finding(NOTE, words, "needed for offload only: install the CUDA toolkit and g++")
+    else:
         yield Finding(OK, f"{name}, and can compile its kernels")
-        return
-    words = f"{name}; no {' and no '.join(lacks)}, so ZeRO offload cannot compile its kernels"
-    yield Finding(NOTE, words, "needed for offload only: install the CUDA toolkit and g++")
+
+
+_DEVICES = {"torch": _torch, "bitsandbytes": _bitsandbytes, "deepspeed": _deepspeed}
 
 
 def _why(device: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PROBE = Path(__file__).with_name("probe.py")
 _SECONDS = 900.0
+_TOLD = re.compile(r"recipe: (.*)")
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,15 @@ class Health:
     Python that ended before its report did. ``folders`` are its package folders.
     """
 
-    python: str
-    distributions: tuple[str, ...]
-    folders: tuple[str, ...]
-    imports: tuple[dict[str, Any], ...]
-    devices: dict[str, dict[str, Any]]
+    python: str = ""
+    distributions: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    imports: list[dict[str, Any]] = field(default_factory=list)
+    devices: dict[str, dict[str, Any]] = field(default_factory=dict)
     ended: str | None = None
 
     @property
-    def versions(self) -> Mapping[str, str]:
+    def versions(self) -> dict[str, str]:
         """Distribution -> version."""
         pairs = (line.split("==", 1) for line in self.distributions)
         return {normalise(name): version for name, version in pairs}
@@ -57,29 +58,24 @@ def probe(environment: Environment, log: WorkLog, *, devices: bool = False) -> H
         source = _PROBE.read_text(encoding="utf-8")
         # -I: nothing of the caller's (PYTHONPATH, the current folder) can hide a missing module.
         argv = [str(environment.python), "-I", "-c", source, str(result), *modules]
-        lines = _run(argv + ["--devices"] * devices, environment, log)
+        argv += ["--devices"] * devices
         try:
-            raw = json.loads(result.read_bytes())
+            env = environment.environ(os.environ)
+            _, lines = log.run(argv, env=env, shown=_TOLD, timeout=_SECONDS)
+        except OSError as error:
+            raise RecipeError(
+                f"The Python of {environment.release.name} cannot be run.",
+                where=str(environment.python),
+                why=error.strerror or str(error),
+                fix=environment.rebuild,
+            ) from error
+        try:
+            report = Health(**json.loads(result.read_bytes()))
         except (OSError, ValueError):
-            raw = {"python": "", "distributions": [], "folders": [], "imports": [], "devices": {}}
-    whole = len(raw["imports"]) == len(modules) and len(raw["devices"]) == 3 * devices
-    ended = None if whole else next(filter(None, reversed(lines)), "without a word")
-    lists = {name: tuple(raw[name]) for name in ("distributions", "folders", "imports")}
-    return Health(python=raw["python"], devices=raw["devices"], ended=ended, **lists)
-
-
-def _run(argv: list[str], environment: Environment, log: WorkLog) -> list[str]:
-    env = environment.environ(os.environ)
-    told = re.compile(r"recipe: (.*)")
-    try:
-        return log.run(argv, env=env, shown=told, timeout=_SECONDS)[1]
-    except OSError as error:
-        raise RecipeError(
-            f"The Python of {environment.release.name} cannot be run.",
-            where=str(environment.python),
-            why=error.strerror or str(error),
-            fix=environment.rebuild,
-        ) from error
+            report = Health()
+    if len(report.imports) == len(modules) and len(report.devices) == 3 * devices:
+        return report
+    return replace(report, ended=next(filter(None, reversed(lines)), "without a word"))
 
 
 def require(environment: Environment, log: WorkLog) -> Health:

@@ -130,4 +130,4 @@ def tool(error: str) -> dict[str, Any]:
 
 
 def report() -> health.Health:
-    return health.Health("3.11", VERSIONS, (), (), {})
+    return health.Health("3.11", list(VERSIONS))
