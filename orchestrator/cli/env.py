@@ -193,14 +193,16 @@ def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: b
     chosen = [release(name)] if name else [one for one in all_releases() if find(one)]
     if not chosen:
         click.echo("No engine release is installed yet: recipe env install NAME", err=True)
-    reports = {one.name: examine(one, python=python) for one in chosen}
+    reports: dict[str, list[Finding]] = {}
+    for wanted in chosen:
+        with installing(wanted.name) as tell:
+            reports[wanted.name] = examine(wanted, python=python, progress=tell)
+        if not as_json:
+            click.secho(wanted.name, bold=True)
+            _print_findings(reports[wanted.name])
     if as_json:
         _print_json(reports)
-    else:
-        for title, findings in reports.items():
-            click.secho(title, bold=True)
-            _print_findings(findings)
-    if any(one.level == "broken" for found in reports.values() for one in found):
+    if any(finding.level == "broken" for report in reports.values() for finding in report):
         ctx.exit(EXIT_FAILED)
 
 
@@ -258,7 +260,10 @@ def remove(name: str, yes: bool, leftovers: bool) -> None:
     if not doomed:
         raise UsageError(f"There is nothing of {name} to remove.", fix="recipe env list")
     _agreed([str(one.root) for one in doomed], yes=yes)
-    for root in clear(wanted, leftovers=leftovers):
+    waiting = f"waiting: {wanted.name} is being built by "
+    for root in clear(
+        wanted, leftovers=leftovers, waiting=lambda owner: click.echo(waiting + owner, err=True)
+    ):
         click.echo(f"removed {root}")
 
 

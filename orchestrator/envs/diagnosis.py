@@ -1,4 +1,4 @@
-"""What is wrong with an engine release on this machine, and how to mend it."""
+"""What is wrong with an engine release on this machine, and the next step for each fault."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.base import paths
 from orchestrator.base.errors import RecipeError
-from orchestrator.envs import health, inventory, uv
+from orchestrator.base.language import say
+from orchestrator.envs import health, inventory, sources, uv
+from orchestrator.envs.install import log_file
+from orchestrator.envs.release import setting
+from orchestrator.envs.worklog import WorkLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.envs.environment import Environment
     from orchestrator.envs.release import Release
+    from orchestrator.envs.worklog import Progress
 
-OK = "ok"
-NOTE = "note"
-BROKEN = "broken"
+OK, NOTE, BROKEN = "ok", "note", "broken"
 #: Bytes that building one more engine, or unpacking one's downloads, may take.
 _ROOM = 10e9
 
@@ -33,121 +35,135 @@ class Finding:
     fix: str | None = None
 
 
-def doctor(release: Release, *, python: Path | None = None) -> list[Finding]:
-    """Every finding about ``release``; it starts its Python twice and takes seconds."""
+def doctor(
+    release: Release, *, python: Path | None = None, progress: Progress | None = None
+) -> list[Finding]:
+    """Every finding about ``release``; it starts its Python and may take a minute.
+
+    ``progress`` is called with what it is doing, one line of text at a time.
+    """
+    tell = progress or (lambda line: None)
     environment = inventory.find(release, python=python)
     if environment is None:
-        return [*_absent(release), *_leftovers(release), *_disk()]
+        return [_absent(release), *_leftovers(release), *_disk()]
     how = "recipe's own" if environment.managed else "a Python of yours"
-    found = [Finding(OK, f"{release.name}: {environment.root} ({how})")]
+    findings = [Finding(OK, f"{release.name}: {environment.root} ({how})")]
+    tell(
+        say(
+            f"checking {release.name}: its tools are imported, which takes up to a minute",
+            f"正在检查 {release.name}：导入其工具，最多需要一分钟",
+        )
+    )
     try:
-        found += _tools(environment, health.probe(environment))
-        found += _devices(health.ask(environment, "probe_devices.py", []))
+        log = WorkLog(log_file(environment.root), tell)
+        findings += _tools(environment, health.probe(environment, log, devices=True))
     except RecipeError as error:
-        found.append(Finding(BROKEN, f"{error.what} {error.why or ''}".strip(), error.fix))
-    return [*found, *_leftovers(release), *_disk()]
+        findings.append(Finding(BROKEN, f"{error.what} {error.why or ''}".strip(), error.fix))
+    return [*findings, *_checkouts(environment), *_leftovers(release), *_disk()]
 
 
-def _absent(release: Release) -> Iterator[Finding]:
-    own = inventory.named(release)
+def _absent(release: Release) -> Finding:
     fix = f"recipe env install {release.name}"
-    if own is not None:
-        where = f"{own}, named in {inventory.setting(release)},"
-        yield Finding(BROKEN, f"{where} was never checked or has changed since", fix)
-    else:
-        yield Finding(BROKEN, f"{release.name} is not installed", fix)
+    own = inventory.named(release)
+    if own is None:
+        return Finding(BROKEN, f"{release.name} is not installed", fix)
+    where = f"{own}, named in {setting('PYTHON', release)},"
+    return Finding(BROKEN, f"{where} was never checked or has changed since", fix)
 
 
-def _tools(environment: Environment, found: health.Health) -> Iterator[Finding]:
-    release = environment.release
-    for one in found.imports:
-        if one.error is None:
-            yield Finding(OK, f"import {one.module} ({one.seconds:.1f} s)")
-            continue
-        pair = health.explain(one, found)
-        words = f"import {one.module}: {one.error}" + (f"; {pair}" if pair else "")
-        yield Finding(BROKEN, words, health.rebuild(environment))
-    for program in (release.command, "python"):
+def _tools(environment: Environment, report: health.Health) -> Iterator[Finding]:
+    for tool in report.imports:
+        fault = health.fault(tool, report)
+        if fault is None:
+            yield Finding(OK, f"import {tool['module']} ({tool['seconds']:.1f} s)")
+        else:
+            yield Finding(BROKEN, fault, environment.rebuild)
+    for program in (environment.release.command, "python"):
         try:
             environment.which(program)
         except RecipeError as error:
-            yield Finding(BROKEN, f"{error.what} {error.where}", health.rebuild(environment))
+            yield Finding(BROKEN, f"{error.what} {error.where}", environment.rebuild)
+    gpu = bool(report.devices.get("torch", {}).get("gpus"))
+    for name, device in report.devices.items():
+        yield from _DEVICES[name](device, gpu)
+    if report.ended is not None:
+        words = f"its Python ended in the middle: {report.ended}"
+        yield Finding(BROKEN, words, environment.rebuild)
 
 
-def _devices(report: dict[str, Any]) -> Iterator[Finding]:
-    yield from _torch(report["torch"])
-    yield _bitsandbytes(report["bitsandbytes"], report["torch"])
-    yield _deepspeed(report["deepspeed"], report["torch"])
+def _checkouts(environment: Environment) -> Iterator[Finding]:
+    for checkout in environment.release.checkouts:
+        fault = sources.fault_of(environment.checkout(checkout.name), checkout)
+        if fault is None:
+            yield Finding(OK, f"{checkout.name} at {checkout.commit[:7]}, unchanged")
+        else:
+            yield Finding(BROKEN, fault, environment.rebuild)
 
 
-def _torch(found: dict[str, Any]) -> Iterator[Finding]:
-    if "version" not in found:
-        yield Finding(BROKEN, f"torch: {_said(found)}", "check the GPU's driver with nvidia-smi")
+def _torch(device: dict[str, Any], gpu: bool) -> Iterator[Finding]:
+    if "version" not in device:
+        yield Finding(BROKEN, f"torch: {_why(device)}", "check the GPU's driver with nvidia-smi")
         return
-    build = f"torch {found['version']}, built for CUDA {found['cuda'] or '(none)'}"
-    for gpu in found["gpus"]:
-        size = gpu["bytes"] / 2**30
-        yield Finding(OK, f"{build}: {gpu['name']}, {size:.0f} GiB, compute {gpu['compute']}")
-    if not found["gpus"]:
-        yield _no_gpu(build, bool(found["cuda"]))
-
-
-def _no_gpu(build: str, cuda: bool) -> Finding:
-    if not cuda:
-        return Finding(NOTE, f"{build}: it runs on the CPU only, so rehearsals only")
-    if shutil.which("nvidia-smi"):
+    build = f"torch {device['version']}, built for CUDA {device['cuda'] or '(none)'}"
+    for card in device["gpus"]:
+        size = card["bytes"] / 2**30
+        yield Finding(OK, f"{build}: {card['name']}, {size:.0f} GiB, compute {card['compute']}")
+    if gpu:
+        return
+    if device["cuda"] and shutil.which("nvidia-smi"):
         fix = "compare the driver's CUDA version (nvidia-smi) with torch's; update the driver or "
         fix += "install with --torch-backend auto"
-        return Finding(BROKEN, f"{build}: it sees no GPU, though nvidia-smi is here", fix)
-    return Finding(NOTE, f"{build}: no GPU here, so rehearsals only")
+        yield Finding(BROKEN, f"{build}: it sees no GPU, though nvidia-smi is here", fix)
+    else:
+        why = "no GPU here" if device["cuda"] else "it runs on the CPU only"
+        yield Finding(NOTE, f"{build}: {why}, so rehearsals only")
 
 
-def _bitsandbytes(found: dict[str, Any], torch: dict[str, Any]) -> Finding:
-    if "off" in found and found["off"] < 0.1:
-        return Finding(OK, f"bitsandbytes {found['version']}: 4 bits work ({found['device']})")
-    words = f"bitsandbytes cannot quantise to 4 bits here: {_said(found)}"
-    if torch.get("gpus"):
+def _bitsandbytes(device: dict[str, Any], gpu: bool) -> Iterator[Finding]:
+    words = f"bitsandbytes cannot quantise to 4 bits here: {_why(device)}"
+    if device.get("off", 1.0) < 0.1:
+        yield Finding(OK, f"bitsandbytes {device['version']}: 4 bits work ({device['device']})")
+    elif gpu:
         fix = "QLoRA will fail: install the release again, or use method: lora"
-        return Finding(BROKEN, words, fix)
-    return Finding(NOTE, f"{words} (no GPU; a rehearsal of a QLoRA recipe does without it)")
+        yield Finding(BROKEN, words, fix)
+    else:
+        yield Finding(NOTE, f"{words} (no GPU; a rehearsal of a QLoRA recipe does without it)")
 
 
-def _deepspeed(found: dict[str, Any], torch: dict[str, Any]) -> Finding:
-    if "version" not in found:
-        words = f"DeepSpeed cannot be used: {_said(found)}"
+def _deepspeed(device: dict[str, Any], gpu: bool) -> Iterator[Finding]:
+    if "version" not in device:
         fix = "install the release again, or set train.deepspeed to null"
-        return Finding(BROKEN if torch.get("gpus") else NOTE, words, fix)
-    name = f"DeepSpeed {found['version']}"
-    lacks = [
-        what for what, there in (("nvcc", found["nvcc"]), ("g++", found["compiler"])) if not there
-    ]
-    if not lacks:
-        return Finding(OK, f"{name}: imports, and can compile its kernels")
-    words = (
-        f"{name}: imports; no {' and no '.join(lacks)}, so ZeRO offload cannot compile its kernels"
-    )
-    return Finding(NOTE, words, "needed for offload only: install the CUDA toolkit and g++")
+        yield Finding(BROKEN if gpu else NOTE, f"DeepSpeed cannot be used: {_why(device)}", fix)
+        return
+    name = f"DeepSpeed {device['version']}: imports"
+    lacks = [word for word, key in (("nvcc", "nvcc"), ("g++", "compiler")) if not device[key]]
+    if lacks:
+        words = f"{name}; no {' and no '.join(lacks)}, so ZeRO offload cannot compile its kernels"
+        yield Finding(NOTE, words, "needed for offload only: install the CUDA toolkit and g++")
+    else:
+        yield Finding(OK, f"{name}, and can compile its kernels")
 
 
-def _said(found: dict[str, Any]) -> str:
-    if "missing" in found:
-        return f"no module {found['missing']}"
-    return str(found.get("error") or f"wrong values come back ({found})")
+_DEVICES = {"torch": _torch, "bitsandbytes": _bitsandbytes, "deepspeed": _deepspeed}
+
+
+def _why(device: dict[str, Any]) -> str:
+    if "missing" in device:
+        return f"no module {device['missing']}"
+    return str(device.get("error") or f"wrong values come back ({device})")
 
 
 def _leftovers(release: Release) -> Iterator[Finding]:
-    for one in inventory.installed([release]):
-        if one.name == release.name and one.status != inventory.READY:
+    for folder in inventory.installed([release]):
+        if folder.name == release.name and folder.status == inventory.BUILDING:
+            yield Finding(NOTE, f"being built by {folder.owner}: {folder.root}")
+        elif folder.name == release.name and folder.status != inventory.READY:
             fix = f"recipe env remove {release.name} --leftovers"
-            yield Finding(NOTE, f"{one.status}: {one.root}", fix)
+            yield Finding(NOTE, f"{folder.status}: {folder.root}", fix)
 
 
 def _disk() -> Iterator[Finding]:
-    for label, folder in (
-        ("environments", paths.environments_dir()),
-        ("uv's cache", uv.uv_cache()),
-    ):
-        free = shutil.disk_usage(uv.existing(folder)).free
+    for label, folder, free in uv.disks():
         words = f"{free / 1e9:.0f} GB free for {label} ({folder})"
-        tight = Finding(NOTE, words, "an engine takes 6 to 8 GB; RECIPE_CACHE moves it elsewhere")
-        yield Finding(OK, words) if free > _ROOM else tight
+        fix = "an engine takes 6 to 8 GB; RECIPE_CACHE moves it elsewhere"
+        yield Finding(OK, words) if free > _ROOM else Finding(NOTE, words, fix)

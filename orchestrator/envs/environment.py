@@ -22,8 +22,9 @@ _SCRUBBED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVE
 class Environment:
     """One engine release, installed and seen to import.
 
-    ``lock_digest`` is the sha256 of what was installed: the lock's pins (and the torch backend,
-    when one was chosen), or the list of versions in a Python that the user brought.
+    ``lock_digest`` is the sha256 of what was installed: the lock's pins (with the torch backend
+    and the checkouts, where there are any), or the list of versions in a Python of the user's own.
+    ``sources`` is the folder of the release's checkouts.
     """
 
     release: Release
@@ -32,6 +33,7 @@ class Environment:
     bin: Path
     managed: bool
     lock_digest: str
+    sources: Path | None = None
 
     def environ(self, base: Mapping[str, str]) -> dict[str, str]:
         """A new set of variables from ``base``; neither ``base`` nor os.environ is changed.
@@ -57,3 +59,15 @@ class Environment:
             why="the engine is not whole there, or was changed after it was installed",
             fix=f"recipe env doctor {self.release.name}",
         )
+
+    def checkout(self, name: str) -> Path:
+        """The folder of the release's checkout of that name."""
+        return (self.sources or self.root / "src") / name
+
+    @property
+    def rebuild(self) -> str:
+        """The command that makes it whole again."""
+        name = self.release.name
+        if self.managed:
+            return f"recipe env remove {name} -y && recipe env install {name}"
+        return f"repair that Python, or let recipe build its own: recipe env install {name}"

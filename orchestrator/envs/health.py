@@ -2,187 +2,118 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.envs import indexes
+from orchestrator.envs.locks import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from orchestrator.envs.environment import Environment
+    from orchestrator.envs.worklog import WorkLog
 
-_HERE = Path(__file__).parent
-_TIMEOUT = 900.0
-
-
-@dataclass(frozen=True)
-class Import:
-    """One tool module: ``error`` is None when it imported; ``seconds`` to import it."""
-
-    module: str
-    seconds: float
-    error: str | None = None
-    trace: str | None = None
+_PROBE = Path(__file__).with_name("probe.py")
+_SECONDS = 900.0
+_TOLD = re.compile(r"recipe: (.*)")
 
 
 @dataclass(frozen=True)
 class Health:
-    """What an environment's Python says of itself. ``folders`` are its package folders."""
+    """What an environment's Python says of itself (``probe.py`` writes it).
 
-    python: str
-    prefix: str
-    engine: str | None
-    versions: Mapping[str, str | None]
-    distributions: tuple[str, ...]
-    folders: tuple[str, ...]
-    imports: tuple[Import, ...]
+    ``imports`` are dicts of module and seconds, or module, error and trace. ``devices`` has a dict
+    for torch, bitsandbytes and deepspeed when they were asked for. ``ended`` is the last line of a
+    Python that ended before its report did. ``folders`` are its package folders.
+    """
+
+    python: str = ""
+    distributions: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    imports: list[dict[str, Any]] = field(default_factory=list)
+    devices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ended: str | None = None
 
     @property
-    def failed(self) -> Import | None:
-        return next((one for one in self.imports if one.error), None)
+    def versions(self) -> dict[str, str]:
+        """Distribution -> version."""
+        pairs = (line.split("==", 1) for line in self.distributions)
+        return {normalise(name): version for name, version in pairs}
 
 
-def probe(environment: Environment, *, log: Path | None = None) -> Health:
-    """Import every tool of the release in its Python; :class:`RecipeError` if that cannot start."""
-    release = environment.release
-    raw = ask(environment, "probe.py", [release.engine, *release.imports], log=log)
-    imports = tuple(
-        Import(one["module"], one.get("seconds", 0.0), one.get("error"), one.get("trace"))
-        for one in raw["imports"]
-    )
-    return Health(
-        python=raw["python"],
-        prefix=raw["prefix"],
-        engine=raw["engine"],
-        versions=raw["versions"],
-        distributions=tuple(raw["distributions"]),
-        folders=tuple(raw["folders"]),
-        imports=imports,
-    )
+def probe(environment: Environment, log: WorkLog, *, devices: bool = False) -> Health:
+    """Import every tool of the release in its Python; :class:`RecipeError` if that cannot start.
 
-
-def ask(
-    environment: Environment, script: str, words: Sequence[str], *, log: Path | None = None
-) -> dict[str, Any]:
-    """Run one of this folder's probes in the environment's Python; the JSON that it writes."""
-    with tempfile.TemporaryDirectory(prefix="recipe-probe-") as folder:
-        result = Path(folder) / "result.json"
-        source = (_HERE / script).read_text(encoding="utf-8")
-        # -I: nothing of the caller's (PYTHONPATH, the current folder) can hide a missing module.
-        argv = [str(environment.python), "-I", "-c", source, str(result), *words]
-        output = _run(argv, environment, folder)
-        _keep(log, output)
-        return _read(result, environment, output)
-
-
-def _run(argv: list[str], environment: Environment, folder: str) -> str:
-    try:
-        done = subprocess.run(
-            argv,
-            cwd=folder,
-            env=environment.environ(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RecipeError(
-            f"The Python of {environment.release.name} cannot be run.",
-            where=str(environment.python),
-            why=str(getattr(error, "strerror", None) or error),
-            fix=rebuild(environment),
-        ) from error
-    return done.stdout
-
-
-def _keep(log: Path | None, output: str) -> None:
-    if log is None:
-        return
-    with contextlib.suppress(OSError):  # a log that cannot be kept must not hide the health
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(indexes.redact(output))
-
-
-def _read(result: Path, environment: Environment, output: str) -> dict[str, Any]:
-    try:
-        raw: dict[str, Any] = json.loads(result.read_bytes())
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"The tools of {environment.release.name} cannot be imported.",
-            where=str(environment.python),
-            why="its Python ended in the middle: " + (_last_line(output) or "without a word"),
-            fix=rebuild(environment),
-        ) from error
-    return raw
-
-
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
-
-
-def require(environment: Environment, health: Health, *, log: Path) -> None:
-    """Raise the import error of a tool, in its own words, and the pair of versions behind it.
-
-    For an environment that was just built, and is cleared when this raises.
+    With ``devices`` torch, bitsandbytes and DeepSpeed are tried as well.
     """
-    broken = health.failed
-    if broken is None:
-        return
-    release = environment.release
-    why = f"import {broken.module}: {broken.error}"
-    pair = explain(broken, health)
-    raise RecipeError(
-        f"The tools of {release.name} do not import.",
-        where=f"{environment.python} (log: {log})",
-        why=f"{why}\n       {pair}" if pair else why,
-        fix=again(environment),
-    )
+    modules = environment.release.imports
+    with tempfile.TemporaryDirectory(prefix="recipe-probe-") as place:
+        result = Path(place) / "result.json"
+        source = _PROBE.read_text(encoding="utf-8")
+        # -I: nothing of the caller's (PYTHONPATH, the current folder) can hide a missing module.
+        argv = [str(environment.python), "-I", "-c", source, str(result), *modules]
+        argv += ["--devices"] * devices
+        try:
+            env = environment.environ(os.environ)
+            _, lines = log.run(argv, env=env, shown=_TOLD, timeout=_SECONDS)
+        except OSError as error:
+            raise RecipeError(
+                f"The Python of {environment.release.name} cannot be run.",
+                where=str(environment.python),
+                why=error.strerror or str(error),
+                fix=environment.rebuild,
+            ) from error
+        try:
+            report = Health(**json.loads(result.read_bytes()))
+        except (OSError, ValueError):
+            report = Health()
+    if len(report.imports) == len(modules) and len(report.devices) == 3 * devices:
+        return report
+    return replace(report, ended=next(filter(None, reversed(lines)), "without a word"))
 
 
-def explain(broken: Import, health: Health) -> str | None:
-    """The pair of packages that does not fit, with the versions that are installed."""
-    text = f"{broken.error}\n{broken.trace}"
-    for pattern, names, words in _PAIRS:
-        if re.search(pattern, text):
-            return f"{words} (here: {_versions(names, health)})"
-    missing = re.search(r"No module named '([^']+)'", str(broken.error))
-    return f"the package of {missing[1]} is not installed" if missing else None
+def require(environment: Environment, log: WorkLog) -> Health:
+    """The health of an environment whose tools all import, and whose command is there.
+
+    :class:`RecipeError` with the import error in its own words, and the versions behind it.
+    """
+    health = probe(environment, log)
+    name, managed = environment.release.name, environment.managed
+    faults = [why for tool in health.imports if (why := fault(tool, health))]
+    if health.ended is not None:
+        faults.append(f"its Python ended in the middle: {health.ended}")
+    if faults:
+        clean = "empty uv's cache, then install again: python -m uv cache clean && "
+        raise RecipeError(
+            f"The tools of {name} cannot be imported.",
+            where=f"{environment.python} (log: {log.path})",
+            why="\n       ".join(faults),
+            fix=f"{clean}recipe env install {name}" if managed else environment.rebuild,
+        )
+    environment.which(environment.release.command)
+    environment.which("python")  # the engines' commands start a bare python
+    return health
 
 
-def _versions(names: str, health: Health) -> str:
-    pairs = ((name, health.versions.get(name)) for name in names.split())
-    return ", ".join(f"{name} {version or 'is missing'}" for name, version in pairs)
-
-
-def again(environment: Environment) -> str:
-    """What to do when a fresh build does not import: uv installs a damaged cache as it is."""
-    if environment.managed:
-        words = "empty uv's cache, then install anew: python -m uv cache clean && "
-        return f"{words}recipe env install {environment.release.name}"
-    return rebuild(environment)
-
-
-def rebuild(environment: Environment) -> str:
-    """The command that makes it whole again."""
-    name = environment.release.name
-    if environment.managed:
-        return f"recipe env remove {name} -y && recipe env install {name}"
-    return f"mend that Python, or let recipe build its own: recipe env install {name}"
+def fault(tool: Mapping[str, Any], health: Health) -> str | None:
+    """The import error of a tool and the packages that do not fit; None when it imported."""
+    if "error" not in tool:
+        return None
+    words = [f"import {tool['module']}: {tool['error']}"]
+    text = f"{tool['error']}\n{tool.get('trace')}"
+    pair = next((pair for pair in _PAIRS if re.search(pair[0], text)), None)
+    if pair is not None:
+        versions = (f"{name} {health.versions.get(name, 'is missing')}" for name in pair[1].split())
+        words.append(f"{pair[2]} (here: {', '.join(versions)})")
+    elif missing := re.search(r"No module named '([^']+)'", tool["error"]):
+        words.append(f"the package of {missing[1]} is not installed")
+    return "; ".join(words)
 
 
 #: what the error says -> the packages that do not fit each other, and in words
@@ -202,11 +133,7 @@ _PAIRS: tuple[tuple[str, str, str], ...] = (
         "numpy pyarrow",
         "a package built for NumPy 1 meets NumPy 2: numpy below 2 fits",
     ),
-    (
-        r"torchvision::nms|torchvision",
-        "torch torchvision",
-        "this torchvision was built for another torch",
-    ),
+    (r"torchvision", "torch torchvision", "this torchvision was built for another torch"),
     (
         r"different CUDA versions|libtorchaudio",
         "torch torchaudio",
@@ -222,9 +149,5 @@ _PAIRS: tuple[tuple[str, str, str], ...] = (
         "transformers peft accelerate",
         "this transformers is not the one that the engine or peft was written for",
     ),
-    (
-        r"is_bf16_supported",
-        "torch",
-        "the engine asks a GPU question where there is no GPU",
-    ),
+    (r"is_bf16_supported", "torch", "the engine asks a GPU question where there is no GPU"),
 )

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+_TRUE = ("1", "true", "yes", "on", "t", "y")
+_INDEX = re.compile(r"^\s*(\[\[(pip\.)?index\]\]|(extra-)?index(-url)?\s*=)", re.MULTILINE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -28,21 +30,50 @@ def environ(base: Mapping[str, str]) -> dict[str, str]:
     """``base`` with pip's settings added as uv's. A new dict."""
     env = dict(base)
     pip = pip_settings(base)
+    if "timeout" not in pip and "default-timeout" in pip:
+        pip["timeout"] = pip["default-timeout"]
     indexes_told = _uv_names_an_index(base)
-    for option, told, variable, convert in _TRANSLATIONS:
+    for option, (variable, *others) in _VARIABLES.items():
         value = pip.get(option)
-        taken = any(name in base for name in told)
-        if value and not taken and not (indexes_told and option.endswith("index-url")):
-            env[variable] = convert(value)
-            if option == "extra-index-url":
-                # pip takes the best version of all its indexes; uv would stop at the first.
-                env.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+        told = any(name in base for name in (variable, *others))
+        if value and not told and not (indexes_told and option.endswith("index-url")):
+            env[variable] = _converted(option, value)
+    if env.get("UV_INDEX") != base.get("UV_INDEX"):
+        # pip takes the best version of all its indexes; uv would stop at the first.
+        env.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return env
+
+
+#: pip's option: uv's variable, and others by which uv was told already.
+_VARIABLES = {
+    "index-url": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
+    "extra-index-url": ("UV_INDEX", "UV_EXTRA_INDEX_URL"),
+    "find-links": ("UV_FIND_LINKS",),
+    "trusted-host": ("UV_INSECURE_HOST",),
+    "cert": ("SSL_CERT_FILE", "SSL_CERT_DIR"),
+    "client-cert": ("SSL_CLIENT_CERT",),
+    "timeout": ("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT"),
+    "proxy": ("ALL_PROXY", "HTTPS_PROXY", "https_proxy", "all_proxy"),
+}
+
+
+def _converted(option: str, value: str) -> str:
+    """pip's value as uv takes it; relative paths are made absolute, for uv runs elsewhere."""
+    if option.endswith("cert"):
+        return _absolute(value.strip())
+    words = value.split()
+    if option == "find-links":
+        return ",".join(word if "://" in word else _absolute(word) for word in words)
+    return " ".join(words)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def flags(base: Mapping[str, str]) -> list[str]:
     """What of pip's settings uv takes as an option only."""
-    return ["--no-index"] if _true(pip_settings(base).get("no-index", "")) else []
+    return ["--no-index"] if pip_settings(base).get("no-index", "").lower() in _TRUE else []
 
 
 def pip_settings(base: Mapping[str, str]) -> dict[str, str]:
@@ -87,67 +118,10 @@ def _read_pip_file(path: Path) -> dict[str, str]:
 
 
 def _uv_names_an_index(base: Mapping[str, str]) -> bool:
+    """Whether one of uv's own files does."""
     home = Path(base.get("HOME") or "~").expanduser()
     config = Path(base.get("XDG_CONFIG_HOME") or home / ".config")
     own = base.get("UV_CONFIG_FILE")
     files = [Path(own)] if own else [config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
-    return any(_mentions_index(path) for path in files)
-
-
-def _mentions_index(path: Path) -> bool:
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return (
-        re.search(r"^\s*(\[\[(pip\.)?index\]\]|(extra-)?index(-url)?\s*=)", text, re.M) is not None
-    )
-
-
-def _true(value: str) -> bool:
-    return value.strip().lower() in ("1", "true", "yes", "on", "t", "y")
-
-
-def _words(value: str) -> str:
-    return " ".join(value.split())
-
-
-def _links(value: str) -> str:
-    return ",".join(_absolute(part) for part in value.split())
-
-
-def _absolute(place: str) -> str:
-    """A folder relative to here, made absolute: uv is started in another folder."""
-    return place if "://" in place else str(Path(place).expanduser().absolute())
-
-
-def _path(value: str) -> str:
-    return str(Path(value).expanduser().absolute())
-
-
-def _same(value: str) -> str:
-    return value.strip()
-
-
-#: pip's option, the variables that say it is already told to uv, the one to set, and how.
-_TRANSLATIONS: tuple[tuple[str, tuple[str, ...], str, Callable[[str], str]], ...] = (
-    ("index-url", ("UV_DEFAULT_INDEX", "UV_INDEX_URL"), "UV_DEFAULT_INDEX", _same),
-    ("extra-index-url", ("UV_INDEX", "UV_EXTRA_INDEX_URL"), "UV_INDEX", _words),
-    ("find-links", ("UV_FIND_LINKS",), "UV_FIND_LINKS", _links),
-    ("trusted-host", ("UV_INSECURE_HOST",), "UV_INSECURE_HOST", _words),
-    ("cert", ("SSL_CERT_FILE", "SSL_CERT_DIR"), "SSL_CERT_FILE", _path),
-    ("client-cert", ("SSL_CLIENT_CERT",), "SSL_CLIENT_CERT", _path),
-    (
-        "timeout",
-        ("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT"),
-        "UV_HTTP_TIMEOUT",
-        _same,
-    ),
-    (
-        "default-timeout",
-        ("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT"),
-        "UV_HTTP_TIMEOUT",
-        _same,
-    ),
-    ("proxy", ("ALL_PROXY", "HTTPS_PROXY", "https_proxy", "all_proxy"), "ALL_PROXY", _same),
-)
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in files if path.is_file())
+    return any(_INDEX.search(text) for text in texts)

@@ -1,103 +1,199 @@
-"""What is installed: find, list, remove. Nothing here starts a process."""
+"""What is installed: find, list, remove. A state file, written last, says what is finished."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base import paths
 from orchestrator.base.errors import RecipeError
-from orchestrator.envs import locks, state
+from orchestrator.base.files import write_atomic
+from orchestrator.base.lock import holder, locked
+from orchestrator.envs import locks, sources
 from orchestrator.envs.environment import Environment
-from orchestrator.envs.guard import held
+from orchestrator.envs.release import setting
+from orchestrator.envs.worklog import cannot_use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from orchestrator.envs.release import Release
 
-READY = "ready"
-OUTDATED = "outdated"
-UNFINISHED = "unfinished"
-BROKEN = "broken"
+FILE = "recipe-env.json"
+VERSION = 1
+
+READY, OUTDATED, BROKEN = "ready", "outdated", "broken"
+UNFINISHED, BUILDING = "unfinished", "being built"
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The state file of one environment.
+
+    ``seconds`` is how long the installation took, ``bytes`` counts hard-linked files once.
+    ``stamps`` are the times of change of a foreign Python's package folders: other times mean
+    that something was installed there since it was checked. ``chosen`` says that the user made
+    a foreign Python the one to use.
+    """
+
+    release: str
+    managed: bool
+    python: str
+    python_version: str
+    lock_digest: str
+    backend: str | None
+    created: float
+    seconds: float = 0.0
+    bytes: int = 0
+    chosen: bool = False
+    stamps: dict[str, int] = field(default_factory=dict)
+    version: int = VERSION
+
+    @property
+    def usable(self) -> bool:
+        """Whether its Python is there, with the packages that it had."""
+        return os.access(self.python, os.X_OK) and self.stamps == stamps(self.stamps)
+
+    def environment(self, release: Release, root: Path) -> Environment:
+        """The environment whose state this is; ``root`` is the folder of the state file."""
+        python = Path(self.python)
+        home = root if self.managed else python.parent.parent
+        digest = self.lock_digest
+        return Environment(
+            release, home, python, python.parent, self.managed, digest, sources.folder(root)
+        )
 
 
 @dataclass(frozen=True)
 class Installed:
     """One folder under the environments' folder. ``state`` is None when it was never finished.
 
-    ``status``: ready; outdated (another lock than the present one); unfinished (cut off while it
-    was built: the next build replaces it); broken (its Python is gone or was changed).
+    ``status``: ready; outdated (another lock than the present one); being built (``owner`` says by
+    whom); unfinished (cut off while it was built: the next build replaces it); broken (its Python
+    is gone or was changed, or one of its checkouts was).
     """
 
     name: str
     root: Path
     status: str
-    state: state.State | None
+    state: State | None
+    owner: str | None = None
 
 
 def find(release: Release, *, python: Path | None = None) -> Environment | None:
     """The environment of ``release`` that is ready for use, from its state file alone; else None.
 
-    ``python``, or the setting :func:`setting`, names a Python of the user's own. Otherwise it is
-    the one installed last, of those that the present lock made or that the user chose.
+    ``python``, or the setting, names a Python of the user's own. Otherwise it is the one installed
+    last, of those that the present lock made or that the user chose. Starts no process.
     """
-    foreign = python or named(release)
-    if foreign is not None:
-        root = foreign_root(release, foreign)
-        found = state.read(root)
-        return _environment(release, root, found) if found and _fresh(found) else None
-    ready = [
-        (found, root)
-        for root in _folders(release)
-        if (found := state.read(root)) is not None and _status(release, root, found) == READY
-    ]
-    usable = [(found, root) for found, root in ready if found.managed or found.chosen]
-    if not usable:
+    own = python or named(release) or chosen(release)
+    if own is not None:
+        return at(release, foreign_root(release, own))
+    made = [pair for pair in _states(release) if pair[0].managed]
+    newest_first = sorted(made, key=lambda pair: pair[0].created, reverse=True)
+    return next((found for _, root in newest_first if (found := at(release, root))), None)
+
+
+def at(release: Release, root: Path) -> Environment | None:
+    """The environment whose state is in ``root``, when it is usable and the present lock's."""
+    state = read(root)
+    if state is None or not state.usable or not _current(release, root, state):
         return None
-    newest, root = max(usable, key=lambda one: one[0].created)
-    return _environment(release, root, newest)
+    return state.environment(release, root)
 
 
-def setting(release: Release) -> str:
-    """The variable that names a Python of the user's own: RECIPE_PYTHON_XTUNER_0_2_0."""
-    return f"RECIPE_PYTHON_{release.engine}_{release.version}".upper().translate(
-        str.maketrans(".-+", "___")
-    )
+def chosen(release: Release) -> Path | None:
+    """The Python of the user's own that was made the one to use, usable now or not."""
+    states = [state for state, _ in _states(release) if state.managed or state.chosen]
+    newest = max(states, key=lambda state: state.created, default=None)
+    return Path(newest.python) if newest is not None and newest.chosen else None
+
+
+def _states(release: Release) -> list[tuple[State, Path]]:
+    return [(state, root) for root in folders(release) if (state := read(root)) is not None]
+
+
+def _current(release: Release, root: Path, state: State) -> bool:
+    """Whether the present lock made it; a Python of the user's own has none."""
+    return not state.managed or root.name == locks.load(release, state.backend).key
 
 
 def named(release: Release) -> Path | None:
     """The Python in the release's setting, made absolute (links are kept: a venv's is one)."""
-    value = os.environ.get(setting(release))
+    value = os.environ.get(setting("PYTHON", release))
     return Path(value).expanduser().absolute() if value else None
 
 
 def foreign_root(release: Release, python: Path) -> Path:
     """Where the state of a Python of the user's own is kept; nothing is written beside it."""
-    import hashlib
+    digest = locks.digest_of(os.fspath(python.expanduser().absolute()))
+    return paths.environments_dir() / f"{release.engine}-{release.version}-own-{digest[:10]}"
 
-    path = hashlib.sha256(os.fsencode(python.expanduser().absolute())).hexdigest()
-    return paths.environments_dir() / f"{release.engine}-{release.version}-own-{path[:10]}"
+
+def read(root: Path) -> State | None:
+    """The state under ``root``; None when there is none, or it is not one that this code wrote."""
+    try:
+        state = State(**json.loads((root / FILE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return state if state.version == VERSION else None
+
+
+def write(root: Path, state: State) -> None:
+    """Say that the environment at ``root`` is finished; all of the file or nothing."""
+    write_atomic(root / FILE, json.dumps(asdict(state), indent=1) + "\n")
+
+
+def stamps(places: Iterable[str]) -> dict[str, int]:
+    """folder -> time of its last change in ns; a folder that is gone has -1."""
+    return {
+        place: Path(place).stat().st_mtime_ns if Path(place).exists() else -1 for place in places
+    }
 
 
 def installed(releases: Iterable[Release]) -> list[Installed]:
     """Every environment on disk, by name; those of no release in ``releases`` are outdated."""
     known = {release.name: release for release in releases}
-    return [_describe(root, known) for root in _all_folders()]
+    return [_describe(root, known) for root in folders()]
 
 
-def remove(release: Release, *, leftovers: bool = False) -> list[Path]:
+def _describe(root: Path, known: dict[str, Release]) -> Installed:
+    state = read(root)
+    if state is None:
+        engine, _, rest = root.name.partition("-")
+        owner = holder(lock_file(root))
+        status = BUILDING if owner else UNFINISHED
+        return Installed(f"{engine}@{rest.partition('-')[0]}", root, status, None, owner)
+    return Installed(state.release, root, _status(known.get(state.release), root, state), state)
+
+
+def _status(release: Release | None, root: Path, state: State) -> str:
+    if not state.usable:
+        return BROKEN
+    if release is None:
+        return OUTDATED if state.managed else READY
+    if not _current(release, root, state):
+        return OUTDATED
+    return BROKEN if sources.faults(state.environment(release, root)) else READY
+
+
+def remove(
+    release: Release, *, leftovers: bool = False, waiting: Callable[[str], object] | None = None
+) -> list[Path]:
     """Remove every environment of the release, finished or not; the folders that went.
 
     With ``leftovers`` only those that are not ready. A Python of the user's own is only forgotten.
+    ``waiting`` is told who is at work on one, before this waits for it.
     """
     gone = []
-    for root in _folders(release):
-        with held(root):
-            if leftovers and _status(release, root, state.read(root)) == READY:
+    for root in folders(release):
+        with locked(lock_file(root), waiting):
+            state = read(root)
+            if leftovers and state and _status(release, root, state) == READY:
                 continue
             clear(root)
         gone.append(root)
@@ -107,7 +203,7 @@ def remove(release: Release, *, leftovers: bool = False) -> list[Path]:
 def clear(root: Path) -> None:
     """Remove an environment's folder: the state first, so a half-removed one is not taken whole."""
     try:
-        (root / state.FILE).unlink(missing_ok=True)
+        (root / FILE).unlink(missing_ok=True)
         if root.exists():
             shutil.rmtree(root)
     except OSError as error:
@@ -119,68 +215,18 @@ def clear(root: Path) -> None:
         ) from error
 
 
-def _all_folders() -> list[Path]:
+def lock_file(root: Path) -> Path:
+    return root.with_name(f".{root.name}.lock")
+
+
+def folders(release: Release | None = None) -> list[Path]:
+    """The folders of the release's environments (None: of all), by name."""
+    prefix = f"{release.engine}-{release.version}-" if release else ""
+    place = paths.environments_dir()
     try:
-        entries = sorted(paths.environments_dir().iterdir())
-    except (FileNotFoundError, NotADirectoryError):
+        entries = [entry for entry in place.iterdir() if entry.name.startswith(prefix)]
+    except FileNotFoundError:
         return []
-    return [entry for entry in entries if entry.is_dir()]
-
-
-def _folders(release: Release) -> list[Path]:
-    prefix = f"{release.engine}-{release.version}-"
-    return [root for root in _all_folders() if root.name.startswith(prefix)]
-
-
-def _environment(release: Release, root: Path, found: state.State) -> Environment:
-    python = Path(found.python)
-    home = root if found.managed else python.parent.parent
-    return Environment(
-        release=release,
-        root=home,
-        python=python,
-        bin=python.parent,
-        managed=found.managed,
-        lock_digest=found.lock_digest,
-    )
-
-
-def _fresh(found: state.State) -> bool:
-    return os.access(found.python, os.X_OK) and found.stamps == stamps(found.stamps)
-
-
-def stamps(folders: object) -> dict[str, int]:
-    """folder -> time of its last change in ns; a folder that is gone has -1."""
-    times = {}
-    for folder in folders:  # type: ignore[attr-defined]
-        try:
-            times[str(folder)] = Path(folder).stat().st_mtime_ns
-        except OSError:
-            times[str(folder)] = -1
-    return times
-
-
-def _status(release: Release | None, root: Path, found: state.State | None) -> str:
-    if found is None:
-        return UNFINISHED
-    if not _fresh(found):
-        return BROKEN
-    if found.managed and (release is None or not _current(release, root, found)):
-        return OUTDATED
-    return READY
-
-
-def _current(release: Release, root: Path, found: state.State) -> bool:
-    lock = locks.load(release, found.backend)
-    return found.lock_digest == lock.digest and root.name == locks.key(release, lock)
-
-
-def _describe(root: Path, known: dict[str, Release]) -> Installed:
-    found = state.read(root)
-    name = found.release if found else _guess(root.name)
-    return Installed(name, root, _status(known.get(name), root, found), found)
-
-
-def _guess(folder: str) -> str:
-    engine, _, rest = folder.partition("-")
-    return f"{engine}@{rest.partition('-')[0]}"
+    except OSError as error:
+        raise cannot_use(place, error) from error
+    return sorted(entry for entry in entries if entry.is_dir())

@@ -1,4 +1,4 @@
-"""The committed locks: what each release installs, and the text's digest."""
+"""What a release installs: the pins of its lock, its checkouts, and the digest of both."""
 
 from __future__ import annotations
 
@@ -23,21 +23,29 @@ _BOUND_TO_TORCH_BUILD = re.compile(r"^(nvidia-|triton==|pytorch-triton)")
 class Lock:
     """A lock's text as uv reads it, for one torch backend (None: the build that is locked)."""
 
-    path: Path
+    release: Release
     text: str
-    backend: str | None
+    backend: str | None = None
 
     @property
     def digest(self) -> str:
-        """sha256, in hex, of what is installed: the pins, without comments, and the backend."""
+        """sha256, in hex, of what is installed: pins without comments, backend, checkouts."""
         lines = (line.strip() for line in self.text.splitlines())
-        pins = [line for line in lines if line and not line.startswith("#")]
-        return digest_of("\n".join([*pins, f"torch backend: {self.backend}"]))
+        parts = [line for line in lines if line and not line.startswith("#")]
+        parts.append(f"torch backend: {self.backend}")
+        parts += [f"{one.name} {one.commit} {one.folder}" for one in self.release.checkouts]
+        return digest_of("\n".join(parts))
+
+    @property
+    def key(self) -> str:
+        """The folder's name: another lock or another torch backend is another environment."""
+        suffix = f"-{self.backend}" if self.backend else ""
+        return f"{self.release.engine}-{self.release.version}-{self.digest[:10]}{suffix}"
 
     @property
     def constraints(self) -> Path | None:
         """Versions of the tools that build the few packages published as source only."""
-        path = self.path.with_name("build-constraints.txt")
+        path = self.release.lock.with_name("build-constraints.txt")
         return path if path.is_file() else None
 
     def requirements(self) -> str:
@@ -49,8 +57,8 @@ class Lock:
 
     def pins(self) -> dict[str, str]:
         """name -> version, names in lower case with dashes."""
-        found = (_PIN.match(line) for line in self.text.splitlines())
-        return {normalise(hit[1]): hit[2] for hit in found if hit}
+        matches = (_PIN.match(line) for line in self.text.splitlines())
+        return {normalise(match[1]): match[2] for match in matches if match}
 
 
 def digest_of(text: str) -> str:
@@ -74,7 +82,7 @@ def load(release: Release, backend: str | None = None) -> Lock:
             fix="use a name that uv knows: cpu, cu124, auto …",
         )
     try:
-        text = release.lock.read_text(encoding="utf-8")
+        return Lock(release, release.lock.read_text(encoding="utf-8"), backend)
     except OSError as error:
         raise RecipeError(
             f"There is no lock for {release.name}.",
@@ -82,10 +90,3 @@ def load(release: Release, backend: str | None = None) -> Lock:
             why=error.strerror,
             fix=f"make it: recipe env lock {release.name}",
         ) from error
-    return Lock(release.lock, text, backend)
-
-
-def key(release: Release, lock: Lock) -> str:
-    """The folder's name: another lock or another torch backend is another environment."""
-    suffix = f"-{lock.backend}" if lock.backend else ""
-    return f"{release.engine}-{release.version}-{lock.digest[:10]}{suffix}"

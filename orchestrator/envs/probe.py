@@ -1,63 +1,97 @@
-"""Runs inside an engine's own Python: imports its tools, and writes what came of it as JSON.
+"""Runs inside an engine's own Python: what imports there, and what its devices can do, as JSON.
 
-usage: python -I -c SOURCE RESULT_FILE DISTRIBUTION MODULE...    (standard library only, 3.8 on)
+usage: python -I -c SOURCE RESULT_FILE [--devices] MODULE...    (standard library only, 3.8 on)
+
+The result is written before each risky step: what an import or a driver that ends Python left
+out is what it failed at.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
+import shutil
 import site
 import sys
 import time
 import traceback
 from importlib import import_module, metadata
 from pathlib import Path
-
-#: Packages whose versions explain most failures to import.
-_PAIRS = (
-    *("torch", "torchvision", "torchaudio", "triton", "numpy", "pyarrow", "transformers", "peft"),
-    *("accelerate", "datasets", "bitsandbytes", "deepspeed", "setuptools", "mmengine", "trl"),
-)
+from typing import Any
 
 
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _tried(module: str) -> dict[str, object]:
+def _import(module: str) -> dict[str, Any]:
     start = time.perf_counter()
     try:
         import_module(module)
     except BaseException as error:  # an import may do anything, sys.exit included
-        return {
-            "module": module,
-            "error": f"{type(error).__name__}: {error}",
-            "trace": traceback.format_exc(),
-        }
+        words = f"{type(error).__name__}: {error}"
+        return {"module": module, "error": words, "trace": traceback.format_exc()}
     return {"module": module, "seconds": time.perf_counter() - start}
 
 
-def _distributions() -> list[str]:
-    found = ((one.metadata["Name"], one.version) for one in metadata.distributions())
-    return sorted({f"{name}=={version}" for name, version in found if name})
+def _torch() -> dict[str, Any]:
+    torch = import_module("torch")
+    found: dict[str, Any] = {"version": torch.__version__, "cuda": torch.version.cuda, "gpus": []}
+    if torch.cuda.is_available():
+        for number in range(torch.cuda.device_count()):
+            gpu = torch.cuda.get_device_properties(number)
+            compute = f"{gpu.major}.{gpu.minor}"
+            found["gpus"].append({"name": gpu.name, "bytes": gpu.total_memory, "compute": compute})
+        torch.zeros(1, device="cuda").add_(1).item()  # a driver too old fails here, not before
+    return found
 
 
-def main(result: str, distribution: str, modules: list[str]) -> None:
-    report = {
+def _bitsandbytes() -> dict[str, Any]:
+    """Quantise a small matrix to 4 bits where the engine would: really, not by version."""
+    torch, bnb = import_module("torch"), import_module("bitsandbytes")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    small = torch.ones(64, 64, device=device, dtype=torch.float32)
+    packed, state = bnb.functional.quantize_4bit(small, quant_type="nf4")
+    back = bnb.functional.dequantize_4bit(packed, state)
+    return {"version": bnb.__version__, "device": device, "off": float((back - small).abs().max())}
+
+
+def _deepspeed() -> dict[str, Any]:
+    deepspeed = import_module("deepspeed")
+    home = import_module("torch.utils.cpp_extension").CUDA_HOME
+    nvcc = bool(home) and Path(home, "bin", "nvcc").is_file()
+    return {"version": deepspeed.__version__, "nvcc": nvcc, "compiler": shutil.which("g++")}
+
+
+def _device(name: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = globals()[f"_{name}"]()
+    except ModuleNotFoundError as error:
+        return {"missing": error.name}
+    except BaseException as error:  # a driver may do anything as well
+        return {"error": f"{type(error).__name__}: {error}"}
+    return found
+
+
+def main(result: Path, modules: list[str], devices: bool) -> None:
+    distributions = ((one.metadata["Name"], one.version) for one in metadata.distributions())
+    report: dict[str, Any] = {
         "python": platform.python_version(),
-        "prefix": sys.prefix,
-        "engine": _version(distribution),
-        "versions": {name: _version(name) for name in _PAIRS},
-        "distributions": _distributions(),
+        "distributions": sorted({f"{name}=={version}" for name, version in distributions if name}),
         "folders": [folder for folder in site.getsitepackages() if Path(folder).is_dir()],
-        "imports": [_tried(module) for module in modules],
+        "imports": [],
+        "devices": {},
     }
-    Path(result).write_text(json.dumps(report), encoding="utf-8")
+    for module in modules:
+        sys.stdout.write(f"recipe: importing {module}\n")
+        sys.stdout.flush()
+        report["imports"].append(_import(module))
+        result.write_text(json.dumps(report), encoding="utf-8")
+    for name in ("torch", "bitsandbytes", "deepspeed") if devices else ():
+        sys.stdout.write(f"recipe: trying {name}\n")
+        sys.stdout.flush()
+        report["devices"][name] = _device(name)
+        result.write_text(json.dumps(report), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
+    tools = [word for word in sys.argv[2:] if word != "--devices"]
+    main(Path(sys.argv[1]), tools, "--devices" in sys.argv)

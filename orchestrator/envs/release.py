@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,3 +52,9 @@ class Release:
     @property
     def name(self) -> str:
         return f"{self.engine}@{self.version}"
+
+
+def setting(kind: str, release: Release, *more: str) -> str:
+    """The name of the variable that says something of a release: RECIPE_PYTHON_XTUNER_0_2_0."""
+    words = "_".join(["RECIPE", kind, release.engine, release.version, *more])
+    return re.sub(r"[^A-Z0-9]", "_", words.upper())

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.process import capture
 from orchestrator.envs import indexes, uv
 
 if TYPE_CHECKING:
@@ -47,19 +47,13 @@ def relock(release: Release) -> str:
             "A lock needs a date.", where=str(wanted), fix='begin it with: "# as of 2025-07-12"'
         )
     arguments = words(release, wanted, hit[1])
-    done = subprocess.run(
-        [uv.binary(), *arguments, *indexes.flags(os.environ)],
-        cwd=wanted.parent,
-        env=uv.environ(os.environ),
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = indexes.redact(done.stderr).splitlines()
+    argv = [uv.binary(), *arguments, *indexes.flags(os.environ)]
+    done = capture(argv, cwd=wanted.parent, env=uv.environ(os.environ))
+    if done.code != 0:
+        lines = indexes.redact(done.errors).splitlines()
         doing = f"{release.name} could not be resolved."
-        raise uv.failure(lines, doing=doing, log=None, code=done.returncode)
-    return header(release, hit[1], arguments) + done.stdout
+        raise uv.failure(lines, doing=doing, log=None, code=done.code)
+    return header(release, hit[1], arguments) + done.output
 
 
 def header(release: Release, date: str, arguments: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.cli import cli
 from orchestrator.cli.env import ReleaseName
 from orchestrator.engines import registry
-from orchestrator.envs import diagnosis
+from orchestrator.envs import Environment, diagnosis
+from orchestrator.envs.health import Health
+from orchestrator.envs.worklog import WorkLog
 
 
 @pytest.fixture
@@ -100,15 +103,14 @@ GOOD = {
 
 
 def doctor(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Result:
-    asked = diagnosis.health.ask
-    report = {**GOOD, **changes}
+    """The doctor on the toy engine, which has no devices of its own to try."""
+    asked = diagnosis.health.probe
 
-    def ask(environment: object, script: str, words: object, **options: object) -> object:
-        if script == "probe_devices.py":
-            return report
-        return asked(environment, script, words, **options)  # type: ignore[arg-type]
+    def probe(environment: Environment, log: WorkLog, *, devices: bool) -> Health:
+        assert devices
+        return replace(asked(environment, log), devices={**GOOD, **changes})  # type: ignore[arg-type]
 
-    monkeypatch.setattr(diagnosis.health, "ask", ask)
+    monkeypatch.setattr(diagnosis.health, "probe", probe)
     return recipe("doctor", "toyengine@1.0")
 
 
@@ -119,6 +121,27 @@ def test_a_whole_release_passes(uv: FakeUv, monkeypatch: pytest.MonkeyPatch) -> 
     for words in ("import toyengine.train", "Tesla, 16 GiB, compute 7.5", "4 bits work (cuda)"):
         assert words in result.output
     assert "broken" not in result.output
+
+
+def test_the_doctor_says_what_it_is_doing(uv: FakeUv) -> None:
+    recipe("install", "toyengine@1.0")
+    result = recipe("doctor", "toyengine@1.0", "--json")
+    steps = ["importing toyengine.train", "importing toyengine.chat"]
+    steps += [f"trying {name}" for name in ("torch", "bitsandbytes", "deepspeed")]
+    assert result.stderr.splitlines()[1:] == steps
+    assert "toyengine@1.0" in result.stderr.splitlines()[0]
+    assert json.loads(result.stdout)["toyengine@1.0"], "and its output stays what it was"
+
+
+def test_a_device_that_ends_python_does_not_hide_the_rest(uv: FakeUv) -> None:
+    """A driver that crashes takes Python with it; what was learnt before is still told."""
+    crash = "import os, sys\nif '--devices' in sys.argv: os._exit(6)"
+    uv.order(modules={"__init__": "", "train": "", "chat": crash})
+    recipe("install", "toyengine@1.0")
+    result = recipe("doctor", "toyengine@1.0")
+    assert result.exit_code == 1
+    assert "ok      import toyengine.train" in result.stdout
+    assert "its Python ended in the middle: recipe: importing toyengine.chat" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -193,3 +216,27 @@ def test_a_failed_installation_reaches_the_user(uv: FakeUv) -> None:
     with pytest.raises(RecipeError, match="could not be set up") as raised:
         recipe("install", "toyengine@1.0")
     assert "the disk is full" in (raised.value.why or "")
+
+
+@pytest.mark.parametrize("place", ["/dev/null/cache", "/proc/cache", "/sys/cache"])
+def test_a_cache_folder_that_cannot_be_used_is_the_users(
+    uv: FakeUv, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a folder, nothing can be made there, read-only: named in words, with the setting."""
+    monkeypatch.setenv("RECIPE_CACHE", place)
+    with pytest.raises(RecipeError) as raised:
+        recipe("install", "toyengine@1.0")
+    assert (raised.value.where or "").startswith(place)
+    assert "RECIPE_CACHE" in (raised.value.fix or "")
+
+
+@pytest.mark.parametrize("words", [("list",), ("doctor",), ("remove", "toyengine@1.0", "-y")])
+def test_an_environments_folder_that_cannot_be_read_is_the_users(
+    uv: FakeUv, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "envs").write_text("a file stands where the folder should be")
+    with pytest.raises(RecipeError, match="cannot be used") as raised:
+        recipe(*words)
+    assert raised.value.why == "Not a directory"
+    assert "RECIPE_CACHE" in (raised.value.fix or "")

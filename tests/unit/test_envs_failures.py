@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_the_full_disk_names_both_places_and_the_room_left(
     assert why.count("GB free") == 2
 
 
-VERSIONS = dict.fromkeys(("torch", "bitsandbytes", "triton"), "1.0")
+VERSIONS = ("torch==1.0", "bitsandbytes==1.0", "triton==1.0")
 
 
 @pytest.mark.parametrize(
@@ -116,12 +117,17 @@ VERSIONS = dict.fromkeys(("torch", "bitsandbytes", "triton"), "1.0")
     ],
 )
 def test_the_pair_that_does_not_fit_is_named(error: str, words: str) -> None:
-    broken = health.Import("tool", 0.0, error, f"Traceback …\n{error}")
-    found = health.Health("3.11", "/x", "1.0", VERSIONS, (), (), (broken,))
-    assert words in (health.explain(broken, found) or "")
+    words_of = health.fault(tool(error), report())
+    assert words in (words_of or "")
 
 
 def test_an_unknown_import_error_is_left_in_its_own_words() -> None:
-    broken = health.Import("tool", 0.0, "ValueError: no", "Traceback …")
-    found = health.Health("3.11", "/x", "1.0", VERSIONS, (), (), (broken,))
-    assert health.explain(broken, found) is None
+    assert health.fault(tool("ValueError: no"), report()) == "import tool: ValueError: no"
+
+
+def tool(error: str) -> dict[str, Any]:
+    return {"module": "tool", "error": error, "trace": f"Traceback …\n{error}"}
+
+
+def report() -> health.Health:
+    return health.Health("3.11", list(VERSIONS))

@@ -37,7 +37,7 @@ def test_pips_variables_in_uvs_words(tmp_path: Path) -> None:
     assert added({"PIP_TRUSTED_HOST": "a.test b.test:81"}) == {
         "UV_INSECURE_HOST": "a.test b.test:81"
     }
-    assert added({"PIP_CERT": "/ca.pem"}) == {"SSL_CERT_FILE": "/ca.pem"}
+    assert added({"PIP_CERT": "/my certs/ca.pem"}) == {"SSL_CERT_FILE": "/my certs/ca.pem"}
     assert added({"PIP_DEFAULT_TIMEOUT": "180"}) == {"UV_HTTP_TIMEOUT": "180"}
     assert added({"PIP_PROXY": "http://proxy.test:8080"}) == {"ALL_PROXY": "http://proxy.test:8080"}
 

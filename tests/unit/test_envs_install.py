@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from envs_support import TOY, FakeUv, clear_settings, script, use_locks, write_l
 
 from orchestrator import envs
 from orchestrator.base.errors import RecipeError, UsageError
-from orchestrator.envs import inventory, locks, state
+from orchestrator.envs import inventory, locks
+from orchestrator.envs.release import setting
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def folders(tmp_path: Path) -> list[str]:
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} never came"
         time.sleep(0.01)
@@ -75,7 +77,7 @@ def test_finding_is_cheap_and_starts_nothing(uv: FakeUv, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(subprocess, "Popen", started)
     best = 1.0
-    for _ in range(5):
+    for _ in range(20):
         start = time.perf_counter()
         assert envs.find(TOY) == made
         best = min(best, time.perf_counter() - start)
@@ -162,43 +164,61 @@ def test_an_import_that_ends_python_is_reported(uv: FakeUv, tmp_path: Path) -> N
 
 
 def test_two_builders_build_once(uv: FakeUv) -> None:
-    uv.order(install={"sleeps": 0.7})
-    command = script("print(ensure(TOY, progress=lambda line: print(line)).root)")
+    uv.order(install={"waits": True})
+    command = script("print(ensure(TOY, progress=lambda line: print(line, flush=True)).root)")
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     wait_for(uv.started)
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
-    out, _ = first.communicate()
-    assert first.returncode == 0
+    [folder] = envs.installed([TOY])
+    here = f"process {first.pid} on host {socket.gethostname()}"
+    assert (folder.status, folder.owner) == ("being built", here)
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert second.stdout is not None
+    waits = f"another recipe is building toyengine@1.0 ({here}); waiting\n"
+    assert second.stdout.readline() == waits
+    uv.go()
+    out, other = first.communicate()[0], second.communicate()[0]
+    assert (first.returncode, second.returncode) == (0, 0)
     assert uv.verbs() == ["venv", "pip sync"]
-    assert "another recipe is building toyengine@1.0; waiting" in second.stdout
-    assert out.splitlines()[-1] == second.stdout.splitlines()[-1]
+    assert out.splitlines()[-1] == other.splitlines()[-1]
 
 
 def test_killed_half_way_it_is_built_again(uv: FakeUv) -> None:
     """The uv of a killed builder keeps the lock until it ends, so nothing is cleared under it."""
-    uv.order(install={"sleeps": 1.5})
+    uv.order(install={"waits": True})
     with subprocess.Popen(script("ensure(TOY)")) as builder:
         wait_for(uv.started)
         builder.kill()
     assert builder.returncode == -signal.SIGKILL
     assert envs.find(TOY) is None
-    assert [one.status for one in envs.installed([TOY])] == ["unfinished"]
     os.kill(int(uv.started.read_text()), 0)  # the orphan is still at work
-    uv.order()
+    assert [folder.status for folder in envs.installed([TOY])] == ["being built"]
     said: list[str] = []
-    made = envs.ensure(TOY, progress=said.append)
-    assert said[0] == "another recipe is building toyengine@1.0; waiting"
+
+    def progress(line: str) -> None:
+        said.append(line)
+        uv.go()
+
+    made = envs.ensure(TOY, progress=progress)
+    waits = f"another recipe is building toyengine@1.0 (process {builder.pid} on host "
+    assert said[0].startswith(waits)
     assert said[1] == "clearing toyengine@1.0, which was left half built"
     assert envs.find(TOY) == made
-    assert [one.status for one in envs.installed([TOY])] == ["ready"]
+    assert [folder.status for folder in envs.installed([TOY])] == ["ready"]
+
+
+def test_what_nobody_builds_any_more_is_unfinished(uv: FakeUv) -> None:
+    made = envs.ensure(TOY)
+    (made.root / inventory.FILE).unlink()
+    [folder] = envs.installed([TOY])
+    assert (folder.status, folder.owner) == ("unfinished", None)
 
 
 def test_interrupted_it_ends_uv_and_clears_up(uv: FakeUv, tmp_path: Path) -> None:
-    uv.order(install={"sleeps": 30})
+    uv.order(install={"waits": True})
     with subprocess.Popen(script("ensure(TOY)"), stderr=subprocess.PIPE) as builder:
         wait_for(uv.started)
         builder.send_signal(signal.SIGINT)
-        builder.communicate(timeout=20)
+        builder.communicate(timeout=60)
     assert builder.returncode != 0
     with pytest.raises(ProcessLookupError):
         os.kill(int(uv.started.read_text()), 0)
@@ -217,7 +237,7 @@ def test_an_environment_whose_python_is_gone_is_broken(uv: FakeUv) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1}', '{"version": 99}'])
 def test_a_damaged_state_file_means_not_finished(uv: FakeUv, text: str) -> None:
     made = envs.ensure(TOY)
-    (made.root / state.FILE).write_text(text)
+    (made.root / inventory.FILE).write_text(text)
     assert envs.find(TOY) is None
     assert envs.ensure(TOY) == made
 
@@ -294,7 +314,7 @@ def test_an_own_python_can_be_chosen_and_forgotten(uv: FakeUv, own: Path) -> Non
 def test_the_setting_names_an_own_python(
     uv: FakeUv, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert inventory.setting(TOY) == "RECIPE_PYTHON_TOYENGINE_1_0"
+    assert setting("PYTHON", TOY) == "RECIPE_PYTHON_TOYENGINE_1_0"
     monkeypatch.setenv("RECIPE_PYTHON_TOYENGINE_1_0", str(own))
     assert envs.find(TOY) is None, "it was never checked"
     assert envs.ensure(TOY).python == own

@@ -63,7 +63,8 @@ else:
     site = site / "lib" / "python{short}" / "site-packages"
     (site / "toyengine").mkdir(parents=True)
     (here / "started").write_text(str(os.getpid()))
-    time.sleep(order.get("sleeps", 0))
+    while order.get("waits") and (here / "wait").exists():
+        time.sleep(0.01)
     for name, text in orders["modules"].items():
         (site / "toyengine" / (name + ".py")).write_text(text)
     info = site / ("toyengine-" + orders["version"] + ".dist-info")
@@ -78,7 +79,7 @@ sys.exit(order.get("exits", 0))
 
 
 class FakeUv:
-    """``orders`` say how each step goes: exits, says, sleeps (seconds), version."""
+    """``orders`` say how each step goes: exits, says, version, waits (until :meth:`go`)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -97,9 +98,14 @@ class FakeUv:
         self.order()
 
     def order(self, **changes: Any) -> None:
+        (self.folder / "wait").write_text("")
         modules = {"__init__": "", "train": "print('trained')", "chat": ""}
         self.orders = {"modules": modules, "version": "1.0", **changes}
         (self.folder / "orders.json").write_text(json.dumps(self.orders))
+
+    def go(self) -> None:
+        """Let the step that waits go on."""
+        (self.folder / "wait").unlink(missing_ok=True)
 
     @property
     def started(self) -> Path:

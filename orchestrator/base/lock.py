@@ -1,0 +1,71 @@
+"""One process at a time: a lock file that says who holds it, on which machine."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from orchestrator.base.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: Callable[[str], object] | None = None) -> Iterator[int]:
+    """Hold the lock file ``path``; gives its file descriptor.
+
+    ``waiting`` is told who holds it ("process 12 on host a") before this call waits. A program
+    that inherits the descriptor keeps the lock until it has ended too. The file stays: removing it
+    would let two processes lock two different files. :class:`RecipeError` when it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise RecipeError(
+            "A folder cannot be written to.",
+            where=str(path.parent),
+            why=error.strerror or str(error),
+            fix="make it writable, or set RECIPE_CACHE to a folder of your own",
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting is not None:
+                waiting(_owner(handle))
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        _sign(handle)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def holder(path: Path) -> str | None:
+    """Who holds the lock file now, in words; None when nobody does."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _owner(handle)
+    finally:
+        os.close(handle)
+    return None
+
+
+def _sign(handle: int) -> None:
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without its owner's name
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on host {socket.gethostname()}".encode(), 0)
+
+
+def _owner(handle: int) -> str:
+    return os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"

@@ -1,0 +1,153 @@
+"""Source checkouts: git repositories at one commit, for engines that are no package."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.process import capture
+from orchestrator.envs import indexes
+from orchestrator.envs.release import setting
+
+if TYPE_CHECKING:
+    from orchestrator.envs.environment import Environment
+    from orchestrator.envs.release import Checkout, Release
+    from orchestrator.envs.worklog import WorkLog
+
+#: What would send git to another repository than the one it is asked about.
+_SCRUBBED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+
+
+def folder(root: Path) -> Path:
+    """Where the checkouts of the environment at ``root`` lie."""
+    return root / "src"
+
+
+def place(release: Release, checkout: Checkout) -> str:
+    """Where it is cloned from: the setting's address or folder, else the checkout's own."""
+    own = os.environ.get(setting_of(release, checkout))
+    path = Path(own or checkout.url).expanduser()
+    return str(path.absolute()) if path.exists() else own or checkout.url
+
+
+def setting_of(release: Release, checkout: Checkout) -> str:
+    """RECIPE_SOURCE_CHATGLM3_9ACC547; a release with several checkouts adds their names."""
+    return setting("SOURCE", release, *([checkout.name] if len(release.checkouts) > 1 else []))
+
+
+def clone(release: Release, root: Path, log: WorkLog) -> None:
+    """Check out what the release names under ``root``; :class:`RecipeError` when it cannot."""
+    for checkout in release.checkouts:
+        target, origin = folder(root) / checkout.name, place(release, checkout)
+        log.tell(f"fetching {checkout.name} at {checkout.commit[:7]} from {indexes.redact(origin)}")
+        if Path(origin).is_dir() and _git("-C", origin, "status", "--porcelain", "-uno")[1]:
+            log.tell(f"{origin} has changes without a commit: they are not used")
+        _fetch(release, checkout, origin, target, log)
+        fault = fault_of(target, checkout)
+        if fault:
+            raise RecipeError(
+                f"The source of {release.name} does not fit the release.",
+                where=indexes.redact(origin),
+                why=fault,
+                fix=f"name a complete copy of {checkout.url} in {setting_of(release, checkout)}",
+            )
+
+
+def _fetch(release: Release, checkout: Checkout, origin: str, target: Path, log: WorkLog) -> None:
+    """The one commit alone where the other side allows that, else everything it has."""
+    target.mkdir(parents=True, exist_ok=True)
+
+    def git(*words: str) -> tuple[int, str]:
+        return _git("-C", str(target), *words, log=log)
+
+    git("init", "--quiet")
+    code, output = git("fetch", "--depth=1", "--no-tags", origin, checkout.commit)
+    if code and not re.search(_UNREACHABLE, output, re.I):
+        code, output = git("fetch", "--tags", origin, "+refs/*:refs/remotes/origin/*")
+    if not code:
+        code, output = git("checkout", "--quiet", "--detach", checkout.commit)
+    if code:
+        raise _failure(release, checkout, origin, output, log)
+
+
+def _git(*words: str, log: WorkLog | None = None) -> tuple[int, str]:
+    """git's exit code and what it said."""
+    env = {name: value for name, value in os.environ.items() if name not in _SCRUBBED}
+    env = {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": "60"} | env
+    env |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}  # fail in place of asking; words we know
+    try:
+        if log is not None:
+            code, lines = log.run(["git", *words], env=env)
+            return code, "\n".join(lines)
+        done = capture(["git", *words], env=env)
+        return done.code, (done.output + done.errors).strip()
+    except OSError as error:
+        raise UsageError(
+            "The program git, which fetches an engine's source, cannot be started.",
+            why=error.strerror,
+            fix="install git with the system's package manager",
+        ) from error
+
+
+def _failure(
+    release: Release, checkout: Checkout, origin: str, output: str, log: WorkLog
+) -> RecipeError:
+    cause = next((words for pattern, words in _CAUSES if re.search(pattern, output, re.I)), None)
+    own = setting_of(release, checkout)
+    last = [line for line in output.splitlines() if re.match(r"(fatal|error):", line)]
+    return RecipeError(
+        f"{checkout.name}, the source of {release.name}, could not be fetched.",
+        where=f"{indexes.redact(origin)} (log: {log.path})",
+        why="\n       ".join(filter(None, [cause, *last[-3:]])),
+        fix=f"name a mirror or a local clone in {own}; where there is a network: "
+        f"git clone {checkout.url} FOLDER && export {own}=FOLDER",
+    )
+
+
+def faults(environment: Environment) -> list[str]:
+    """What is wrong with the environment's checkouts, in words; nothing where it has none."""
+    pairs = ((environment.checkout(one.name), one) for one in environment.release.checkouts)
+    return [fault for path, one in pairs if (fault := fault_of(path, one))]
+
+
+def require(environment: Environment) -> Environment:
+    """The environment, unless its checkouts were changed; nothing of such changes is removed."""
+    wrong = faults(environment)
+    if not wrong:
+        return environment
+    raise RecipeError(
+        f"The source of {environment.release.name} was changed after it was checked out.",
+        where=str(environment.sources),
+        why="; ".join(wrong),
+        fix=f"keep what you changed elsewhere, then: {environment.rebuild}",
+    )
+
+
+def fault_of(path: Path, checkout: Checkout) -> str | None:
+    """Another commit, changed files, or a missing folder; None when all is as released."""
+    if not (path / ".git").is_dir():
+        return f"{checkout.name} is not checked out"
+    code, commit = _git("-C", str(path), "rev-parse", "HEAD")
+    if code or commit != checkout.commit:
+        return f"{checkout.name} is at {commit[:40]}, not at {checkout.commit}"
+    changed = _git("-C", str(path), "status", "--porcelain", "--untracked-files=no")[1]
+    if changed:
+        return f"files of {checkout.name} were changed: {' '.join(changed.split()[1::2][:5])}"
+    if not (path / checkout.folder).is_dir():
+        return f"{checkout.name} has no folder {checkout.folder}"
+    return None
+
+
+_UNREACHABLE = r"resolve|connect|unable to access|timed? ?out|network|proxy|remote end"
+_CAUSES = (
+    (r"not our ref|not a tree|unable to read tree|did not match", "it does not hold that commit"),
+    (
+        r"not appear to be a git repository|not a git repository|no such file|does not exist",
+        "there is no git repository (a downloaded archive does not tell its commit)",
+    ),
+    (r"username|authentication|permission|denied|dubious", "it may not be read"),
+    (_UNREACHABLE, "it cannot be reached"),
+)
