@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from data_tools.containers.encodings import HEAD, Recoder, find_encoding
-from data_tools.containers.jsonio import wraps_lists
+from data_tools.containers.jsonscan import wraps_rows
 from data_tools.errors import DataError
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet")
@@ -228,9 +228,7 @@ def _is_pretty(start: str) -> bool:
     first, _, second = start.partition("\n")
     if second.lstrip().startswith("{"):
         return False
-    return wraps_lists(start.encode()) or (
-        bool(second.strip()) and not first.rstrip().endswith("}")
-    )
+    return wraps_rows(start) or (bool(second.strip()) and not first.rstrip().endswith("}"))
 
 
 def _delimiter(text: str) -> str:

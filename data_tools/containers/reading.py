@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from data_tools.account import Account
-from data_tools.containers import jsonio, table_reading
+from data_tools.containers import jsonio, jsonscan, table_reading
 from data_tools.containers.files import expand, look_into, open_utf8
 from data_tools.errors import DataError, Reject
 from data_tools.formats import by_name, recognise, unknown
@@ -131,6 +131,10 @@ class Reader:
         self.account.read += 1
         self.reject(at, verdict, text)
 
+    def aside(self, key: str) -> None:
+        """What a reader calls for a key of the object round the rows that is not carried."""
+        self.account.note(f"{self.kind.path.name}: {key!r} stands beside the rows and is not read")
+
     def raws(self) -> Iterator[tuple[int, Any]]:
         """(line or row, object) of each item of the file."""
         if self.kind.container == "sheet":
@@ -213,7 +217,7 @@ def _json_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
         if reader.kind.container == "jsonl":
             found = jsonio.read_lines(stream, reader.bad)
         else:
-            found = jsonio.read_json(stream, reader.source.file, reader.bad)
+            found = jsonscan.read_json(stream, reader.source.file, reader.bad, reader.aside)
         columns = reader.options.columns
         if columns is None:
             yield from found

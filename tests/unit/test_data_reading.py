@@ -90,14 +90,14 @@ def test_an_array_read_as_a_stream_is_what_the_json_module_reads(
 def test_the_array_scanner_does_not_depend_on_where_chunks_end(
     tmp_path: Path, pairs: list[tuple[str, str]], chunk: int
 ) -> None:
-    from data_tools.containers import jsonio
+    from data_tools.containers import jsonscan
 
     path = put_json(tmp_path / "a.json", [conversation(pair) for pair in pairs], indent=chunk % 3)
-    before, jsonio.CHUNK = jsonio.CHUNK, chunk
+    before, jsonscan.CHUNK = jsonscan.CHUNK, chunk
     try:
         assert turns(path) == [[pair] for pair in pairs]
     finally:
-        jsonio.CHUNK = before
+        jsonscan.CHUNK = before
 
 
 @pytest.mark.parametrize("container", ["jsonl", "json", "csv", "tsv", "xlsx"])
