@@ -1,8 +1,12 @@
-"""Writing files so that nothing is lost: data_tools' atomic writer with this package's errors."""
+"""Writing files so that nothing is lost: data_tools' atomic writer with this package's errors.
+
+And the one digest of a file.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -30,3 +34,12 @@ def write_atomic(path: Path, text: str, *, executable: bool = False) -> None:
     """Replace ``path`` by ``text`` (UTF-8) or leave it as it was; RecipeError when it cannot."""
     with atomic_writer(path, executable=executable) as file:
         file.write(text.encode("utf-8"))
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hex. Raises OSError when it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
