@@ -1,0 +1,106 @@
+"""What is hidden in what is shown and stored, and what is left alone."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.base.secrets import is_secret_name, redacted, without_secrets
+
+SECRET = "s3cr3t-Value-8841"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hf_hub_token", "ms_hub_token", "token", "HF_TOKEN", "hubToken", "swanlab_api_key",
+        "WANDB_API_KEY", "--api-key", "password", "db.password", "aws_secret_access_key",
+        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret",
+        "Authorization", "apikey", "private_key", "engine_options.swanlab_api_key",
+    ],
+)  # fmt: skip
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pad_token", "eos_token", "bos_token", "image_token", "max_new_tokens", "tokenizer", "key",
+        "add_special_tokens", "num_tokens", "primary_key", "signal", "tokens_per_second", "author",
+        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "",
+    ],
+)  # fmt: skip
+def test_names_that_are_none(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"https://me:{SECRET}@host/a.json", "https://***@host/a.json"),
+        (f"https://{SECRET}@host:8443/a?x=1", "https://***@host:8443/a?x=1"),
+        (f"https://h/a?raw=true&token={SECRET}#x", "https://h/a?raw=true&token=***#x"),
+        (f"https://h/a?k={SECRET}", "https://h/a?k=***"),
+        ("https://h/a?name=rows.json&page=2", "https://h/a?name=rows.json&page=2"),
+        (f"run --hf_hub_token={SECRET} --epochs 3", "run --hf_hub_token=*** --epochs 3"),
+        (f"run --hf_hub_token '{SECRET}' -v", "run --hf_hub_token '***' -v"),
+        (f"swanlab_api_key: {SECRET}\nlr: 1", "swanlab_api_key: ***\nlr: 1"),
+        (f'{{"api_key": "{SECRET}", "n": 1}}', '{"api_key": "***", "n": 1}'),
+        (f"export HF_TOKEN={SECRET}", "export HF_TOKEN=***"),
+        (f"Authorization: Bearer {SECRET}", "Authorization: ***"),
+        ("login as hf_abcdefghijklmnopqrstuv now", "login as *** now"),
+        ("pad_token: <pad>", "pad_token: <pad>"),
+        ("api_key: null", "api_key: null"),
+        ("the token of a private model", "the token of a private model"),
+    ],
+)
+def test_a_text(text: str, shown: str) -> None:
+    assert redacted(text) == shown
+
+
+@given(st.text("abcXYZ0189", min_size=8, max_size=30))
+def test_a_secret_never_survives_where_it_has_a_name(secret: str) -> None:
+    for text in (
+        f"https://u:{quote(secret)}@h/p",
+        f"https://h/p?x=1&api_key={secret}",
+        f"--my-token {secret}",
+        f"password={secret}",
+        json.dumps({"ms_hub_token": secret}),
+    ):
+        assert secret not in redacted(text)
+        assert redacted(redacted(text)) == redacted(text)
+
+
+@given(st.text(st.characters(exclude_characters="=:-"), max_size=60))
+def test_a_text_without_names_and_addresses_is_left_alone(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_the_value_of_a_secret_variable_is_hidden_wherever_it_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MY_TEAM_TOKEN", SECRET)
+    assert redacted(f"401 for {SECRET}") == "401 for ***"
+
+
+def test_data_is_searched_through_and_keeps_its_form() -> None:
+    value = {
+        "model": {"id": "o/m", "hf_hub_token": SECRET, "ms_hub_token": None, "token": ""},
+        "argv": ["train", "--hf_hub_token", SECRET, f"--api_key={SECRET}", "--epochs", "3"],
+        "urls": [f"https://u:{SECRET}@h/a"],
+        "pad_token": "<pad>",
+        "rows": 3,
+    }
+    assert without_secrets(value) == {
+        "model": {"id": "o/m", "hf_hub_token": "***", "ms_hub_token": None, "token": ""},
+        "argv": ["train", "--hf_hub_token", "***", "--api_key=***", "--epochs", "3"],
+        "urls": ["https://***@h/a"],
+        "pad_token": "<pad>",
+        "rows": 3,
+    }
+    assert json.dumps(value).count(SECRET) == 4
