@@ -50,6 +50,13 @@ class Model(Value):
     template: str = field(
         metadata=about("Prompt template, one name for training, chat and export", min_length=1)
     )
+    trust_remote_code: bool | None = field(
+        default=None,
+        metadata=about(
+            "Run Python code that the model brings; by default only code that a shipped recipe "
+            "names by owner and revision"
+        ),
+    )
     architecture: str | None = field(
         default=None,
         metadata=about(
