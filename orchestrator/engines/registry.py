@@ -5,9 +5,8 @@ This file is the only one outside an engine's own package that knows an engine's
 
 from __future__ import annotations
 
-import difflib
-
 from orchestrator.base.errors import UsageError
+from orchestrator.base.nearest import did_you_mean
 from orchestrator.engines import llamafactory, xtuner
 from orchestrator.engines.job import Job
 from orchestrator.engines.protocol import Engine
@@ -25,8 +24,7 @@ def get(name: str) -> Engine:
     for engine in ENGINES:
         if engine.name == name:
             return engine
-    near = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"engines: {', '.join(names())}"
+    hint = did_you_mean(name, names(), otherwise=f"engines: {', '.join(names())}")
     raise UsageError(f"There is no engine called {name!r}.", fix=hint)
 
 

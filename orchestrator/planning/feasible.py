@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.nearest import nearest
 from orchestrator.engines import registry
 from orchestrator.recipe import load as loading
 from orchestrator.recipe.faults import Objection, listed
@@ -36,8 +36,8 @@ def objections(engine: str, recipe: Recipe | None) -> Iterable[Objection]:
         release = registry.release(engine)
     except UsageError as error:
         names = [known.name for known in registry.all_releases()]
-        near = difflib.get_close_matches(engine, names, n=1, cutoff=0.5)
+        meant = nearest(engine, names, cutoff=0.5)
         what = error.what.rstrip(".")
         why = f"there are {listed(names, 'and')}"
-        return [Objection("engine", what[0].lower() + what[1:], why, "".join(near))]
+        return [Objection("engine", what[0].lower() + what[1:], why, meant)]
     return [] if recipe is None else registry.get(release.engine).unsupported(recipe, release)

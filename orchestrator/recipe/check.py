@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
+from orchestrator.base.nearest import nearest
 from orchestrator.recipe import keys
-from orchestrator.recipe.faults import Fault, Judge, listed, nearest, shown
+from orchestrator.recipe.faults import Fault, Judge, listed, shown
 from orchestrator.recipe.layers import at_path, stripped
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import Node, children

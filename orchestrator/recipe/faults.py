@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -82,14 +81,6 @@ def _order(fault: Fault) -> tuple[bool, str, int, int]:
     """Files first, then what the environment and the command line add."""
     file, line, column = fault.at
     return line is None, file, line or 0, column or 0
-
-
-def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """The known word that ``word`` was probably meant to be, or nothing."""
-    folded = {one.casefold().replace("-", "_"): one for one in known}
-    asked = word.casefold().replace("-", "_")
-    near = difflib.get_close_matches(asked, folded, n=1, cutoff=cutoff)
-    return folded[near[0]] if near else ""
 
 
 def shown(value: object, limit: int = 60) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.nearest import did_you_mean, nearest
 from orchestrator.base.paths import shipped_recipes_dir, user_recipes_dirs
 from orchestrator.recipe.faults import printable
 
@@ -59,9 +59,9 @@ def _by_path(name: str, near: Path | None) -> Path:
     what = f"There is no recipe file {name}."
     if os.path.isdir(path):  # noqa: PTH112
         raise UsageError(printable(f"{name} is a folder, not a recipe file."), fix=_known(""))
-    beside = [one.name for one in _files(path.parent)]
-    meant = difflib.get_close_matches(path.name, beside, n=1)
-    fix = f"did you mean {path.parent / meant[0]}?" if meant else _known("")
+    beside = [one.name for one in _files(path.parent) if one.name != path.name]
+    meant = nearest(path.name, beside)
+    fix = f"did you mean {path.parent / meant}?" if meant else _known("")
     raise UsageError(printable(what), where=printable(str(path)), fix=fix)
 
 
@@ -94,7 +94,7 @@ def _known(name: str) -> str:
     if here:
         return f"did you mean the file {here[0]}?"
     names: Iterable[str] = recipe_files()
-    meant = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if meant:
-        return f"did you mean {' or '.join(meant)}? `recipe list` shows them all"
+    question = did_you_mean(name, names)
+    if question:
+        return f"{question} `recipe list` shows them all"
     return "`recipe list` shows the recipes; a path to a .yaml file works as well"

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from orchestrator.base.nearest import nearest
 from orchestrator.recipe import keys
-from orchestrator.recipe.faults import Fault, Mark, listed, nearest
+from orchestrator.recipe.faults import Fault, Mark, listed
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import Node, parse
 

@@ -1,0 +1,31 @@
+"""Did you mean …? The one place that guesses which known word was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def near(word: str, known: Iterable[str], *, count: int = 3, cutoff: float = 0.5) -> list[str]:
+    """The known words nearest to ``word``, best first, whatever their case and dashes."""
+    import difflib  # costs start-up time, and only a mistake needs it
+
+    plain: dict[str, str] = {}
+    for each in known:
+        plain.setdefault(_plain(each), each)
+    matches = difflib.get_close_matches(_plain(word), plain, n=count, cutoff=cutoff)
+    return [plain[match] for match in matches]
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """The known word that ``word`` was probably meant to be, or nothing."""
+    return "".join(near(word, known, count=1, cutoff=cutoff))
+
+
+def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """The question with the nearest words, ``did you mean a or b?``, or ``otherwise``."""
+    matches = near(word, known)
+    return f"did you mean {' or '.join(matches)}?" if matches else otherwise
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("-", "_")
