@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.base.errors import UsageError
 from orchestrator.base.nearest import nearest
+from orchestrator.base.text import listed
 from orchestrator.engines import registry
 from orchestrator.recipe import load as loading
-from orchestrator.recipe.faults import Objection, listed
+from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.load import Loaded
 from orchestrator.recipe.schema import Recipe
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.base.errors import UsageError
-from orchestrator.recipe.faults import Fault, Mark, RecipeFaults, shown
+from orchestrator.base.text import shown
+from orchestrator.recipe.faults import Fault, Mark, RecipeFaults
 from orchestrator.recipe.find import find
 from orchestrator.recipe.yaml_tree import Node, parse
 

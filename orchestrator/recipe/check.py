@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from orchestrator.base.nearest import nearest
+from orchestrator.base.text import listed, shown
 from orchestrator.recipe import keys
-from orchestrator.recipe.faults import Fault, Judge, listed, shown
+from orchestrator.recipe.faults import Fault, Judge
 from orchestrator.recipe.layers import at_path, stripped
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import Node, children

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.text import printable
 
 
 class Mark(NamedTuple):
@@ -81,22 +82,3 @@ def _order(fault: Fault) -> tuple[bool, str, int, int]:
     """Files first, then what the environment and the command line add."""
     file, line, column = fault.at
     return line is None, file, line or 0, column or 0
-
-
-def shown(value: object, limit: int = 60) -> str:
-    """A value inside a message: one line, quoted, not too long."""
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def listed(words: Sequence[str], last: str = "or") -> str:
-    """ "a, b or c"."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
-def printable(text: str) -> str:
-    """Text that any terminal takes: lone surrogates and control characters are spelled out."""
-    safe = "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
-    return safe.encode("utf-8", "backslashreplace").decode()

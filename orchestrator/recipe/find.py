@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.base.errors import UsageError
 from orchestrator.base.nearest import did_you_mean, nearest
 from orchestrator.base.paths import shipped_recipes_dir, user_recipes_dirs
-from orchestrator.recipe.faults import printable
+from orchestrator.base.text import printable
 
 SUFFIXES = (".yaml", ".yml")
 

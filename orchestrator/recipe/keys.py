@@ -9,7 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from orchestrator.base.nearest import nearest
-from orchestrator.recipe.faults import listed
+from orchestrator.base.text import listed
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.value import Value
 

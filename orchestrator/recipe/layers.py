@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from orchestrator.base.nearest import nearest
+from orchestrator.base.text import listed
 from orchestrator.recipe import keys
-from orchestrator.recipe.faults import Fault, Mark, listed
+from orchestrator.recipe.faults import Fault, Mark
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import Node, parse
 

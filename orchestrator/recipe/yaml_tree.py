@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 from yaml import events
 
-from orchestrator.recipe.faults import Fault, Mark, shown
+from orchestrator.base.text import shown
+from orchestrator.recipe.faults import Fault, Mark
 
 MAX_DEPTH = 40
 MAX_NODES = 20_000

@@ -14,6 +14,7 @@ from orchestrator.base.errors import RecipeError
 from orchestrator.base.process import end_group, start_time
 
 _NOTE = ".engine"
+_HOST = "host="
 
 
 def note(root: Path, pid: int) -> None:
@@ -21,7 +22,7 @@ def note(root: Path, pid: int) -> None:
     started = start_time(pid)
     if started is not None:
         with contextlib.suppress(OSError):  # a full disk: the run itself will say so
-            text = f"{pid} {started} {socket.gethostname()}\n"
+            text = f"{pid} {started} {_HOST}{socket.gethostname()}\n"
             (root / _NOTE).write_text(text, encoding="utf-8")
 
 
@@ -36,15 +37,16 @@ def end(root: Path) -> bool:
     it is on another machine, where nothing can be ended from here.
     """
     try:
-        pid, started, *host = (root / _NOTE).read_text(encoding="utf-8").split()
+        pid, started, *more = (root / _NOTE).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
         return False
-    if host and host[0] != socket.gethostname():
+    host = next((word[len(_HOST) :] for word in more if word.startswith(_HOST)), "")
+    if host and host != socket.gethostname():
         raise RecipeError(
-            f"An engine of this run may still be at work on {host[0]}.",
+            f"An engine of this run may still be at work on {host}.",
             where=str(root / _NOTE),
             why=f"its `recipe` ended there without ending process group {pid}",
-            fix=f"on {host[0]}: kill -- -{pid}; then remove that file and run this again",
+            fix=f"on {host}: kill -- -{pid}; then remove that file and run this again",
         )
     alive = start_time(int(pid)) == started
     if alive:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from orchestrator.base.errors import EXIT_USAGE
 from orchestrator.base.paths import shipped_recipes_dir
+from orchestrator.base.text import printable
 from orchestrator.planning.feasible import load
-from orchestrator.recipe.faults import RecipeFaults, printable
+from orchestrator.recipe.faults import RecipeFaults
 
 GOOD = """\
 title: a recipe

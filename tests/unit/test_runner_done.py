@@ -206,7 +206,7 @@ def test_a_damaged_stage_is_not_taken_over(bench: Bench) -> None:
 
 def test_an_engine_left_behind_on_another_machine_is_not_stepped_over(bench: Bench) -> None:
     bench.root.mkdir()
-    (bench.root / ".engine").write_text("1 5 another-machine\n", encoding="utf-8")
+    (bench.root / ".engine").write_text("1 5 host=another-machine\n", encoding="utf-8")
     with pytest.raises(RecipeError, match="still be at work on another-machine"):
         leftover.end(bench.root)
     with pytest.raises(RecipeError, match="another-machine"):

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.base.nearest import nearest
+from orchestrator.base.text import listed
 from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner import sections, settings
 from orchestrator.engines.xtuner.imports import import_lines
 from orchestrator.engines.xtuner.options import PlacedOptions, place
 from orchestrator.envs.release import Release
-from orchestrator.recipe.faults import Objection, listed
+from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
 from orchestrator.rendering.templates import render
 

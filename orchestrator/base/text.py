@@ -1,0 +1,38 @@
+"""Text on its way to a reader: safe for any terminal, short enough for a line, listed in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def printable(text: str) -> str:
+    """Text that any terminal takes: lone surrogates and control characters are spelled out.
+
+    Line breaks stay. What files say goes through here before it is printed.
+    """
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    safe = "".join(char if char.isprintable() or char == "\n" else _spelled(char) for char in text)
+    return safe.encode("utf-8", "backslashreplace").decode()
+
+
+def one_line(text: str) -> str:
+    """The same in one line: line breaks and runs of spaces become one space."""
+    return printable(" ".join(text.split()))
+
+
+def _spelled(char: str) -> str:
+    return repr(char)[1:-1]
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value inside a message: one line, quoted, not too long."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def listed(words: Sequence[str], last: str = "or") -> str:
+    """ "a, b or c"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
