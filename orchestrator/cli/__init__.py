@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "logs": ("orchestrator.cli.status", "logs", "Print a stage's log; -f follows it."),
     "chat": ("orchestrator.cli.chat", "chat", "Talk to the model that a run made."),
     "serve": ("orchestrator.cli.serve", "serve", "Serve that model as an OpenAI-compatible API."),
+    "clean": ("orchestrator.cli.clean", "clean", "Remove earlier tries, older runs and caches."),
     "dataset": ("orchestrator.cli.dataset", "dataset", "Register rows in a dataset_info.json."),
     "env": ("orchestrator.cli.env", "env", "Install, list, check and remove engine releases."),
     "data": ("data_tools.cli", "data", "Convert, split, clean, merge and look at data."),
@@ -97,9 +98,25 @@ def main() -> None:
         # The reader (head, less) went away: not a failure, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        # The disk, a permission, a folder where a file should be: the user's to mend.
+        _print_error(str(_of_the_system(error)))
+        sys.exit(EXIT_FAILED)
     except Exception as error:
         _report_bug(error)
         sys.exit(EXIT_FAILED)
+
+
+def _of_the_system(error: OSError) -> RecipeError:
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+    return RecipeError(
+        say("The system refused.", "系统拒绝了该操作。"),
+        where=place,
+        why=error.strerror or str(error),
+        fix=say(
+            "check that place, its permissions and the free space", "请检查该位置、权限和剩余空间"
+        ),
+    )
 
 
 def _report_bug(error: Exception) -> None:

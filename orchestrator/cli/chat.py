@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from orchestrator.base.language import say
 from orchestrator.cli.options import RunName
 
 
@@ -51,8 +52,10 @@ def chat(run: str, dry_run: bool, engine_arguments: tuple[str, ...], **options: 
     click.echo(f"$ {command.line}", err=not dry_run)
     if dry_run:
         return
+    for warning in command.warnings:
+        click.secho(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
     if command.rehearsal:
         click.echo(
             "THIS MODEL IS FROM A REHEARSAL: tiny and untrained, its answers are noise.", err=True
         )
-    sys.exit(talk.hold(command))
+    sys.exit(talk.run_on_terminal(command))

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from orchestrator.base.language import say
 from orchestrator.cli.options import RunName
 
 
@@ -61,7 +62,9 @@ def serve(
             fg="yellow",
             err=True,
         )
+    for warning in served.warnings:
+        click.secho(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
     if served.rehearsal:
         click.echo("  THIS MODEL IS FROM A REHEARSAL: its answers are noise.", err=True)
     click.echo(f"  http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
-    sys.exit(talk.hold(served, {"API_KEY": key} if key else {}))
+    sys.exit(talk.run_on_terminal(served, {"API_KEY": key} if key else {}))

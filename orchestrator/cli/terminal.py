@@ -10,6 +10,7 @@ import click
 
 from orchestrator.base.language import say
 from orchestrator.base.plan import Plan
+from orchestrator.base.secrets import redacted
 from orchestrator.running.record import StageRecord
 
 
@@ -34,7 +35,7 @@ class Terminal:
         because = f"  ({say('again', '重跑')}: {why})" if why else ""
         click.secho(f"[{number}/{count}] {plan.stage}{because}", bold=True)
         if plan.task is not None:
-            click.echo(f"  {plan.task.describe()}")
+            click.echo(f"  {redacted(plan.task.describe())}")
         for file in plan.files:
             click.echo(f"  {say('write', '写入')} {file.path}")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from orchestrator.base.plan import Argument, Plan
+from orchestrator.base.secrets import without_secrets
 from orchestrator.verifying.content import digest, of_path, without_comments
 
 Parts = dict[str, str]
@@ -45,4 +46,5 @@ def _word(word: Argument) -> str:
 
 def _facts(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for key, value in facts.items():
-        yield key, json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+        shown = without_secrets(value)  # the parts are stored
+        yield key, json.dumps(shown, sort_keys=True, ensure_ascii=False, default=str)

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from orchestrator.base.plan import Argument, Artifact, Command, Plan
+from orchestrator.base.secrets import redacted
 from orchestrator.engines.job import Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.rendering.templates import render
@@ -27,7 +28,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"touch {_STARTED}"
     for command in plan.commands:
         if command.by_hand:
-            yield shell_line(command)
+            yield redacted(shell_line(command))  # a secret is typed again by hand
     for artifact in plan.artifacts:
         if artifact.proof.marker:
             yield _guard(plan.stage, artifact)

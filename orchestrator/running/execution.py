@@ -10,6 +10,7 @@ from orchestrator.base.errors import RecipeError
 from orchestrator.base.hardware import out_of_memory_kills
 from orchestrator.base.plan import Argument, Command
 from orchestrator.base.process import Echo, quoted, run_logged
+from orchestrator.base.secrets import redacted
 from orchestrator.engines.protocol import Engine
 from orchestrator.envs import Environment
 from orchestrator.running import leftover
@@ -94,7 +95,7 @@ def run(
     """Run one command with the run directory as its working folder; its words go to ``log``."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as sink:
-        sink.write(f"$ {quoted(argv)}\n")
+        sink.write(f"$ {redacted(quoted(argv))}\n")
     offset = log.stat().st_size
     killed = out_of_memory_kills()
     program = str(environment.which(argv[0]))

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.program import command_line
+from orchestrator.base.secrets import redacted, without_secrets
 
 _OVERRIDES = "RECIPE_SET_"
 
@@ -43,8 +44,11 @@ class Request:
         return {name: found[name] for name in sorted(found) if name.startswith(_OVERRIDES)}
 
     def identity(self) -> dict[str, Any]:
-        """What makes it this run and no other, as JSON values. Another value is another run."""
-        return {
+        """What makes it this run and no other, as JSON values. Another value is another run.
+
+        It is stored, so that secrets in it are hidden.
+        """
+        words = {
             "recipe": self.recipe,
             "sets": list(self.sets),
             "params": list(self.params),
@@ -54,6 +58,8 @@ class Request:
             "passthrough": list(self.passthrough),
             "environ": self.overrides,
         }
+        hidden: dict[str, Any] = without_secrets(words)
+        return hidden
 
     @staticmethod
     def of(identity: Mapping[str, Any], **more: Any) -> Request:
@@ -79,7 +85,7 @@ class Request:
         if self.passthrough:
             words += ["--", *self.passthrough]
         places = ("RECIPE_PATH", "RECIPE_RUNS", "RECIPE_CACHE")
-        return command_line(words, variables=(*places, *self.overrides))
+        return redacted(command_line(words, variables=(*places, *self.overrides)))
 
     @contextlib.contextmanager
     def completing(self) -> Iterator[None]:

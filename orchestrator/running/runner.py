@@ -20,6 +20,7 @@ from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.plan import Command, Plan
 from orchestrator.base.process import quoted, termination_interrupts
+from orchestrator.base.secrets import redacted, without_secrets
 from orchestrator.engines.job import Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.envs import Environment
@@ -231,7 +232,7 @@ class Runner:
         facts = dict(plan.task.run(root, self.reporter.progress)) if plan.task else {}
         endings = [self._command(command, plan.stage) for command in plan.commands]
         facts.update(self._verified(plan, before, endings))
-        done.facts = facts
+        done.facts = without_secrets(facts)
         done.outputs = snapshot(root, made_by(decision.plan), {})
 
     def _verified(
@@ -259,7 +260,7 @@ class Runner:
         environment = self._env()
         engine = engine_of(self.job)
         argv = execution.resolved(command.argv, self.paths.root)
-        self.reporter.command(quoted(argv))
+        self.reporter.command(redacted(quoted(argv)))
         ending = execution.run(
             argv,
             environment,

@@ -10,9 +10,11 @@ from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.language import say
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.plan import Command
 from orchestrator.base.process import run_attached
+from orchestrator.base.program import command_line
 from orchestrator.engines import registry
 from orchestrator.engines.job import Job
 from orchestrator.engines.protocol import Chats, Serves
@@ -23,6 +25,8 @@ from orchestrator.recipe.schema import Recipe
 from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.execution import environment_of
+from orchestrator.running.record import RunRecord
+from orchestrator.running.request import Request
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class Talk:
     root: Path
     release: Release
     rehearsal: bool
+    warnings: tuple[str, ...] = ()
+    """Why what answers is not what the run would make now, in words."""
+    python: Path | None = None
+    """The Python of the user's own that the run used."""
 
     @property
     def line(self) -> str:
@@ -45,24 +53,28 @@ def prepare(run: str, options: Mapping[str, Any]) -> Talk:
     Raises :class:`UsageError` for a run that is not there, :class:`RecipeError` for one that made
     neither a merged model nor an adapter yet.
     """
-    root, job, given = _made(run, options)
-    given["system"] = _system(job.recipe, options)
-    engine = registry.engine_of(job)
+    made = _made(run, options)
+    engine = registry.engine_of(made.job)
     if not isinstance(engine, Chats):
-        raise UsageError(f"{job.release.engine} has no chat of its own.")
-    return Talk(engine.chat(job, given), root, job.release, job.rehearsal)
+        raise UsageError(
+            f"{made.job.release.engine} has no chat of its own.",
+            fix=f"load the model with another program: {made.root / layout.MERGED}",
+        )
+    options = {**made.options, "system": _system(made.job.recipe, options)}
+    return made.talk(engine.chat(made.job, options))
 
 
 def prepare_server(run: str, options: Mapping[str, Any]) -> Talk:
     """The server of what ``run`` made; the errors of :func:`prepare`."""
-    root, job, given = _made(run, options)
-    engine = registry.engine_of(job)
+    made = _made(run, options)
+    engine = registry.engine_of(made.job)
     if not isinstance(engine, Serves):
         raise UsageError(
-            f"{job.release.engine} has no server of its own.",
-            fix="serve the run's merged folder with another program, or talk to it: recipe chat",
+            f"{made.job.release.engine} has no server of its own.",
+            why=f"another program can serve {made.root / layout.MERGED}",
+            fix=f"talk to it: {command_line(['chat', str(made.root)])}",
         )
-    return Talk(engine.serve(job, given), root, job.release, job.rehearsal)
+    return made.talk(engine.serve(made.job, made.options))
 
 
 def api_key(variable: str) -> str:
@@ -79,10 +91,39 @@ def api_key(variable: str) -> str:
     return os.environ.get(variable, "")
 
 
-def _made(run: str, options: Mapping[str, Any]) -> tuple[Path, Job, dict[str, Any]]:
-    """The run's directory, its job, and the options with the weights that are to be loaded."""
+@dataclass(frozen=True)
+class _Made:
+    """A run to talk to: its job, and the options with the weights that are to be loaded."""
+
+    root: Path
+    record: RunRecord
+    job: Job
+    options: dict[str, Any]
+
+    def talk(self, command: Command) -> Talk:
+        own = Path(self.record.python) if self.record.python else None
+        again = _again(self.root, self.record)
+        warnings = tuple(
+            say(f"{name} is out of date: {why}", f"{name} 已过期：{why}") + f"; {again}"
+            for name, why in records.stale(self.record, self.root).items()
+        )
+        release, rehearsal = self.job.release, self.job.rehearsal
+        return Talk(command, self.root, release, rehearsal, warnings=warnings, python=own)
+
+
+def _again(root: Path, record: RunRecord) -> str:
+    """The command that goes on with the run."""
+    if not record.request:  # a record of schema 1
+        mode = ["--rehearse"] if record.rehearsal else []
+        return command_line(["run", record.recipe, *mode, "--run", str(root)])
+    return Request.of(record.request, run=str(root)).line()
+
+
+def _made(run: str, options: Mapping[str, Any]) -> _Made:
     root = directories.find_run(run, runs_dir())
     record = records.read(root)
+    if not (root / layout.LOCK).is_file():
+        raise _nothing_yet(root, record)
     job = Job(
         name=record.recipe,
         recipe=load(str(root / layout.LOCK), environ={}).recipe,
@@ -90,10 +131,19 @@ def _made(run: str, options: Mapping[str, Any]) -> tuple[Path, Job, dict[str, An
         sources=(),
         rehearsal=record.rehearsal,
     )
-    return (
-        root,
-        job,
-        {**options, **_weights(root, job, use_adapter=bool(options.get("use_adapter")))},
+    weights = _weights(root, job, use_adapter=bool(options.get("use_adapter")))
+    if weights is None:
+        raise _nothing_yet(root, record)
+    return _Made(root, record, job, {**options, **weights})
+
+
+def _nothing_yet(root: Path, record: RunRecord) -> RecipeError:
+    done = [stage.name for stage in record.stages if stage.state == "done"]
+    return RecipeError(
+        "This run has nothing to talk to yet.",
+        where=str(root),
+        why=f"there is no trained model in it; stages that are done: {', '.join(done) or 'none'}",
+        fix=f"finish it first: {_again(root, record)}",
     )
 
 
@@ -109,29 +159,28 @@ def _system(recipe: Recipe, options: Mapping[str, Any]) -> str | None:
     return texts[0] if texts else recipe.evaluate.system
 
 
-def _weights(root: Path, job: Job, *, use_adapter: bool) -> dict[str, str]:
-    merged = (root / layout.MERGED / "config.json").is_file()
+def _weights(root: Path, job: Job, *, use_adapter: bool) -> dict[str, str] | None:
+    """Which weights answer: the merged model, else the adapter over its base, else a whole model
+    in the work folder; None when there are none."""
     adapter = (root / layout.ADAPTER / "adapter_config.json").is_file()
-    if merged and not use_adapter:
+    if adapter and use_adapter:
+        return {"model": job.model, "adapter": f"./{layout.ADAPTER}"}
+    if (root / layout.MERGED / "config.json").is_file():
         return {"model": f"./{layout.MERGED}"}
     if adapter:
         return {"model": job.model, "adapter": f"./{layout.ADAPTER}"}
-    raise RecipeError(
-        "This run has nothing to talk to yet.",
-        where=str(root),
-        why="there is neither a merged model nor an adapter",
-        fix=f"finish it first: recipe run {job.name}",
-    )
+    whole = (root / layout.WORK / "config.json").is_file()
+    return {"model": f"./{layout.WORK}"} if whole else None
 
 
-def hold(talk: Talk, secrets: Mapping[str, str] | None = None) -> int:
+def run_on_terminal(talk: Talk, secrets: Mapping[str, str] | None = None) -> int:
     """Run the chat or the server on this terminal; its exit code.
 
     ``secrets`` are variables of the process alone: they are in no command, record or log.
     """
     from orchestrator.envs.install import ensure
 
-    environment = ensure(talk.release)
+    environment = ensure(talk.release, python=talk.python)
     env = environment_of(environment, talk.command, offline=talk.rehearsal, base=os.environ)
     env.update(secrets or {})
     argv = [str(word) for word in talk.command.argv]

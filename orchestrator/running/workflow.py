@@ -13,6 +13,7 @@ from orchestrator import envs
 from orchestrator.base.hardware import has_bf16
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import runs_dir
+from orchestrator.base.secrets import redacted
 from orchestrator.engines.job import Job
 from orchestrator.envs import Environment
 from orchestrator.planning.feasible import load
@@ -152,8 +153,8 @@ def _described(decision: Decision) -> dict[str, Any]:
         "decision": f"{how} ({decision.why})" if decision.why else "would be skipped (done)",
         "runs": decision.why is not None,
         "moves": list(decision.moves),
-        "task": plan.task.describe() if plan.task else None,
+        "task": redacted(plan.task.describe()) if plan.task else None,
         "files": [file.path for file in plan.files],
-        "commands": [shell_line(command) for command in plan.commands],
+        "commands": [redacted(shell_line(command)) for command in plan.commands],
         "artifacts": [artifact.path for artifact in plan.artifacts],
     }
