@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.base.errors import RecipeError
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.files import sha256 as digest_of
+from orchestrator.base.lock import locked
+from orchestrator.base.secrets import HIDDEN, redacted
 from orchestrator.hub.remote import Progress
-
-_BLOCK = 1 << 20
 
 
 def fetch_file(
@@ -20,44 +21,37 @@ def fetch_file(
 
     It is kept under its digest (or under the address, when no digest is known) with its own name.
     A cut connection goes on where it stopped, the file appears only when it is whole, and a digest
-    that differs is an error after a second try. Raises RecipeError; only http and https are
+    that differs is an error after a second try. Two processes bring it once. User, password and
+    query of the address are used and never shown. Raises RecipeError; only http and https are
     followed. ``progress`` is called with bytes done, bytes in all (0: not known) and the name.
     """
     _must_be_web(url)
     final = into / _key(url, sha256) / _name(url)
-    if _holds(final, sha256):
-        return final
-    from orchestrator.hub.web import Download  # urllib costs start-up time
+    if not _holds(final, sha256):
+        with locked(final.with_name(".lock")):
+            if not _holds(final, sha256):
+                from orchestrator.hub.web import bring  # requests costs start-up time
 
-    return Download(url, sha256, final, progress).run()
-
-
-def digest_of(path: Path) -> str:
-    """The file's SHA-256 in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def shown(url: str) -> str:
-    """The address without user, password and query: those may hold secrets."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+                bring(url, sha256, final, progress)
+    return final
 
 
 def _must_be_web(url: str) -> None:
     parts = urlsplit(url)
-    if parts.scheme in ("http", "https") and parts.netloc:
-        return
-    raise RecipeError(
-        "This address cannot be fetched.",
-        where=shown(url),
-        why=f"only http and https are followed, not {parts.scheme or 'nothing'}",
-        fix="give an http(s) address, or fetch the file yourself and give its path",
-    )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise RecipeError(
+            "This address cannot be fetched.",
+            where=redacted(url),
+            why=f"only http and https are followed, not {parts.scheme or 'nothing'}",
+            fix="give an http(s) address, or fetch the file yourself and give its path",
+        )
+    if HIDDEN in url:
+        raise UsageError(
+            "This address has lost its password or token.",
+            where=url,
+            why=f"secrets are stored as {HIDDEN}, so a stored recipe does not hold them",
+            fix="give the whole address again: --set data.sources.0.url=URL",
+        )
 
 
 def _key(url: str, sha256: str | None) -> str:

@@ -2,55 +2,66 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import http.client
+import errno
 import os
 import re
-import shutil
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+import requests
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.hub.clients import is_full_disk
-from orchestrator.hub.files import digest_of, shown
+from orchestrator.base.files import free_bytes
+from orchestrator.base.files import sha256 as digest_of
+from orchestrator.base.secrets import redacted
+from orchestrator.hub.faults import AGAIN
 from orchestrator.hub.remote import Progress
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16  # what is lost of a block when the connection breaks in it
 _TRIES = 4  # in a row, without a single new byte
-_PAUSE = 0.2
+_PAUSE = 0.2  # seconds, doubled after each of them
 _TIMEOUT = 60
-_AGAIN = "run the same command again: it goes on from what is already there"
+_BUSY = (408, 425, 429)
 _OWN = "fetch it yourself and give its path in the recipe"
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-
-
-class _OnlyWeb(urllib.request.HTTPRedirectHandler):
-    """Follow redirects to http and https only (urllib itself would also go to ftp)."""
-
-    def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, url: str
-    ) -> Any:
-        if not url.startswith(("http://", "https://")):
-            raise urllib.error.HTTPError(
-                shown(url), code, "redirect away from the web", headers, fp
-            )
-        return super().redirect_request(req, fp, code, msg, headers, url)
+#: A coded body could not be gone on with in the middle.
+_HEADERS = {"User-Agent": "finetune-recipe", "Accept-Encoding": "identity"}
 
 
 class _Cut(Exception):
-    """The body ended early, or the connection broke: go on from what is there."""
+    """The connection broke, or the server was busy: go on from what is there."""
+
+
+_CUTS = (
+    _Cut,
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+)
+
+
+def bring(url: str, sha256: str | None, final: Path, progress: Progress | None) -> None:
+    """Fetch ``url`` to ``final``; RecipeError for all that the web or this disk can refuse.
+
+    The part so far lies beside it. With a digest it is kept for the next try, which goes on from
+    it; without one nothing proves that two halves fit together, and it is removed.
+    """
+    transfer = _Transfer(url, sha256, final, progress)
+    try:
+        transfer.run()
+    except requests.RequestException as error:
+        raise transfer.broke_off(error) from error
+    except OSError as error:
+        raise transfer.refused_here(error) from error
+    finally:
+        if sha256 is None:
+            transfer.part.unlink(missing_ok=True)
 
 
 @dataclass
-class Download:
-    """One file on its way to ``final``; the part so far lies beside it."""
-
+class _Transfer:
     url: str
     sha256: str | None
     final: Path
@@ -62,122 +73,88 @@ class Download:
     def part(self) -> Path:
         return self.final.with_name(f".{self.final.name}.part")
 
-    def run(self) -> Path:
-        """Bring the file; RecipeError for everything that the web or this disk can refuse."""
-        try:
-            self.final.parent.mkdir(parents=True, exist_ok=True)
-            return self._run()
-        except OSError as error:
-            raise self._local(error) from error
-
-    def _run(self) -> Path:
-        with self._locked() as part:
-            if self.final.is_file() and self._right(self.final):
-                return self.final
-            if self.sha256 is None:
-                part.truncate(0)  # without a digest nothing proves that the halves fit together
+    def run(self) -> None:
+        wrong = ""
+        if self.sha256 is None:
+            self.part.unlink(missing_ok=True)  # of a process that was killed
+        with self.part.open("ab") as part:  # appending, so that truncating needs no seek
             for _ in range(2):
-                self._bring(part)
-                if self._right(self.part):
+                self._until_whole(part)
+                wrong = digest_of(self.part) if self.sha256 else ""
+                if wrong == (self.sha256 or ""):
                     self.part.replace(self.final)
-                    return self.final
-                found = digest_of(self.part)
-                part.truncate(0)
-            self.part.unlink()
-            raise self._wrong_digest(found)
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[IO[bytes]]:
-        """The part file, held against a second process that fetches the same file.
-
-        While one waits for the lock, the other may have renamed or removed the part: then this is
-        no longer the file beside ``final``, and a new one is opened.
-        """
-        while True:
-            with self.part.open("ab") as part:
-                fcntl.flock(part, fcntl.LOCK_EX)
-                if _is_at(part, self.part):
-                    yield part
                     return
-            if self.final.is_file() and self._right(self.final):
-                with self.final.open("rb") as done:
-                    yield done
-                return
+                part.truncate(0)
+        self.part.unlink()
+        login = "; the server sent a web page, so the address may need a login"
+        raise self._error(
+            f"{self.final.name} is not the file that the recipe means.",
+            f"its SHA-256 is {wrong} and {self.sha256} is expected, twice"
+            + (login if self.is_page else ""),
+            f"check the recipe's url and sha256, or {_OWN}",
+        )
 
-    def _right(self, path: Path) -> bool:
-        return self.sha256 is None or digest_of(path) == self.sha256
-
-    def _bring(self, part: IO[bytes]) -> None:
+    def _until_whole(self, part: IO[bytes]) -> None:
         """Ask again until the body is whole; give up when nothing new comes."""
         idle = 0
         while True:
             before = _size(part)
             try:
-                self._ask(part)
+                self._ask(part, before)
                 part.flush()
                 os.fsync(part.fileno())
                 return
-            except _Cut as error:
-                idle = 0 if _size(part) > before else idle + 1
-                if idle >= _TRIES:
-                    raise self._broke_off(str(error)) from error
-                time.sleep(_PAUSE * 2**idle)
+            except _CUTS as error:
+                cut: Exception = error
+            idle = 0 if _size(part) > before else idle + 1
+            if idle >= _TRIES:
+                raise self.broke_off(cut) from cut
+            time.sleep(_PAUSE * 2**idle)
 
-    def _ask(self, part: IO[bytes]) -> None:
-        try:
-            with self._open(_size(part)) as answer:
-                self._receive(part, answer)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code == 416 and _size(part):
-                self._settle_416(part, error)
-            elif error.code in (408, 425, 429) or error.code >= 500:
-                raise _Cut(f"HTTP {error.code} {error.reason}") from error
-            else:
-                raise self._refused(error) from error
-        except (
-            urllib.error.URLError,
-            http.client.HTTPException,
-            ConnectionError,
-            TimeoutError,
-        ) as e:
-            raise _Cut(str(getattr(e, "reason", None) or e or type(e).__name__)) from e
-
-    def _open(self, start: int) -> Any:
-        request = urllib.request.Request(self.url, headers={"User-Agent": "finetune-recipe"})
+    def _ask(self, part: IO[bytes], start: int) -> None:
+        headers = dict(_HEADERS)
         if start:
-            request.add_header("Range", f"bytes={start}-")
+            headers["Range"] = f"bytes={start}-"
             if self.validator:
-                request.add_header("If-Range", self.validator)
-        return urllib.request.build_opener(_OnlyWeb).open(request, timeout=_TIMEOUT)
+                headers["If-Range"] = self.validator
+        with requests.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+            code = answer.status_code
+            if code == 416 and start:
+                self._settle_416(part, answer)
+            elif code in _BUSY or code >= 500:
+                raise _Cut(f"HTTP {code} {answer.reason}")
+            elif code >= 400:
+                why = f"the server answered HTTP {code} {answer.reason}"
+                raise self._error(self._cannot, why, f"check the recipe's url, or {_OWN}")
+            else:
+                self._receive(part, answer)
 
-    def _receive(self, part: IO[bytes], answer: Any) -> None:
+    def _receive(self, part: IO[bytes], answer: requests.Response) -> None:
         matched = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        if not (answer.status == 206 and matched and int(matched[1]) == _size(part)):
+        if not (answer.status_code == 206 and matched and int(matched[1]) == _size(part)):
             part.truncate(0)  # the whole file comes, whatever was asked for
         etag = answer.headers.get("ETag", "")
         self.validator = etag if etag.startswith('"') else answer.headers.get("Last-Modified")
-        self.is_page = answer.headers.get_content_type() == "text/html"
-        start = _size(part)
+        self.is_page = answer.headers.get("Content-Type", "").startswith("text/html")
         length = answer.headers.get("Content-Length")
-        total = start + int(length) if length is not None else 0
-        self._must_fit(total - start)
-        while block := answer.read(_BLOCK):
+        total = _size(part) + int(length) if length else 0
+        self._must_fit(total - _size(part))
+        for block in answer.iter_content(_BLOCK):
             part.write(block)
-            self._tell(part.tell(), total)
-        part.flush()
-        if total and _size(part) < total:
+            if self.progress is not None:
+                self.progress(_size(part), total, self.final.name)
+        if _size(part) < total:
             raise _Cut(f"the connection was closed after {_size(part):,} of {total:,} bytes")
 
-    def _settle_416(self, part: IO[bytes], error: urllib.error.HTTPError) -> None:
+    def _settle_416(self, part: IO[bytes], answer: requests.Response) -> None:
         """Nothing is left to send: either everything is there, or the part is of another file."""
-        total = str(error.headers.get("Content-Range", "")).rpartition("/")[2]
+        total = answer.headers.get("Content-Range", "").rpartition("/")[2]
         if total != str(_size(part)):
             part.truncate(0)
             raise _Cut("the server has another version of the file")
 
     def _must_fit(self, left: int) -> None:
-        free = shutil.disk_usage(self.part.parent).free
+        free = free_bytes(self.part.parent)
         if left > free:
             raise self._error(
                 f"Not enough disk space for {self.final.name}.",
@@ -185,52 +162,29 @@ class Download:
                 f"free some space in {self.part.parent}, or set RECIPE_CACHE to another disk",
             )
 
-    def _tell(self, done: int, total: int) -> None:
-        if self.progress is not None:
-            self.progress(done, total, self.final.name)
+    @property
+    def _cannot(self) -> str:
+        return f"{self.final.name} cannot be downloaded."
 
     def _error(self, what: str, why: str, fix: str) -> RecipeError:
-        return RecipeError(what, where=shown(self.url), why=why, fix=fix)
+        return RecipeError(what, where=redacted(self.url), why=redacted(why), fix=fix)
 
-    def _wrong_digest(self, found: str) -> RecipeError:
-        page = (
-            "; the server sent a web page, so the address may need a login" if self.is_page else ""
-        )
-        return self._error(
-            f"{self.final.name} is not the file that the recipe means.",
-            f"its SHA-256 is {found} and {self.sha256} is expected, twice{page}",
-            f"check the recipe's url and sha256, or {_OWN}",
-        )
+    def broke_off(self, error: Exception) -> RecipeError:
+        """The connection failed once too often, or the address leads nowhere."""
+        why = str(error) or type(error).__name__
+        return self._error(self._cannot, why, f"check the network; {AGAIN}; or {_OWN}")
 
-    def _broke_off(self, detail: str) -> RecipeError:
-        return self._error(
-            f"{self.final.name} cannot be downloaded.",
-            detail,
-            f"check the network; {_AGAIN}; or {_OWN}",
-        )
-
-    def _refused(self, error: urllib.error.HTTPError) -> RecipeError:
-        why = f"the server answered HTTP {error.code} {error.reason}"
-        return self._error(
-            f"{self.final.name} cannot be downloaded.", why, f"check the recipe's url, or {_OWN}"
-        )
-
-    def _local(self, error: OSError) -> RecipeError:
-        full = is_full_disk(error)
+    def refused_here(self, error: OSError) -> RecipeError:
+        """This machine's own disk said no."""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         what = f"{self.final.name} cannot be written" + (": the disk is full." if full else ".")
-        fix = f"free some space in {self.part.parent} and {_AGAIN}"
         why = f"{error.strerror or error}: {error.filename or self.part}"
-        return self._error(what, why, fix if full else "mend that folder, or set RECIPE_CACHE")
+        space = f"free some space in {self.part.parent} and {AGAIN}"
+        own = "make that folder writable, or set RECIPE_CACHE to a folder of your own"
+        return self._error(what, why, space if full else own)
 
 
 def _size(part: IO[bytes]) -> int:
     """Bytes in the file, those that are still in Python's buffer included."""
     part.flush()
     return os.fstat(part.fileno()).st_size
-
-
-def _is_at(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False

@@ -105,7 +105,7 @@ def _do(what: str, fields: dict[str, Any]) -> dict[str, Any]:
         return {"what": error.what, "why": error.why, "fix": error.fix, "text": text, "code": code}
     if folder is None:
         return {"path": None}
-    found = {"path": str(folder.path), "revision": folder.revision, "files": folder.files}
+    found = {"path": str(folder.path), "revision": folder.revision, "files": list(folder.files)}
     return {**found, "bytes": folder.bytes, "id": folder.id, "hub": folder.hub, "progress": seen}
 
 

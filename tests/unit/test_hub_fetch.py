@@ -126,7 +126,7 @@ def test_the_needed_files_come_once(case: Case, start: Start) -> None:
     assert found["revision"] == (COMMIT if case.hub == "huggingface" else "master")
     total = sum(map(len, wanted.values()))
     assert found["bytes"] == total
-    assert found["progress"][-1] == [total, total, ""]
+    assert found["progress"][-1] == [total, total, case.id]
     assert all(0 <= done <= total for done, _, _ in found["progress"])
     assert not any(case.server.bodies(name) for name in extra)
 
@@ -329,43 +329,47 @@ def test_the_older_name_of_the_endpoint(case: Case, tmp_path: Path) -> None:
     assert client.close() == ""
 
 
-CANCEL = """
-import sys, threading
-from orchestrator.base.errors import Interrupted
+FETCH = """
+import sys
+from orchestrator.base.process import termination_interrupts
 from orchestrator.hub import fetch_model
 from orchestrator.recipe.schema import Model
-cancel = threading.Event()
-threading.Thread(target=lambda: (sys.stdin.readline(), cancel.set())).start()
-try:
-    fetch_model(Model(id=sys.argv[2], hub=sys.argv[1], template="t"), cancel=cancel)
-except Interrupted as error:
-    sys.exit(error.exit_code)
+with termination_interrupts():
+    fetch_model(Model(id=sys.argv[2], hub=sys.argv[1], template="t"))
 """
 
 
-@pytest.mark.parametrize("how", ["cancel", "ctrl-c"])
-def test_a_download_is_stopped_at_once(case: Case, how: str) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_download_is_stopped_at_once(case: Case, how: signal.Signals) -> None:
     case.slow_shard(20_000_000)  # about a minute if nobody stopped it
     process = subprocess.Popen(
-        [sys.executable, "-c", CANCEL, case.hub, case.id],
+        [sys.executable, "-c", FETCH, case.hub, case.id],
         env=environment(case.server.url, case.home),
-        stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     case.wait_for_body()
-    began = time.monotonic()
-    if how == "ctrl-c":
-        process.send_signal(signal.SIGINT)
-    _, errors = process.communicate("stop\n", timeout=20)
-    assert time.monotonic() - began < 5
-    if how == "cancel":
-        assert (process.returncode, errors) == (130, "")
-    else:
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=30)
+    if how != signal.SIGKILL:
         assert errors.endswith("KeyboardInterrupt\n")
+    case.server.wait_until_gone(OTHER)
     case.server.asked.clear()
     time.sleep(0.5)
     assert case.server.asked == [], "the download went on"
+
+
+def test_two_runs_bring_a_model_once(case: Case, start: Start) -> None:
+    case.slow_shard(500_000)
+    first, second = start(), start()
+    first.send("fetch", hub=case.hub, id=case.id)
+    case.wait_for_body()
+    second.send("fetch", hub=case.hub, id=case.id)
+    one, other = first.answer(), second.answer()
+    assert one["path"] == other["path"]
+    assert sorted(case.shards_asked) == [(SHARD, 0), (OTHER, 0)]
+    waited = [what for _, _, what in other["progress"]]
+    assert any(f"process {first.process.pid} on host" in what for what in waited)
 
 
 def test_files_of_the_current_folder_are_not_imported(

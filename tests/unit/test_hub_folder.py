@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.hub import check_folder, local_model
-from orchestrator.hub.weights import fault_of
+from orchestrator.hub.folder import weight_fault
 from orchestrator.recipe.schema import Model
 from tests.support.models import model_files, safetensors, torch_zip, write
 
@@ -148,9 +148,9 @@ def test_every_cut_of_a_safetensors_file_is_found(
     body = safetensors(data.draw(st.lists(st.text(min_size=1), min_size=1, unique=True)))
     path = tmp_path_factory.mktemp("cut") / "model.safetensors"
     path.write_bytes(body)
-    assert fault_of(path) is None
+    assert weight_fault(path, set()) is None
     path.write_bytes(body[: data.draw(st.integers(0, len(body) - 1))])
-    assert fault_of(path) is not None
+    assert weight_fault(path, set()) is not None
 
 
 @given(st.sampled_from(sorted(model_files())), st.binary(max_size=300))

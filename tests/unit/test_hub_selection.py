@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.hub.clients import literal
+from orchestrator.hub.remote import literal
 from orchestrator.hub.selection import needed
 
 SMALL = [
