@@ -35,20 +35,17 @@ _LOOK = 0.1  # seconds between two progress lines
 
 
 def main() -> None:
-    """Arguments: ``fetch`` or, only to look, ``local``; the model; the process that asks."""
+    """Arguments: this package's folder, the model, and the number of the process that asks."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once, without joining threads
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a client prints must not get between the answers
     tell = _Voice(out)
-    threading.Thread(target=_end_with, args=(int(sys.argv[4]),), daemon=True).start()
-    model = Model.model_validate(json.loads(sys.argv[3]))
-    hub = HUBS[model.hub]
+    threading.Thread(target=_end_with, args=(int(sys.argv[3]),), daemon=True).start()
+    model = Model.model_validate(json.loads(sys.argv[2]))
     try:
-        client = _client(hub)
-        found = _local(client, model)
-        if found is None and sys.argv[2] == "fetch":
-            found = _fetch(hub, client, model, tell)
-        tell.last({"folder": None if found is None else {**asdict(found), "path": str(found.path)}})
+        client = _client(HUBS[model.hub])
+        folder = _local(client, model) or _fetch(client, model, tell)
+        tell.last({"folder": {**asdict(folder), "path": str(folder.path)}})
     except RecipeError as error:
         fields = ("what", "where", "why", "fix", "exit_code")
         tell.last({"error": {name: getattr(error, name) for name in fields}})
@@ -80,32 +77,32 @@ def _local(client: Client, model: Model) -> ModelFolder | None:
     return receipts.read(model).whole(folder) if folder is not None else None
 
 
-def _fetch(hub: Hub, client: Client, model: Model, tell: _Voice) -> ModelFolder:
-    listing = _explained(hub, client, model, lambda: client.listing(model))
+def _fetch(client: Client, model: Model, tell: _Voice) -> ModelFolder:
+    listing = _explained(client, model, lambda: client.listing(model))
     wanted = _wanted(model, listing)
-    _must_fit(hub, client, model, wanted)
+    _must_fit(client, model, wanted)
     receipt = Receipt(model.hub, model.id, model.revision, listing.commit, wanted)
     receipts.write(model, receipt)
     tell.total = sum(each.size for each in wanted)
-    folder = _explained(hub, client, model, lambda: client.download(model, wanted, tell.moved))
+    folder = _explained(client, model, lambda: client.download(model, wanted, tell.moved))
     lost = receipt.missing_in(folder)
     if lost:
         why = "the client ended without an error, but these files are not there in full"
-        raise faults.cut_off(model, hub, lost, why)
+        raise faults.cut_off(model, lost, why)
     whole = check_folder(folder)
     receipts.write(model, replace(receipt, path=str(whole.path)))
     tell.last({"step": [tell.total, tell.total]})
     return receipt.named(whole)
 
 
-def _explained(hub: Hub, client: Client, model: Model, ask: Callable[[], Any]) -> Any:
+def _explained(client: Client, model: Model, ask: Callable[[], Any]) -> Any:
     """What the client answers; a connection that breaks is tried again, the parts are kept."""
     for left in reversed(range(_TRIES)):
         try:
             return ask()
         except Exception as error:
             if not (left and faults.was_cut(error)):
-                raise faults.explain(hub, client, model, error) from error
+                raise faults.explain(client, model, error) from error
             time.sleep(_PAUSE)
     raise AssertionError("the last try returns or raises")
 
@@ -132,9 +129,9 @@ def _wanted(model: Model, listing: Listing) -> tuple[RemoteFile, ...]:
     return tuple(each for each in listing.files if each.path in keep)
 
 
-def _must_fit(hub: Hub, client: Client, model: Model, wanted: tuple[RemoteFile, ...]) -> None:
+def _must_fit(client: Client, model: Model, wanted: tuple[RemoteFile, ...]) -> None:
     """Enough free disk for what is still to come, or a RecipeError with both numbers."""
-    cached, root = client.cached(model), client.cache_root()
+    cached, root, variable = client.cached(model), client.cache_root(), HUBS[model.hub].cache
     left = sum(max(0, each.size - _have(cached, each)) for each in wanted)
     free = free_bytes(root)
     if left > free:
@@ -142,7 +139,7 @@ def _must_fit(hub: Hub, client: Client, model: Model, wanted: tuple[RemoteFile, 
             f"Not enough disk space for {model.id}.",
             where=str(root),
             why=f"{_gigabytes(left)} are still to be downloaded and {_gigabytes(free)} are free",
-            fix=f"free some space, or point {hub.cache} at a larger disk; {faults.LOCAL}",
+            fix=f"free some space, or point {variable} at a larger disk; {faults.LOCAL}",
         )
 
 

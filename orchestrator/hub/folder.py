@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,11 @@ def _must_have_config(path: Path) -> None:
 
 def _what_is_there(path: Path) -> str:
     names = sorted(each.name for each in path.iterdir())
-    return f"it holds {_listed(names)}" if names else "the folder is empty"
+    return f"it holds {listed(names)}" if names else "the folder is empty"
 
 
-def _listed(names: list[str], mark: str = ", ") -> str:
+def listed(names: Sequence[str], mark: str = ", ") -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return mark.join(names[:_SHOWN]) + more
 
@@ -128,7 +129,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _must_be_no_pointer(*paths: Path) -> None:
     names = [path.name for path in paths if _is_lfs_pointer(path)]
     if names:
-        why = f"{_listed(names)}: a Git LFS pointer, a text of about 130 bytes, not the file"
+        why = f"{listed(names)}: a Git LFS pointer, a text of about 130 bytes, not the file"
         fix = "run `git lfs install && git lfs pull` in that folder, or " + GIVE_A_FOLDER
         raise _unfit(paths[0].parent, "The model was cloned without its large files.", why, fix)
 
@@ -179,7 +180,7 @@ def _must_be_whole(path: Path, weights: Mapping[str, set[str]]) -> None:
     if faults:
         what = f"The model's weights are not complete ({len(faults)} of {len(weights)} files)."
         fix = f"download these files again into this folder, or {GIVE_A_FOLDER}"
-        raise _unfit(path, what, _listed(faults, "; "), fix)
+        raise _unfit(path, what, listed(faults, "; "), fix)
 
 
 def weight_fault(path: Path, expected: set[str]) -> str | None:

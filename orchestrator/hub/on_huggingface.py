@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from tqdm.auto import tqdm
 
 from orchestrator.base.files import sha256
-from orchestrator.hub.remote import Damaged, Listing, RemoteFile, literal
+from orchestrator.hub.remote import Damaged, Listing, RemoteFile
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
@@ -49,7 +50,7 @@ def revisions(model: Model) -> list[str]:
 
 
 def download(model: Model, wanted: Sequence[RemoteFile], moved: Callable[[int], object]) -> Path:
-    patterns = [literal(each.path) for each in wanted]
+    patterns = [glob.escape(each.path) for each in wanted]
     folder = Path(
         snapshot_download(
             model.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from modelscope_hub import HubApi
 from modelscope_hub.config import HubConfig
 from modelscope_hub.errors import NotExistError
 
-from orchestrator.hub.remote import Listing, RemoteFile, literal
+from orchestrator.hub.remote import Listing, RemoteFile
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
@@ -57,7 +58,7 @@ def download(model: Model, wanted: Sequence[RemoteFile], moved: Callable[[int], 
         def update(self, size: int) -> None:
             moved(size)
 
-    patterns = [literal(each.path) for each in wanted]
+    patterns = [glob.escape(each.path) for each in wanted]
     return Path(
         snapshot_download(
             model.id, revision=model.revision, allow_patterns=patterns, progress_callbacks=[Count]

@@ -91,8 +91,3 @@ class Client(Protocol):
         self, model: Model, wanted: Sequence[RemoteFile], moved: Callable[[int], object]
     ) -> Path:
         """Bring the wanted files; ``moved`` is told bytes (negative: taken back)."""
-
-
-def literal(path: str) -> str:
-    """A glob that matches only this path."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)

@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.secrets import HIDDEN
-from orchestrator.hub import fetch_file, web
+from orchestrator.hub import files
+from orchestrator.hub.files import fetch_file
 from tests.support.hub_server import StandIn, sha256, standing_in
 
 BODY = bytes(range(256)) * 2000
@@ -28,7 +29,7 @@ def server() -> Iterator[StandIn]:
 
 @pytest.fixture
 def stand_in(server: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    monkeypatch.setattr(web, "_PAUSE", 0.01)
+    monkeypatch.setattr(files, "_PAUSE", 0.01)
     server.faults.clear()
     server.redirects.clear()
     server.pages.clear()

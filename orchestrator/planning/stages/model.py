@@ -48,7 +48,7 @@ class LinkModel:
         return {"model": self.job.recipe.model.model_dump(exclude={"template"})}
 
     def run(self, root: Path, progress: Progress) -> Mapping[str, object]:
-        from orchestrator.hub import fetch_model
+        from orchestrator.hub.fetch import fetch_model
 
         folder = fetch_model(self.job.recipe.model, progress=progress)
         _link(root / self.link, folder.path)
@@ -74,7 +74,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _base_model(path: Path, _base: Path | None) -> Facts:
-    from orchestrator.hub import check_folder
+    from orchestrator.hub.folder import check_folder
 
     folder = check_folder(path)
     return {"files": len(folder.files), "bytes": folder.bytes}
