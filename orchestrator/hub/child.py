@@ -1,184 +1,176 @@
-"""A download in a process of its own, so that it can be stopped at any moment and stays silent.
+"""The process that downloads. It is started by :mod:`orchestrator.hub.fetch` and knows one model.
 
-The clients read whole megabytes between two looks at the world, join their threads on exit, and
-draw bars of their own. A child that can be killed is stopped at once, and both clients go on later
-from what is on disk. It is our own code, not an engine's command, so it does not go through the
-seam that echoes and logs those.
+A client reads up to 10 MB between two looks at the world, joins its threads on exit, draws bars
+and logs. In a process of its own it can be stopped at once, and what it prints goes nowhere. What
+it has to say is one JSON object a line: ``{"step": [done, total]}``, and last ``{"folder": …}``
+or ``{"error": …}``.
 """
 
 from __future__ import annotations
 
-import contextlib
+import importlib
 import json
 import os
-import subprocess
+import signal
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any, cast
 
-from orchestrator.base.errors import Interrupted, RecipeError
-from orchestrator.hub import faults
-from orchestrator.hub.remote import Counter, Hub, Progress, RemoteFile
+from orchestrator.base.errors import RecipeError
+from orchestrator.base.files import free_bytes
+from orchestrator.hub import faults, receipts
+from orchestrator.hub.folder import ModelFolder, check_folder
+from orchestrator.hub.receipts import Receipt
+from orchestrator.hub.remote import HUBS, Client, Hub, Listing, RemoteFile
+from orchestrator.hub.selection import is_weight, needed
+from orchestrator.recipe.schema import Model
 
-if TYPE_CHECKING:
-    from orchestrator.recipe.schema import Model
-
-_ROOT = Path(__file__).resolve().parents[2]
-# The current folder must not be searched: a user's own queue.py there would replace Python's.
-_START = """
-import sys
-sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
-from orchestrator.hub.child import main
-main()
-"""
-_LOOK = 0.1  # seconds between two looks at `cancel`, and between two progress lines
-_TAIL = 2000  # bytes of the client's last words that are kept
-
-
-def download(
-    hub: Hub,
-    model: Model,
-    wanted: Sequence[RemoteFile],
-    progress: Progress | None,
-    cancel: threading.Event | None,
-) -> Path:
-    """Run ``hub.download`` in a child; returns the folder. Raises what the child raised."""
-    with tempfile.TemporaryFile() as words, _child(words) as process, _watched(process, cancel):
-        answer = _converse(process, _order(model, wanted), progress)
-        code = process.wait()
-        if cancel is not None and cancel.is_set() and "path" not in answer:
-            raise Interrupted(f"The download of {model.id} was stopped.", fix=faults.AGAIN)
-        if "path" in answer:
-            return Path(answer["path"])
-        if "error" in answer:
-            raise RecipeError(answer["error"].pop("what"), **answer["error"])
-        raise _died(hub, model, code, _tail(words))
-
-
-@contextlib.contextmanager
-def _child(words: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """A child in its own session (Ctrl-C reaches it through us), never left behind."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _START, str(_ROOT)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=words,
-        start_new_session=True,
-    )
-    try:
-        with process:
-            try:
-                yield process
-            finally:
-                process.kill()
-    finally:
-        process.wait()
-
-
-@contextlib.contextmanager
-def _watched(process: subprocess.Popen[bytes], cancel: threading.Event | None) -> Iterator[None]:
-    """Kill the child when ``cancel`` is set."""
-    ended = threading.Event()
-
-    def watch(cancel: threading.Event) -> None:
-        while not ended.is_set():
-            if cancel.wait(_LOOK):
-                process.kill()
-                return
-
-    thread = threading.Thread(target=watch, args=(cancel,), daemon=True) if cancel else None
-    if thread is not None:
-        thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        if thread is not None:
-            thread.join()
-
-
-def _order(model: Model, wanted: Sequence[RemoteFile]) -> bytes:
-    order = {"model": model.model_dump(mode="json"), "wanted": [astuple(each) for each in wanted]}
-    return json.dumps(order).encode() + b"\n"
-
-
-def _converse(
-    process: subprocess.Popen[bytes], order: bytes, progress: Progress | None
-) -> dict[str, Any]:
-    """Give the order, pass the progress on, and return the last word (nothing when it died)."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(order)
-        process.stdin.flush()  # and left open: its end tells the child that we are gone
-    answer: dict[str, Any] = {}
-    for line in process.stdout:
-        try:
-            answer = json.loads(line)
-        except ValueError:
-            return {}  # killed in the middle of a line
-        if "step" in answer and progress is not None:
-            done, total, name = answer["step"]
-            progress(done, total, name)
-    return answer
-
-
-def _tail(words: IO[bytes]) -> str:
-    words.seek(max(0, words.seek(0, os.SEEK_END) - _TAIL))
-    return words.read().decode(errors="replace").strip()
-
-
-def _died(hub: Hub, model: Model, code: int, tail: str) -> Exception:
-    if code < 0:
-        why = f"the process that downloads was killed (signal {-code})"
-        return faults.cut_off(model, hub.name, [], why)
-    return RuntimeError(f"the download process ended with {code}: {tail}")
+_TRIES = 3
+_PAUSE = 1.0  # seconds before a broken connection is tried again
+_LOOK = 0.1  # seconds between two progress lines
 
 
 def main() -> None:
-    """The child: read the order, download, and say how it went, one JSON object a line."""
-    from orchestrator.hub.fetch import hub_of
-    from orchestrator.recipe.schema import Model
-
+    """Arguments: this package's folder, the model, and the number of the process that asks."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once, without joining threads
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a client prints must not get between the answers
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    model = Model.model_validate(order["model"])
-    wanted = [RemoteFile(*each) for each in order["wanted"]]
-    say = _Voice(out)
+    tell = _Voice(out)
+    threading.Thread(target=_end_with, args=(int(sys.argv[3]),), daemon=True).start()
+    model = Model.model_validate(json.loads(sys.argv[2]))
     try:
-        counter = Counter(sum(each.size for each in wanted), say.step)
-        folder = hub_of(model).download(model, wanted, counter)
-        say.last({"path": str(folder)})
+        client = _client(HUBS[model.hub])
+        folder = _local(client, model) or _fetch(client, model, tell)
+        tell.last({"folder": {**asdict(folder), "path": str(folder.path)}})
     except RecipeError as error:
         fields = ("what", "where", "why", "fix", "exit_code")
-        say.last({"error": {name: getattr(error, name) for name in fields}})
+        tell.last({"error": {name: getattr(error, name) for name in fields}})
 
 
-def _end_with_parent() -> None:
-    """Standard input ends when the parent does. Read raw: a buffer's lock would block our exit."""
-    while os.read(0, 1):
-        pass
+def _end_with(parent: int) -> None:
+    """Nobody stops this process when the one that asked was killed."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
     os._exit(1)
+
+
+def _client(hub: Hub) -> Client:
+    try:
+        return cast(Client, importlib.import_module(hub.client))
+    except ImportError as error:
+        package = (error.name or hub.name).partition(".")[0]
+        raise RecipeError(
+            f"{package} cannot be imported.",
+            where=sys.executable,
+            why=str(error),
+            fix=f"install it beside recipe: pip install -U {package}",
+        ) from error
+
+
+def _local(client: Client, model: Model) -> ModelFolder | None:
+    """The copy that the client already has, when it is whole."""
+    folder = client.cached(model)
+    return receipts.read(model).whole(folder) if folder is not None else None
+
+
+def _fetch(client: Client, model: Model, tell: _Voice) -> ModelFolder:
+    listing = _explained(client, model, lambda: client.listing(model))
+    wanted = _wanted(model, listing)
+    _must_fit(client, model, wanted)
+    receipt = Receipt(model.hub, model.id, model.revision, listing.commit, wanted)
+    receipts.write(model, receipt)
+    tell.total = sum(each.size for each in wanted)
+    folder = _explained(client, model, lambda: client.download(model, wanted, tell.moved))
+    lost = receipt.missing_in(folder)
+    if lost:
+        why = "the client ended without an error, but these files are not there in full"
+        raise faults.cut_off(model, lost, why)
+    whole = check_folder(folder)
+    receipts.write(model, replace(receipt, path=str(whole.path)))
+    tell.last({"step": [tell.total, tell.total]})
+    return receipt.named(whole)
+
+
+def _explained(client: Client, model: Model, ask: Callable[[], Any]) -> Any:
+    """What the client answers; a connection that breaks is tried again, the parts are kept."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return ask()
+        except Exception as error:
+            if not (left and faults.was_cut(error)):
+                raise faults.explain(client, model, error) from error
+            time.sleep(_PAUSE)
+    raise AssertionError("the last try returns or raises")
+
+
+def _wanted(model: Model, listing: Listing) -> tuple[RemoteFile, ...]:
+    """The files to bring; refuses a repository that could never be trained before bringing it."""
+    names = [each.path for each in listing.files]
+    keep = set(needed(names))
+    if "config.json" not in names:
+        kind = "an adapter" if "adapter_config.json" in names else "not a Transformers model"
+        raise RecipeError(
+            f"{model.id} is {kind}.",
+            where="model.id",
+            why=f"the repository has no config.json; it holds {', '.join(names[:8]) or 'nothing'}",
+            fix="give the id of the base model",
+        )
+    if not any(is_weight(name) and "/" not in name for name in keep):
+        raise RecipeError(
+            f"{model.id} has no weights that can be trained.",
+            where="model.id",
+            why=f"no .safetensors and no .bin among {', '.join(names[:8])}",
+            fix="give the id of the original model rather than of a converted one (GGUF, ONNX …)",
+        )
+    return tuple(each for each in listing.files if each.path in keep)
+
+
+def _must_fit(client: Client, model: Model, wanted: tuple[RemoteFile, ...]) -> None:
+    """Enough free disk for what is still to come, or a RecipeError with both numbers."""
+    cached, root, variable = client.cached(model), client.cache_root(), HUBS[model.hub].cache
+    left = sum(max(0, each.size - _have(cached, each)) for each in wanted)
+    free = free_bytes(root)
+    if left > free:
+        raise RecipeError(
+            f"Not enough disk space for {model.id}.",
+            where=str(root),
+            why=f"{_gigabytes(left)} are still to be downloaded and {_gigabytes(free)} are free",
+            fix=f"free some space, or point {variable} at a larger disk; {faults.LOCAL}",
+        )
+
+
+def _have(folder: Path | None, file: RemoteFile) -> int:
+    if folder is None:
+        return 0
+    parts = (folder / file.path, folder / f"{file.path}.incomplete")
+    return max((each.stat().st_size for each in parts if each.is_file()), default=0)
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.2f} GB" if size >= 1e7 else f"{size:,} bytes"
 
 
 class _Voice:
     """Writes whole lines, and progress not more often than a person can read it."""
 
     def __init__(self, out: IO[bytes]) -> None:
-        self._out = out
+        self.total = 0
+        self._done = 0
         self._next = 0.0
+        self._out = out
+        self._lock = threading.Lock()
 
-    def step(self, done: int, total: int, name: str) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _LOOK
-            self.last({"step": [done, total, name]})
+    def moved(self, count: int) -> None:
+        """Count bytes, from any thread; a negative count takes back what a client discards."""
+        with self._lock:
+            self._done += count
+            if time.monotonic() >= self._next:
+                self._next = time.monotonic() + _LOOK
+                self.last({"step": [min(max(0, self._done), self.total), self.total]})
 
     def last(self, value: dict[str, Any]) -> None:
         self._out.write(json.dumps(value).encode() + b"\n")

@@ -2,25 +2,141 @@
 
 from __future__ import annotations
 
-import difflib
-import shutil
-from collections.abc import Sequence
+import errno
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.files import free_bytes
+from orchestrator.base.nearest import did_you_mean
+from orchestrator.base.secrets import redacted
+from orchestrator.hub.folder import listed
+from orchestrator.hub.remote import HUBS, Client
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
 
-_SHOWN = 8
 AGAIN = "run the same command again: it goes on from what is already there"
 LOCAL = "with a copy on this machine: --set model.path=FOLDER"
+#: What went wrong <- names of the clients' error classes, whichever release has them. First wins.
+_KINDS = (
+    ("offline", {"OfflineModeIsEnabled"}),
+    ("damaged", {"FileIntegrityError", "Damaged"}),
+    ("access", {"GatedRepoError", "AuthenticationError", "PermissionDeniedError"}),
+    ("unknown", {"RevisionNotFoundError", "RepositoryNotFoundError", "HFValidationError"}),
+    ("unknown", {"NotExistError", "InvalidParameter"}),
+    ("network", {"gaierror", "ConnectError", "ConnectTimeout", "ConnectTimeoutError", "SSLError"}),
+    ("network", {"NewConnectionError", "ConnectionRefusedError", "ProxyError"}),
+)
+_CUTS = {
+    "ChunkedEncodingError",
+    "IncompleteRead",
+    "ReadError",
+    "ReadTimeout",
+    "RemoteProtocolError",
+}
+_NETWORK_WORDS = (
+    "Connection refused", "Name or service not known", "Temporary failure in name resolution",
+    "No address associated with hostname", "Network is unreachable", "No route to host",
+    "Cannot connect to proxy", "certificate verify failed", "timed out",
+)  # fmt: skip
+#: kind -> what, where, why, next step.
+_WORDS = {
+    "full": (
+        "The disk became full while {id} was downloaded.",
+        "{root}",
+        "{free:,} bytes are free now",
+        "free some space and {again}",
+    ),
+    "unwritable": (
+        "{id} cannot be stored in the cache.",
+        "{root}",
+        "{detail}",
+        "make that folder writable, or let {cache} name another one",
+    ),
+    "offline": (
+        "{id} is not complete on this machine and downloading is turned off.",
+        "HF_HUB_OFFLINE in the environment",
+        "there is no whole copy of this revision in the cache",
+        "unset HF_HUB_OFFLINE once to download it; {local}",
+    ),
+    "damaged": (
+        "{id}: {files} arrived damaged.",
+        "{hub}",
+        "the content does not match the hub's own checksum or size, twice ({detail}); the damaged "
+        "copy was removed",
+        "{again}; if it stays so, the hub's copy is bad: try the other hub (model.hub), or {local}",
+    ),
+    "refused": (
+        "{hub} does not let you download {id}.",
+        "model.id",
+        "the token in {token} was not accepted for it ({detail})",
+        "ask for access on the model's page, then check that {token} is the right token",
+    ),
+    "access": (
+        "{hub} does not let you download {id}.",
+        "model.id",
+        "it is private or gated and no token was given ({detail})",
+        "ask for access on the model's page and put your token into {token}",
+    ),
+    "unknown": (
+        "{hub} has no model {id}.",
+        "model.id",
+        "there is no such id, or it is private and hidden from you",
+        "check the spelling (OWNER/NAME); for a private model set {token}; {local}",
+    ),
+    "revision": (
+        "{id} on {hub} has no revision {asked}.",
+        "model.revision",
+        "it has {known}",
+        "{meant}--set model.revision=NAME",
+    ),
+    "network": (
+        "{id} cannot be downloaded: no connection to {hub}.",
+        "{endpoint}",
+        "{network}",
+        "check the network and proxy settings; {local}",
+    ),
+    "cut": ("The download of {id} broke off{at}.", "{hub}", "{detail}", "{again}"),
+}
 
 
-def nearest(path: Path) -> Path:
-    """The nearest folder that exists."""
-    return next(each for each in (path, *path.absolute().parents) if each.is_dir())
+def was_cut(error: BaseException) -> bool:
+    """Whether the connection broke in the middle of a file."""
+    return bool(_names(error) & _CUTS)
+
+
+def explain(client: Client, model: Model, error: BaseException) -> RecipeError:
+    """The client's error as the user's, by what stands anywhere in its chain of causes."""
+    kind, detail = _kind(model, error), _refusal(error) or _first_line(error)
+    facts: dict[str, object] = {}
+    if kind == "unknown":
+        try:
+            known = client.revisions(model)
+        except Exception:  # every failure here means that the id itself cannot be seen
+            known = []
+        if known:
+            kind, asked = "revision", model.revision or HUBS[model.hub].branch
+            meant = did_you_mean(asked, known)
+            facts = {"asked": asked, "known": listed(known), "meant": meant and f"{meant} "}
+    told = " ".join(str(each) for each in _chain(error))
+    return _told(
+        kind,
+        model,
+        detail,
+        _failed_files(error),
+        root=client.cache_root(),
+        free=free_bytes(client.cache_root()),
+        endpoint=redacted(client.endpoint()),
+        network=next((words for words in _NETWORK_WORDS if words in told), detail),
+        **facts,
+    )
+
+
+def cut_off(model: Model, files: Sequence[str], detail: str) -> RecipeError:
+    return _told("cut", model, detail, files)
 
 
 def not_an_id(model: Model) -> RecipeError:
@@ -39,93 +155,64 @@ def _local(model: Model) -> str:
     return LOCAL
 
 
-def unknown_model(model: Model, hub: str, token: str) -> RecipeError:
-    return RecipeError(
-        f"{hub} has no model {model.id}.",
-        where="model.id",
-        why="there is no such id, or it is private and hidden from you",
-        fix=f"check the spelling (OWNER/NAME); for a private model set {token}; {_local(model)}",
-    )
+def _told(
+    kind: str, model: Model, detail: str, files: Sequence[str], **facts: object
+) -> RecipeError:
+    hub = HUBS[model.hub]
+    named = listed(files)
+    words = {
+        **{"id": model.id, "hub": hub.name, "token": hub.token, "cache": hub.cache},
+        **{"again": AGAIN, "local": _local(model), "detail": detail, "files": named},
+        "at": f" at {named}" if named else "",
+    }
+    what, where, why, fix = (text.format(**words, **facts) for text in _WORDS[kind])
+    return RecipeError(what, where=where, why=why, fix=fix)
 
 
-def unknown_revision(model: Model, hub: str, asked: str, known: Sequence[str]) -> RecipeError:
-    near = difflib.get_close_matches(asked, known, n=3, cutoff=0.4)
-    if known:
-        more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-        why = f"it has {', '.join(known[:_SHOWN])}{more}"
-    else:
-        why = "the hub does not say which ones there are"
-    fix = f"did you mean {' or '.join(near)}? " if near else ""
-    return RecipeError(
-        f"{model.id} on {hub} has no revision {asked}.",
-        where="model.revision",
-        why=why,
-        fix=f"{fix}--set model.revision=NAME",
-    )
+def _kind(model: Model, error: BaseException) -> str:
+    causes = list(_chain(error))
+    if any(isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT) for e in causes):
+        return "full"
+    if _refusal(error):
+        return "unwritable"
+    names = _names(error)
+    kind = next((kind for kind, classes in _KINDS if names & classes), "cut")
+    codes = {getattr(getattr(e, "response", None), "status_code", None) for e in causes} - {None}
+    if kind == "access" or (codes & {401, 403} and kind != "unknown"):
+        return "refused" if os.environ.get(HUBS[model.hub].token) else "access"
+    if kind == "unknown" and _failed_files(error):
+        return "cut"
+    return "network" if kind == "cut" and not codes and isinstance(error, ConnectionError) else kind
 
 
-def no_access(model: Model, hub: str, token: str, given: bool, detail: str) -> RecipeError:
-    if given:
-        why = f"the token in {token} was not accepted for it ({detail})"
-        fix = f"ask for access on the model's page, then check that {token} is the right token"
-    else:
-        why = f"it is private or gated and no token was given ({detail})"
-        fix = f"ask for access on the model's page and put your token into {token}"
-    return RecipeError(
-        f"{hub} does not let you download {model.id}.", where="model.id", why=why, fix=fix
-    )
+def _refusal(error: BaseException) -> str:
+    """What this machine's own files refused, in words; empty when that is not the trouble."""
+    for each in _chain(error):
+        if isinstance(each, OSError) and each.filename is not None and each.strerror:
+            return f"{each.strerror}: {each.filename}"
+    return ""
 
 
-def no_network(model: Model, hub: str, endpoint: str, detail: str) -> RecipeError:
-    return RecipeError(
-        f"{model.id} cannot be downloaded: no connection to {hub}.",
-        where=endpoint,
-        why=detail,
-        fix=f"check the network and proxy settings; {LOCAL}",
-    )
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, what caused it, and what the client says of single files."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        failed = getattr(seen, "failed_files", None)
+        yield from failed.values() if isinstance(failed, dict) else ()
+        seen = seen.__cause__ or seen.__context__
 
 
-def offline(model: Model, variable: str) -> RecipeError:
-    return RecipeError(
-        f"{model.id} is not complete on this machine and downloading is turned off.",
-        where=f"{variable} in the environment",
-        why="there is no whole copy of this revision in the cache",
-        fix=f"unset {variable} once to download it; {LOCAL}",
-    )
+def _names(error: BaseException) -> set[str]:
+    return {kind.__name__ for each in _chain(error) for kind in type(each).__mro__}
 
 
-def full_disk(model: Model, root: Path) -> RecipeError:
-    free = shutil.disk_usage(nearest(root)).free
-    return RecipeError(
-        f"The disk became full while {model.id} was downloaded.",
-        where=str(root),
-        why=f"{free:,} bytes are free now",
-        fix=f"free some space and {AGAIN}",
-    )
+def _failed_files(error: BaseException) -> list[str]:
+    named = (getattr(e, "failed_files", None) or getattr(e, "files", ()) for e in _chain(error))
+    return next((sorted(map(str, files)) for files in named if files), [])
 
 
-def unwritable(model: Model, root: Path, variable: str, detail: str) -> RecipeError:
-    return RecipeError(
-        f"{model.id} cannot be stored in the cache.",
-        where=str(root),
-        why=detail,
-        fix=f"mend that folder, or let {variable} name another one",
-    )
-
-
-def corrupted(model: Model, hub: str, files: Sequence[str], detail: str) -> RecipeError:
-    return RecipeError(
-        f"{model.id}: {', '.join(files[:_SHOWN])} arrived damaged.",
-        where=hub,
-        why=f"the content does not match the hub's own checksum or size, twice ({detail}); "
-        "the damaged copy was removed",
-        fix=f"{AGAIN}; if it stays so, the hub's copy is bad: try the other hub (model.hub), or "
-        f"{LOCAL}",
-    )
-
-
-def cut_off(model: Model, hub: str, files: Sequence[str], detail: str) -> RecipeError:
-    names = f" at {', '.join(files[:_SHOWN])}" if files else ""
-    return RecipeError(
-        f"The download of {model.id} broke off{names}.", where=hub, why=detail, fix=AGAIN
-    )
+def _first_line(error: BaseException) -> str:
+    """The first line of a client's error, without secrets."""
+    first = (str(error).strip().splitlines() or [""])[0][:300]
+    return redacted(f"{type(error).__name__}: {first}" if first else type(error).__name__)

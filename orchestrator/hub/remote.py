@@ -1,19 +1,47 @@
-"""What the two hubs have in common: a file list, a progress count, and their small Protocol."""
+"""What is known of the two hubs, and what each one's client module offers."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
 
+Progress = Callable[[int, int, str], object]
+"""Called with bytes done, bytes in all (0: not known), and the name of what just moved."""
 
-Progress = Callable[[int, int, str], None]
-"""Called with bytes done, bytes in all, and the name of the file that just moved."""
+
+@dataclass(frozen=True)
+class Hub:
+    """One hub: its name and the variables that its client reads. ``branch`` is its main one."""
+
+    name: str
+    token: str
+    cache: str
+    branch: str
+    client: str
+    """The module that speaks to it, for the process that downloads (a :class:`Client`)."""
+
+
+HUBS = {
+    "modelscope": Hub(
+        name="ModelScope",
+        token="MODELSCOPE_API_TOKEN",
+        cache="MODELSCOPE_CACHE",
+        branch="master",
+        client="orchestrator.hub.on_modelscope",
+    ),
+    "huggingface": Hub(
+        name="Hugging Face",
+        token="HF_TOKEN",
+        cache="HF_HOME",
+        branch="main",
+        client="orchestrator.hub.on_huggingface",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -33,39 +61,33 @@ class Listing:
     commit: str | None = None
 
 
-@dataclass
-class Counter:
-    """Adds up the bytes of several files, from several threads, into one progress call."""
+class Damaged(Exception):
+    """Files arrived twice with a content that is not the hub's own; they were removed."""
 
-    total: int
-    report: Progress
-    _done: dict[str, int] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, name: str, count: int) -> None:
-        """Count bytes of a file; a negative count takes back what a client discards."""
-        with self._lock:
-            self._done[name] = max(0, self._done.get(name, 0) + count)
-            self.report(min(sum(self._done.values()), self.total), self.total, name)
+    def __init__(self, files: Sequence[str]) -> None:
+        super().__init__("SHA-256 or size differs")
+        self.files = tuple(files)
 
 
-class Hub(Protocol):
-    """One hub. Every method raises RecipeError for what a user can mend."""
-
-    name: str
-    token_variable: str
-    cache_variable: str
-    branch: str
-    """The revision that the hub takes when none is asked for."""
-
-    def cached(self, model: Model) -> Path | None:
-        """The folder that the hub's client already has, complete or not; no network."""
+class Client(Protocol):
+    """A hub's own client behind five functions. They raise whatever the client raises."""
 
     def cache_root(self) -> Path:
-        """Where the client puts its files, for the disk space check."""
+        """Where the client puts its files."""
+
+    def endpoint(self) -> str:
+        """The address that the client would ask."""
+
+    def cached(self, model: Model) -> Path | None:
+        """The folder that the client already has, complete or not; no network."""
 
     def listing(self, model: Model) -> Listing:
         """The repository's files at the model's revision."""
 
-    def download(self, model: Model, wanted: Sequence[RemoteFile], counter: Counter) -> Path:
-        """Bring the wanted files; returns the folder that the client names."""
+    def revisions(self, model: Model) -> list[str]:
+        """The names of the repository's tags and branches."""
+
+    def download(
+        self, model: Model, wanted: Sequence[RemoteFile], moved: Callable[[int], object]
+    ) -> Path:
+        """Bring the wanted files; ``moved`` is told bytes (negative: taken back)."""

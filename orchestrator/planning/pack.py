@@ -15,7 +15,7 @@ from orchestrator.base.plan import PlannedFile
 from orchestrator.engines.job import FoundSource, Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.envs.locks import load as load_lock
-from orchestrator.hub import download_command
+from orchestrator.hub.commands import download_command
 from orchestrator.planning import job as jobs
 from orchestrator.planning.feasible import load
 from orchestrator.planning.script import commands_script

@@ -90,14 +90,14 @@ def _serve() -> None:
 
 def _do(what: str, fields: dict[str, Any]) -> dict[str, Any]:
     from orchestrator.base.errors import RecipeError
-    from orchestrator.hub import fetch_model, local_model
+    from orchestrator.hub.fetch import fetch_model, known_model
     from orchestrator.recipe.schema import Model
 
     seen: list[tuple[int, int, str]] = []
     try:
         model = Model(**fields)
-        if what == "local":
-            folder = local_model(model)
+        if what == "known":
+            folder = known_model(model)
         else:
             folder = fetch_model(model, progress=lambda *step: seen.append(step))
     except RecipeError as error:
@@ -105,7 +105,7 @@ def _do(what: str, fields: dict[str, Any]) -> dict[str, Any]:
         return {"what": error.what, "why": error.why, "fix": error.fix, "text": text, "code": code}
     if folder is None:
         return {"path": None}
-    found = {"path": str(folder.path), "revision": folder.revision, "files": folder.files}
+    found = {"path": str(folder.path), "revision": folder.revision, "files": list(folder.files)}
     return {**found, "bytes": folder.bytes, "id": folder.id, "hub": folder.hub, "progress": seen}
 
 

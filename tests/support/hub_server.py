@@ -7,6 +7,7 @@ of a body, a body with wrong bytes, a status, a slow body.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -56,9 +57,11 @@ class StandIn:
     redirects: dict[str, str] = field(default_factory=dict)
     revisions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     private: dict[str, str] = field(default_factory=dict)
+    locked: dict[str, tuple[str, str]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    sending: list[str] = field(default_factory=list)
     url: str = ""
 
     def add(self, model: str, files: dict[str, bytes], *revisions: str) -> None:
@@ -72,6 +75,13 @@ class StandIn:
         """The requests for the content of one file, in order."""
         wanted = [each for each in self.asked if each.method == "GET"]
         return [each for each in wanted if file_of(each) == file]
+
+    def wait_until_gone(self, file: str, seconds: float = 30) -> None:
+        """Until nobody is reading the file any more: its reader has gone."""
+        deadline = time.monotonic() + seconds
+        while self.sending.count(file):
+            assert time.monotonic() < deadline, f"{file} is still being read"
+            time.sleep(0.02)
 
     def next_fault(self, file: str) -> Fault | None:
         for fault in self.faults.get(file, []):
@@ -202,6 +212,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(302, b"", {"Location": self.server.hub.redirects[name]})
         if name not in self.server.hub.pages:
             return self._json(404, {"message": "not found"})
+        if name in self.server.hub.locked:
+            wanted = ":".join(self.server.hub.locked[name]).encode()
+            given = asked.headers.get("authorization", "")
+            if given != f"Basic {base64.b64encode(wanted).decode()}":
+                return self._json(401, {"message": "who are you?"})
         kind = "text/html" if name.endswith(".html") else "application/octet-stream"
         return self._body(asked, name, self.server.hub.pages, {"Content-Type": kind})
 
@@ -253,7 +268,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length))
         self.end_headers()
         if asked.method == "GET":
-            self._write(part, fault)
+            self.server.hub.sending.append(name)
+            try:
+                self._write(part, fault)
+            finally:
+                self.server.hub.sending.remove(name)
         return None
 
     def _write(self, part: bytes, fault: Fault | None) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.hub import check_folder, download_command
+from orchestrator.hub.commands import download_command
+from orchestrator.hub.folder import check_folder
 from orchestrator.recipe.schema import Model
 from tests.support.hub_client import environment
 from tests.support.hub_server import StandIn, standing_in

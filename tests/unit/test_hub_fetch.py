@@ -37,8 +37,8 @@ class Case:
     def fetch(self, client: Client | None = None, **fields: Any) -> dict[str, Any]:
         return (client or self.client).call("fetch", **{"hub": self.hub, "id": self.id, **fields})
 
-    def local(self, client: Client | None = None, **fields: Any) -> dict[str, Any]:
-        return (client or self.client).call("local", hub=self.hub, id=self.id, **fields)
+    def known(self, client: Client | None = None, **fields: Any) -> dict[str, Any]:
+        return (client or self.client).call("known", hub=self.hub, id=self.id, **fields)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -126,7 +126,7 @@ def test_the_needed_files_come_once(case: Case, start: Start) -> None:
     assert found["revision"] == (COMMIT if case.hub == "huggingface" else "master")
     total = sum(map(len, wanted.values()))
     assert found["bytes"] == total
-    assert found["progress"][-1] == [total, total, ""]
+    assert found["progress"][-1] == [total, total, case.id]
     assert all(0 <= done <= total for done, _, _ in found["progress"])
     assert not any(case.server.bodies(name) for name in extra)
 
@@ -134,7 +134,7 @@ def test_the_needed_files_come_once(case: Case, start: Start) -> None:
     assert case.fetch()["path"] == found["path"]
     fresh = start(HF_HUB_OFFLINE="1")
     assert case.fetch(fresh)["path"] == found["path"]
-    assert case.local(fresh)["path"] == found["path"]
+    assert case.known(fresh)["path"] == found["path"]
     assert case.server.asked == []
 
 
@@ -149,14 +149,14 @@ def test_a_copy_that_the_client_made_itself_is_used(case: Case) -> None:
 
 def test_another_revision_is_another_model(case: Case) -> None:
     case.fetch()
-    assert case.local(revision="v1.0.3") == {"path": None}
+    assert case.known(revision="v1.0.3") == {"path": None}
     assert case.fetch(revision="v1.0.3")["path"]
 
 
 def test_a_file_that_was_removed_comes_again_alone(case: Case) -> None:
     found = case.fetch()
     Path(found["path"], SHARD).resolve().unlink()
-    assert case.local() == {"path": None}
+    assert case.known() == {"path": None}
     case.server.asked.clear()
     assert case.fetch()["path"] == found["path"]
     assert case.shards_asked == [(SHARD, 0)]
@@ -179,7 +179,7 @@ def test_a_killed_download_goes_on_in_the_next_run(case: Case, start: Start) -> 
     client.process.send_signal(signal.SIGKILL)
     client.process.wait(timeout=10)
 
-    assert case.local() == {"path": None}
+    assert case.known() == {"path": None}
     case.server.asked.clear()
     found = case.fetch()
     assert Path(found["path"], OTHER).read_bytes() == case.files[OTHER]
@@ -202,7 +202,7 @@ def test_a_file_that_stays_corrupted_is_named_and_removed(case: Case) -> None:
     assert "try the other hub" in error["fix"]
     kept = [each for each in case.home.rglob(f"*{SHARD}*") if case.id[2:] in str(each)]
     assert kept == []
-    assert case.local() == {"path": None}
+    assert case.known() == {"path": None}
     case.server.faults.clear()
     case.server.asked.clear()
     assert case.fetch()["path"]
@@ -299,10 +299,10 @@ def test_the_cache_of_older_releases_is_used(
     folder = write(tmp_path / layout, files)
     client = start(MODELSCOPE_CACHE=str(tmp_path))
     named = {"id": "o/internlm2.5"}
-    found = client.call("local", **named, revision="v1.0.3")
+    found = client.call("fetch", **named, revision="v1.0.3")
     assert (found["path"], found["revision"]) == (str(folder), "v1.0.3")
-    assert client.call("local", **named, revision="v2.0.0") == {"path": None}
     assert case.server.asked == []
+    assert "has no model" in client.call("fetch", **named, revision="v2.0.0")["what"]
 
 
 def test_no_server(case: Case, start: Start) -> None:
@@ -329,43 +329,47 @@ def test_the_older_name_of_the_endpoint(case: Case, tmp_path: Path) -> None:
     assert client.close() == ""
 
 
-CANCEL = """
-import sys, threading
-from orchestrator.base.errors import Interrupted
-from orchestrator.hub import fetch_model
+FETCH = """
+import sys
+from orchestrator.base.process import termination_interrupts
+from orchestrator.hub.fetch import fetch_model
 from orchestrator.recipe.schema import Model
-cancel = threading.Event()
-threading.Thread(target=lambda: (sys.stdin.readline(), cancel.set())).start()
-try:
-    fetch_model(Model(id=sys.argv[2], hub=sys.argv[1], template="t"), cancel=cancel)
-except Interrupted as error:
-    sys.exit(error.exit_code)
+with termination_interrupts():
+    fetch_model(Model(id=sys.argv[2], hub=sys.argv[1], template="t"))
 """
 
 
-@pytest.mark.parametrize("how", ["cancel", "ctrl-c"])
-def test_a_download_is_stopped_at_once(case: Case, how: str) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_download_is_stopped_at_once(case: Case, how: signal.Signals) -> None:
     case.slow_shard(20_000_000)  # about a minute if nobody stopped it
     process = subprocess.Popen(
-        [sys.executable, "-c", CANCEL, case.hub, case.id],
+        [sys.executable, "-c", FETCH, case.hub, case.id],
         env=environment(case.server.url, case.home),
-        stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     case.wait_for_body()
-    began = time.monotonic()
-    if how == "ctrl-c":
-        process.send_signal(signal.SIGINT)
-    _, errors = process.communicate("stop\n", timeout=20)
-    assert time.monotonic() - began < 5
-    if how == "cancel":
-        assert (process.returncode, errors) == (130, "")
-    else:
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=30)
+    if how != signal.SIGKILL:
         assert errors.endswith("KeyboardInterrupt\n")
+    case.server.wait_until_gone(OTHER)
     case.server.asked.clear()
     time.sleep(0.5)
     assert case.server.asked == [], "the download went on"
+
+
+def test_two_runs_bring_a_model_once(case: Case, start: Start) -> None:
+    case.slow_shard(500_000)
+    first, second = start(), start()
+    first.send("fetch", hub=case.hub, id=case.id)
+    case.wait_for_body()
+    second.send("fetch", hub=case.hub, id=case.id)
+    one, other = first.answer(), second.answer()
+    assert one["path"] == other["path"]
+    assert sorted(case.shards_asked) == [(SHARD, 0), (OTHER, 0)]
+    waited = [what for _, _, what in other["progress"]]
+    assert any(f"process {first.process.pid} on host" in what for what in waited)
 
 
 def test_files_of_the_current_folder_are_not_imported(
@@ -381,7 +385,10 @@ def test_files_of_the_current_folder_are_not_imported(
 
 def test_importing_the_package_is_cheap() -> None:
     heavy = ("modelscope", "huggingface_hub", "requests", "tqdm", "pydantic", "urllib.request")
-    code = f"import sys, orchestrator.hub; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        "import sys, orchestrator.hub.fetch, orchestrator.hub.commands\n"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

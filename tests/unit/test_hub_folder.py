@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.hub import check_folder, local_model
-from orchestrator.hub.weights import fault_of
+from orchestrator.hub.fetch import known_model
+from orchestrator.hub.folder import check_folder, weight_fault
 from orchestrator.recipe.schema import Model
 from tests.support.models import model_files, safetensors, torch_zip, write
 
@@ -134,11 +134,11 @@ def test_code_of_another_repository_need_not_be_here(tmp_path: Path) -> None:
 def test_a_given_folder_is_used_or_refused_but_never_ignored(tmp_path: Path) -> None:
     whole, broken = write(tmp_path / "whole", model_files()), tmp_path / "broken"
     for fields in ({"id": "o/m", "path": str(whole)}, {"id": str(whole), "hub": "local"}):
-        found = local_model(Model(template="t", **fields))
+        found = known_model(Model(template="t", **fields))
         assert found is not None
         assert (found.path, found.id) == (whole, fields["id"])
     with pytest.raises(RecipeError):
-        local_model(Model(template="t", id="o/m", path=str(broken)))
+        known_model(Model(template="t", id="o/m", path=str(broken)))
 
 
 @given(st.data())
@@ -148,9 +148,9 @@ def test_every_cut_of_a_safetensors_file_is_found(
     body = safetensors(data.draw(st.lists(st.text(min_size=1), min_size=1, unique=True)))
     path = tmp_path_factory.mktemp("cut") / "model.safetensors"
     path.write_bytes(body)
-    assert fault_of(path) is None
+    assert weight_fault(path, set()) is None
     path.write_bytes(body[: data.draw(st.integers(0, len(body) - 1))])
-    assert fault_of(path) is not None
+    assert weight_fault(path, set()) is not None
 
 
 @given(st.sampled_from(sorted(model_files())), st.binary(max_size=300))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.hub.clients import literal
 from orchestrator.hub.selection import needed
 
 SMALL = [
@@ -62,9 +59,3 @@ def test_code_in_folders_is_kept() -> None:
 def test_nothing_is_added_or_reordered(names: list[str]) -> None:
     kept = list(needed(names))
     assert kept == [name for name in names if name in set(kept)]
-
-
-@given(st.text(), st.text())
-def test_a_literal_pattern_matches_itself_only(name: str, other: str) -> None:
-    assert fnmatchcase(name, literal(name))
-    assert fnmatchcase(other, literal(name)) == (name == other)

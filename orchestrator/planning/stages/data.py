@@ -200,7 +200,7 @@ class ConvertRows:
         if found.path is not None:
             return found.path
         from orchestrator.base.paths import downloads_dir
-        from orchestrator.hub import fetch_file
+        from orchestrator.hub.files import fetch_file
 
         url = found.source.url
         assert url is not None  # a source without a file and without a url was refused before

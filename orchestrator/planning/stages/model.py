@@ -11,6 +11,7 @@ from orchestrator.base.layout import TRAIN
 from orchestrator.base.plan import Artifact, Facts, Plan, Progress, Proof
 from orchestrator.engines.job import Job
 from orchestrator.planning.rehearsal import standin
+from orchestrator.recipe.trust import trust_in_words, trusts_remote_code
 
 
 def plan(job: Job, root: Path) -> Plan:
@@ -38,7 +39,21 @@ class LinkModel:
     def describe(self) -> str:
         model = self.job.recipe.model
         revision = f" at {model.revision}" if model.revision else ""
-        return f"find or download {model.id}{revision} ({model.hub}), link it as {self.link}"
+        how = self._known() or f"find or download {model.id}{revision} ({model.hub})"
+        return f"{how}, link it as {self.link}; {trust_in_words(model)}"
+
+    def _known(self) -> str | None:
+        """The copy that a run would take now; None: it is not here, or the run will say why not."""
+        from orchestrator.hub.fetch import known_model
+
+        try:
+            folder = known_model(self.job.recipe.model)
+        except RecipeError:
+            return None
+        if folder is None:
+            return None
+        revision = f" at {folder.revision}" if folder.revision else ""
+        return f"take {folder.id}{revision} from {folder.path}"
 
     @property
     def link(self) -> str:
@@ -48,33 +63,39 @@ class LinkModel:
         return {"model": self.job.recipe.model.model_dump(exclude={"template"})}
 
     def run(self, root: Path, progress: Progress) -> Mapping[str, object]:
-        from orchestrator.hub import fetch_model
+        from orchestrator.hub.fetch import fetch_model
+        from orchestrator.hub.provenance import provenance
 
-        folder = fetch_model(self.job.recipe.model, progress=progress)
+        model = self.job.recipe.model
+        folder = fetch_model(model, progress=progress)
         _link(root / self.link, folder.path)
-        return {
-            "path": str(folder.path),
-            "hub": folder.hub,
-            "revision": folder.revision,
-            "bytes": folder.bytes,
-        }
+        trusted = trusts_remote_code(model)
+        return {**provenance(folder), "asked": model.revision, "trust_remote_code": trusted}
 
 
 def _link(link: Path, target: Path) -> None:
-    if link.is_symlink():
-        link.unlink()
-    elif link.exists():
+    if link.exists() and not link.is_symlink():
         raise RecipeError(
             f"{link.name} is in the way of the link to the model.",
             where=str(link),
             why="it is a file or folder of its own",
             fix="move it away, then run the same command again",
         )
-    link.symlink_to(target.resolve(), target_is_directory=True)
+    try:
+        link.unlink(missing_ok=True)
+        link.symlink_to(target.resolve(), target_is_directory=True)
+    except OSError as error:
+        raise RecipeError(
+            "The model cannot be linked into the run directory.",
+            where=str(link),
+            why=error.strerror or str(error),
+            fix="make the folder writable, or keep runs on a disk that knows links: set "
+            "RECIPE_RUNS to another folder",
+        ) from error
 
 
 def _base_model(path: Path, _base: Path | None) -> Facts:
-    from orchestrator.hub import check_folder
+    from orchestrator.hub.folder import check_folder
 
     folder = check_folder(path)
     return {"files": len(folder.files), "bytes": folder.bytes}
