@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.base import paths
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.process import capture, quoted
-from orchestrator.envs import indexes
+from orchestrator.base.secrets import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ class WorkLog:
             raise cannot_use(self.path.parent, error) from error
 
         def keep(raw: str) -> None:
-            line = indexes.redact(_COLOUR.sub("", raw.rstrip()))
+            line = redacted(_COLOUR.sub("", raw.rstrip()))
             file.write(line + "\n")
             lines.append(line)
             match = shown.match(line) if shown else None
@@ -66,7 +66,7 @@ class WorkLog:
 
         with file:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-            file.write(f"\n$ {indexes.redact(quoted(argv))}    # {stamp}\n")
+            file.write(f"\n$ {redacted(quoted(argv))}    # {stamp}\n")
             inherited = () if self.lock is None else (self.lock,)
             done = capture(argv, env=env, cwd=folder, line=keep, keep=inherited, timeout=timeout)
         if done.timed_out:

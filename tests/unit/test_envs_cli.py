@@ -240,3 +240,13 @@ def test_an_environments_folder_that_cannot_be_read_is_the_users(
         recipe(*words)
     assert raised.value.why == "Not a directory"
     assert "RECIPE_CACHE" in (raised.value.fix or "")
+
+
+def test_a_name_that_is_nearly_right_is_shown(uv: FakeUv, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    for name, near in (("xtunr@0.2.0", "xtuner@0.2.0"), ("xtuner@0.2", "xtuner@0.2.0")):
+        with pytest.raises(UsageError) as raised:
+            recipe("doctor", name)
+        assert f"did you mean {near}?" in (raised.value.fix or "").replace(
+            " or ", "? did you mean "
+        )
