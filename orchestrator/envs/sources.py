@@ -130,10 +130,12 @@ def fault_of(path: Path, checkout: Checkout) -> str | None:
     """Another commit, changed files, or a missing folder; None when all is as released."""
     if not (path / ".git").is_dir():
         return f"{checkout.name} is not checked out"
-    code, commit = _git("-C", str(path), "rev-parse", "HEAD")
+    # A shared cache may belong to somebody else, and be read-only.
+    git = ("--no-optional-locks", "-c", "safe.directory=*", "-C", str(path))
+    code, commit = _git(*git, "rev-parse", "HEAD")
     if code or commit != checkout.commit:
-        return f"{checkout.name} is at {commit[:40]}, not at {checkout.commit}"
-    changed = _git("-C", str(path), "status", "--porcelain", "--untracked-files=no")[1]
+        return f"{checkout.name} is at {commit}, not at {checkout.commit}"
+    changed = _git(*git, "status", "--porcelain", "--untracked-files=no")[1]
     if changed:
         return f"files of {checkout.name} were changed: {' '.join(changed.split()[1::2][:5])}"
     if not (path / checkout.folder).is_dir():

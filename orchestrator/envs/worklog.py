@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base import paths
@@ -14,7 +17,6 @@ from orchestrator.base.secrets import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     Progress = Callable[[str], object]
 
@@ -25,11 +27,12 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 class WorkLog:
     """The log of one environment, and who is told of the progress, one line of text at a time.
 
-    Programs inherit ``lock``: when a builder is killed, its uv keeps the lock until it has ended
-    too, and nobody clears the folder under it.
+    Without a ``path`` nothing is kept: looking at an environment must work where nothing can be
+    written. Programs inherit ``lock``: when a builder is killed, its uv keeps the lock until it
+    has ended too, and nobody clears the folder under it.
     """
 
-    path: Path
+    path: Path | None
     tell: Progress
     lock: int | None = None
 
@@ -48,13 +51,14 @@ class WorkLog:
         started; :class:`RecipeError` when the log cannot be written.
         """
         lines: list[str] = []
+        folder = paths.environments_dir() if self.path else Path(tempfile.gettempdir())
+        log = self.path or Path(os.devnull)
         try:
-            folder = paths.environments_dir()
-            folder.mkdir(parents=True, exist_ok=True)
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = self.path.open("a", encoding="utf-8")
+            for place in (folder, log.parent):
+                place.mkdir(parents=True, exist_ok=True)
+            file = log.open("a", encoding="utf-8")
         except OSError as error:
-            raise cannot_use(self.path.parent, error) from error
+            raise cannot_use(folder, error) from error
 
         def keep(raw: str) -> None:
             line = redacted(_COLOUR.sub("", raw.rstrip()))
