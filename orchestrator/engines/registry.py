@@ -34,13 +34,12 @@ def engine_of(job: Job) -> Engine:
 
 def release(name: str) -> Release:
     """The release called ``engine@version``; :class:`UsageError` naming those there are."""
-    engine, _, version = name.partition("@")
-    known = get(engine).releases
-    for candidate in known:
-        if candidate.version == version:
-            return candidate
-    listed = ", ".join(candidate.name for candidate in known)
-    raise UsageError(f"There is no engine release {name!r}.", fix=f"releases: {listed}")
+    known = {release.name: release for release in all_releases()}
+    if name in known:
+        return known[name]
+    listed = f"releases: {', '.join(known)}"
+    hint = did_you_mean(name, known, otherwise=listed)
+    raise UsageError(f"There is no engine release {name!r}.", fix=f"{hint} (recipe env list)")
 
 
 def all_releases() -> list[Release]:

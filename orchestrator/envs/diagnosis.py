@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.language import say
 from orchestrator.envs import health, inventory, sources, uv
-from orchestrator.envs.install import log_file
 from orchestrator.envs.release import setting
 from orchestrator.envs.worklog import WorkLog
 
@@ -55,8 +54,8 @@ def doctor(
         )
     )
     try:
-        log = WorkLog(log_file(environment.root), tell)
-        findings += _tools(environment, health.probe(environment, log, devices=True))
+        report = health.probe(environment, WorkLog(None, tell), devices=True)
+        findings += _tools(environment, report)
     except RecipeError as error:
         findings.append(Finding(BROKEN, f"{error.what} {error.why or ''}".strip(), error.fix))
     return [*findings, *_checkouts(environment), *_leftovers(release), *_disk()]

@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 _TRUE = ("1", "true", "yes", "on", "t", "y")
 _INDEX = re.compile(r"^\s*(\[\[(pip\.)?index\]\]|(extra-)?index(-url)?\s*=)", re.MULTILINE)
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def redact(text: str) -> str:
-    """``text`` without the user names and passwords of addresses in it."""
-    return _CREDENTIALS.sub("***@", text)
 
 
 def environ(base: Mapping[str, str]) -> dict[str, str]:

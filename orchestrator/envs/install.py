@@ -87,13 +87,10 @@ def _once(
         made = inventory.at(release, root)
         if made is not None:
             return made
-        state = build(WorkLog(log_file(root), tell, handle))
+        log = paths.cache_dir() / "logs" / f"env-{root.name}.log"
+        state = build(WorkLog(log, tell, handle))
         inventory.write(root, state)
     return state.environment(release, root)
-
-
-def log_file(root: Path) -> Path:
-    return paths.cache_dir() / "logs" / f"env-{root.name}.log"
 
 
 def _choose(root: Path) -> None:

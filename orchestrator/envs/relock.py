@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.process import capture
+from orchestrator.base.secrets import redacted
 from orchestrator.envs import indexes, uv
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def relock(release: Release) -> str:
     argv = [uv.binary(), *arguments, *indexes.flags(os.environ)]
     done = capture(argv, cwd=wanted.parent, env=uv.environ(os.environ))
     if done.code != 0:
-        lines = indexes.redact(done.errors).splitlines()
+        lines = redacted(done.errors).splitlines()
         doing = f"{release.name} could not be resolved."
         raise uv.failure(lines, doing=doing, log=None, code=done.code)
     return header(release, hit[1], arguments) + done.output

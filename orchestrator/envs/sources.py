@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.process import capture
-from orchestrator.envs import indexes
+from orchestrator.base.secrets import redacted
 from orchestrator.envs.release import setting
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def clone(release: Release, root: Path, log: WorkLog) -> None:
     """Check out what the release names under ``root``; :class:`RecipeError` when it cannot."""
     for checkout in release.checkouts:
         target, origin = folder(root) / checkout.name, place(release, checkout)
-        log.tell(f"fetching {checkout.name} at {checkout.commit[:7]} from {indexes.redact(origin)}")
+        log.tell(f"fetching {checkout.name} at {checkout.commit[:7]} from {redacted(origin)}")
         if Path(origin).is_dir() and _git("-C", origin, "status", "--porcelain", "-uno")[1]:
             log.tell(f"{origin} has changes without a commit: they are not used")
         _fetch(release, checkout, origin, target, log)
@@ -50,7 +50,7 @@ def clone(release: Release, root: Path, log: WorkLog) -> None:
         if fault:
             raise RecipeError(
                 f"The source of {release.name} does not fit the release.",
-                where=indexes.redact(origin),
+                where=redacted(origin),
                 why=fault,
                 fix=f"name a complete copy of {checkout.url} in {setting_of(release, checkout)}",
             )
@@ -100,7 +100,7 @@ def _failure(
     last = [line for line in output.splitlines() if re.match(r"(fatal|error):", line)]
     return RecipeError(
         f"{checkout.name}, the source of {release.name}, could not be fetched.",
-        where=f"{indexes.redact(origin)} (log: {log.path})",
+        where=f"{redacted(origin)} (log: {log.path})",
         why="\n       ".join(filter(None, [cause, *last[-3:]])),
         fix=f"name a mirror or a local clone in {own}; where there is a network: "
         f"git clone {checkout.url} FOLDER && export {own}=FOLDER",
@@ -130,10 +130,12 @@ def fault_of(path: Path, checkout: Checkout) -> str | None:
     """Another commit, changed files, or a missing folder; None when all is as released."""
     if not (path / ".git").is_dir():
         return f"{checkout.name} is not checked out"
-    code, commit = _git("-C", str(path), "rev-parse", "HEAD")
+    # A shared cache may belong to somebody else, and be read-only.
+    git = ("--no-optional-locks", "-c", "safe.directory=*", "-C", str(path))
+    code, commit = _git(*git, "rev-parse", "HEAD")
     if code or commit != checkout.commit:
-        return f"{checkout.name} is at {commit[:40]}, not at {checkout.commit}"
-    changed = _git("-C", str(path), "status", "--porcelain", "--untracked-files=no")[1]
+        return f"{checkout.name} is at {commit}, not at {checkout.commit}"
+    changed = _git(*git, "status", "--porcelain", "--untracked-files=no")[1]
     if changed:
         return f"files of {checkout.name} were changed: {' '.join(changed.split()[1::2][:5])}"
     if not (path / checkout.folder).is_dir():

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base import paths
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.process import capture, quoted
-from orchestrator.envs import indexes
+from orchestrator.base.secrets import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     Progress = Callable[[str], object]
 
@@ -25,11 +27,12 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 class WorkLog:
     """The log of one environment, and who is told of the progress, one line of text at a time.
 
-    Programs inherit ``lock``: when a builder is killed, its uv keeps the lock until it has ended
-    too, and nobody clears the folder under it.
+    Without a ``path`` nothing is kept: looking at an environment must work where nothing can be
+    written. Programs inherit ``lock``: when a builder is killed, its uv keeps the lock until it
+    has ended too, and nobody clears the folder under it.
     """
 
-    path: Path
+    path: Path | None
     tell: Progress
     lock: int | None = None
 
@@ -48,16 +51,17 @@ class WorkLog:
         started; :class:`RecipeError` when the log cannot be written.
         """
         lines: list[str] = []
+        folder = paths.environments_dir() if self.path else Path(tempfile.gettempdir())
+        log = self.path or Path(os.devnull)
         try:
-            folder = paths.environments_dir()
-            folder.mkdir(parents=True, exist_ok=True)
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = self.path.open("a", encoding="utf-8")
+            for place in (folder, log.parent):
+                place.mkdir(parents=True, exist_ok=True)
+            file = log.open("a", encoding="utf-8")
         except OSError as error:
-            raise cannot_use(self.path.parent, error) from error
+            raise cannot_use(folder, error) from error
 
         def keep(raw: str) -> None:
-            line = indexes.redact(_COLOUR.sub("", raw.rstrip()))
+            line = redacted(_COLOUR.sub("", raw.rstrip()))
             file.write(line + "\n")
             lines.append(line)
             match = shown.match(line) if shown else None
@@ -66,7 +70,7 @@ class WorkLog:
 
         with file:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-            file.write(f"\n$ {indexes.redact(quoted(argv))}    # {stamp}\n")
+            file.write(f"\n$ {redacted(quoted(argv))}    # {stamp}\n")
             inherited = () if self.lock is None else (self.lock,)
             done = capture(argv, env=env, cwd=folder, line=keep, keep=inherited, timeout=timeout)
         if done.timed_out:

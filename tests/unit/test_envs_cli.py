@@ -240,3 +240,26 @@ def test_an_environments_folder_that_cannot_be_read_is_the_users(
         recipe(*words)
     assert raised.value.why == "Not a directory"
     assert "RECIPE_CACHE" in (raised.value.fix or "")
+
+
+def test_a_name_that_is_nearly_right_is_shown(uv: FakeUv, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    for name, near in (("xtunr@0.2.0", "xtuner@0.2.0"), ("xtuner@0.2", "xtuner@0.2.0")):
+        with pytest.raises(UsageError) as raised:
+            recipe("doctor", name)
+        assert f"did you mean {near}?" in (raised.value.fix or "").replace(
+            " or ", "? did you mean "
+        )
+
+
+def test_the_doctor_works_where_nothing_can_be_written(uv: FakeUv, tmp_path: Path) -> None:
+    """A class shares one cache that only its teacher may write to."""
+    recipe("install", "toyengine@1.0")
+    logs = tmp_path / "cache" / "logs"
+    logs.rename(tmp_path / "away")
+    logs.write_text("no folder")
+    assert "ok      import toyengine.train" in recipe("doctor", "toyengine@1.0").stdout
+    recipe("remove", "toyengine@1.0", "-y")
+    with pytest.raises(RecipeError, match="cannot be used") as raised:
+        recipe("install", "toyengine@1.0")
+    assert raised.value.where == str(logs)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.base.secrets import redacted
 from orchestrator.envs import indexes
 
 
@@ -127,6 +128,6 @@ def test_an_index_in_uvs_own_file_wins(
 @given(st.from_regex(r"[A-Za-z0-9._%-]{1,9}(:[A-Za-z0-9._%-]{1,9})?", fullmatch=True))
 def test_a_password_never_comes_through(secret: str) -> None:
     text = f"fetching https://{secret}@mirror.test/simple and http://{secret}@b.test:80/x y@z"
-    assert indexes.redact(text) == (
+    assert redacted(text) == (
         "fetching https://***@mirror.test/simple and http://***@b.test:80/x y@z"
     )

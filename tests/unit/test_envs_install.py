@@ -331,6 +331,37 @@ def test_a_changed_own_python_is_checked_again(uv: FakeUv, own: Path) -> None:
     assert after.lock_digest != before.lock_digest
 
 
+def test_a_chosen_python_stays_chosen_when_something_is_installed_into_it(
+    uv: FakeUv, own: Path
+) -> None:
+    """It is looked at again; a 6 GB environment is not built behind the user's back."""
+    envs.ensure(TOY, python=own, choose=True)
+    site = next((own.parents[1] / "lib").glob("python*/site-packages"))
+    (site / "more.pth").write_text("")
+    assert envs.find(TOY) is None
+    for _ in range(2):
+        assert envs.ensure(TOY).python == own
+        assert envs.find(TOY) == envs.ensure(TOY)
+    (site / "toyengine" / "train.py").write_text("import nowhere\n")
+    (site / "again.pth").write_text("")
+    with pytest.raises(RecipeError, match="cannot be imported"):
+        envs.ensure(TOY)
+    own.unlink()
+    with pytest.raises(UsageError, match="cannot be run") as raised:
+        envs.ensure(TOY)
+    assert "recipe env remove toyengine@1.0 -y" in (raised.value.fix or "")
+    assert uv.calls() == []
+
+
+def test_what_is_built_after_a_python_was_chosen_is_used(uv: FakeUv, own: Path) -> None:
+    envs.ensure(TOY, python=own, choose=True)
+    built = envs.ensure(TOY, torch_backend="cpu")
+    assert built.managed
+    assert envs.find(TOY) == envs.ensure(TOY) == built
+    envs.ensure(TOY, python=own, choose=True)
+    assert envs.ensure(TOY).python == own
+
+
 def test_an_own_python_without_the_release_is_refused(uv: FakeUv, own: Path) -> None:
     site = next((own.parents[1] / "lib").glob("python*/site-packages"))
     meta = site / "toyengine-1.0.dist-info" / "METADATA"

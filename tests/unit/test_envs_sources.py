@@ -206,6 +206,14 @@ def test_what_running_leaves_behind_is_no_change(release: Release) -> None:
     assert envs.ensure(release) == made
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_cache_that_belongs_to_somebody_else_can_be_used(release: Release) -> None:
+    made = envs.ensure(release)
+    for path in [made.checkout("Toy"), *made.checkout("Toy").rglob("*")]:
+        os.chown(path, 12345, 12345)
+    assert envs.ensure(release) == made
+
+
 def test_another_commit_is_another_environment(release: Release, upstream: Path) -> None:
     made = envs.ensure(release)
     [checkout] = release.checkouts
