@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_tools.account import Account
-from data_tools.containers.files import FileKind
+from data_tools.containers.kinds import FileKind
 from data_tools.containers.tables import letter
 from data_tools.errors import DataError, did_you_mean
 
