@@ -10,6 +10,8 @@ from __future__ import annotations
 class DataError(Exception):
     """An operation cannot go on. Nothing was written over an earlier result."""
 
+    exit_code = 1
+
     def __init__(self, what: str, where: str = "", why: str = "", fix: str = "") -> None:
         super().__init__(what, where, why, fix)
         self.what = what
@@ -22,7 +24,13 @@ class DataError(Exception):
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in labelled if text)])
 
 
-class UnnamedColumns(DataError):
+class UsageFault(DataError):
+    """The operation cannot begin as it was asked for: a missing file, an unknown name, a value."""
+
+    exit_code = 2
+
+
+class UnnamedColumns(UsageFault):
     """A table's headers are not known keys, so the caller has to say which column is what."""
 
 

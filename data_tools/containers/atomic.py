@@ -127,9 +127,22 @@ class Part:
             self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
         return cast(BinaryIO, self._file)
 
+    @property
+    def opened(self) -> bool:
+        """Has it been begun?"""
+        return self._raw is not None
+
+    def write(self, data: bytes) -> None:
+        """Write, opened or not. Raises CannotWrite."""
+        file = self._file or self.open()
+        with self._errors():
+            file.write(data)
+
     def finish(self) -> None:
         """Everything to the disk. Raises CannotWrite."""
         with self._errors():
+            if self._raw.closed:
+                return
             if self._file is not self._raw:
                 self._file.close()
             self._raw.flush()

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from data_tools.containers.files import FileKind
+from data_tools.containers.kinds import FileKind
 from data_tools.containers.tables import NESTED, needed, resolve
 from data_tools.errors import DataError
 from data_tools.formats.common import undump

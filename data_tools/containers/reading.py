@@ -109,7 +109,8 @@ class Reader:
     def __init__(
         self, path: Path, options: ReadOptions, account: Account, on_reject: OnReject | None
     ) -> None:
-        self.kind = look_into(path, options.encoding, table=bool(options.columns))
+        table, text = bool(options.columns), options.format == "text"
+        self.kind = look_into(path, options.encoding, table=table, text=text)
         self.options = options
         self.account = account
         self.on_reject = on_reject

@@ -1,79 +1,91 @@
-"""`rejected.jsonl`: every rejected row with its file, place and reason."""
+"""Rejected rows: one file an output, each row with its file, place and reason."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
 from data_tools.account import Account
-from data_tools.errors import DataError
+from data_tools.containers.atomic import CannotWrite, Part, terminable
+from data_tools.errors import DataError, UsageFault
 
-NAME = "rejected.jsonl"
+ENDING = "rejected.jsonl"
 FAILED = "rejected.failed.jsonl"
+AnyPath = str | os.PathLike[str]
+
+
+def rejects_for(output: AnyPath) -> Path:
+    """Where the rejected rows of an output go: `train.jsonl` → `train.jsonl.rejected.jsonl`."""
+    path = Path(output)
+    return path.with_name(f"{path.name}.{ENDING}")
+
+
+def is_rejects(name: str) -> bool:
+    """Is a file of this name one of rejected rows?"""
+    return name.endswith((f".{ENDING}", f".{FAILED}")) or name in (ENDING, FAILED)
 
 
 @contextlib.contextmanager
 def rejected_file(
-    path: str | os.PathLike[str] | None, account: Account, output: str | os.PathLike[str]
+    path: AnyPath | None, account: Account, output: AnyPath, inputs: Iterable[AnyPath] = ()
 ) -> Iterator[None]:
-    """Collect the account's rejected rows in a file, `rejected.jsonl` beside the output by default.
+    """Collect the account's rejected rows in a file, `rejects_for(output)` by default.
 
     The file takes its place when the block ends well; without rejected rows there is none, and one
-    of an earlier run is emptied. When the block fails, the rows show why: they go to the same file,
-    or, when an earlier output and its rejected rows are there, to `rejected.failed.jsonl`.
+    of an earlier run goes. When the block fails, the rows show why: they go to a file of their own
+    (`….rejected.failed.jsonl`), which the error names, and an earlier run's stay as they are.
+
+    Raises:
+        UsageFault: the file is the output or one of the inputs.
     """
-    target = Path(path) if path is not None else Path(output).parent / NAME
-    keeper = _Keeper(target)
-    before, account.sink = account.sink, keeper.keep
-    try:
-        yield
-    except BaseException:
-        earlier = Path(output).exists() and target.exists()
-        keeper.place(target.with_name(FAILED) if earlier else target)
-        raise
-    else:
-        if not keeper.place(target) and target.exists() and target.stat().st_size:
-            target.write_bytes(b"")
-    finally:
-        account.sink = before
+    target = rejects_for(output) if path is None else Path(path)
+    _refuse(target, output, inputs)
+    failed = target.with_name(f"{target.name.removesuffix(f'.{ENDING}')}.{FAILED}")
+    part = Part(target)
+    before, account.sink = account.sink, lambda record: part.write(_line(record))
+    with terminable():
+        try:
+            yield
+            if part.opened:
+                part.finish()
+                part.place()
+            else:
+                target.unlink(missing_ok=True)
+            failed.unlink(missing_ok=True)
+        except BaseException as error:
+            with contextlib.suppress(CannotWrite):
+                if part.opened:
+                    part.target = failed
+                    part.finish()
+                    part.place()
+                    _tell(error, failed)
+            raise
+        finally:
+            account.sink = before
+            part.discard()
 
 
-class _Keeper:
-    """Records on their way to a file, which is made when the first one comes."""
-
-    def __init__(self, target: Path) -> None:
-        self._part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        self._file: BinaryIO | None = None
-
-    def keep(self, record: dict[str, Any]) -> None:
-        with _written(self._part):
-            if self._file is None:
-                self._part.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._part.open("wb")
-            self._file.write(_line(record))
-
-    def place(self, target: Path) -> bool:
-        """Put the file in its place; False when there is none."""
-        if self._file is None:
-            return False
-        with _written(target):
-            self._file.close()
-            self._part.replace(target)
-        return True
+def _refuse(target: Path, output: AnyPath, inputs: Iterable[AnyPath]) -> None:
+    fix = "name another file with --rejected"
+    for role, others in (("the output", [output]), ("an input", inputs)):
+        if any(Path(other).resolve() == target.resolve() for other in others):
+            raise UsageFault(
+                "Rejected rows need a file of their own", str(target), f"it is {role}", fix
+            )
+    if target.exists() and not target.is_file():
+        raise UsageFault(
+            "Rejected rows need a file", str(target), "it is a folder or a device", fix
+        )
 
 
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        why = str(error.strerror)
-        raise DataError("The rejected rows cannot be written", str(path), why) from error
+def _tell(error: BaseException, failed: Path) -> None:
+    if isinstance(error, DataError):
+        error.fix = "; ".join(filter(None, (error.fix, f"the rejected rows are in {failed}")))
 
 
 def _line(record: dict[str, Any]) -> bytes:

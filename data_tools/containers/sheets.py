@@ -6,12 +6,14 @@ import contextlib
 import datetime
 import gzip
 import io
+import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from data_tools.account import Account
-from data_tools.containers.files import FileKind
+from data_tools.containers.kinds import FileKind
+from data_tools.containers.sparse import SparseSheet, reaches_far
 from data_tools.containers.tables import letter
 from data_tools.errors import DataError, did_you_mean
 
@@ -31,11 +33,16 @@ class SheetRows:
         with _trouble(str(kind.path)):
             self._book = python_calamine.load_workbook(_source(kind))
         self.name = self._choose(sheet, account)
+        self._sparse: SparseSheet | None = None
         with _trouble(self.where):
-            self._sheet = self._book.get_sheet_by_name(self.name)
+            if _is_xlsx(kind) and reaches_far(_source(kind)):
+                self._sheet: Any = SparseSheet(_source(kind), self.name)
+                self._sparse = self._sheet
+            else:
+                self._sheet = self._book.get_sheet_by_name(self.name)
         start = self._sheet.start
         self._left = start[1] if start else 0
-        self._special: dict[tuple[int, int], str] | None = None
+        self._special: dict[int, dict[int, str]] | None = None
 
     @property
     def where(self) -> str:
@@ -84,20 +91,30 @@ class SheetRows:
     def close(self) -> None:
         """Let go of the workbook."""
         self._book.close()
+        if self._sparse is not None:
+            self._sparse.close()
 
     def __iter__(self) -> Iterator[tuple[int, Cells]]:
-        """(row number from 1, cells from column A). Merged cells all carry the value."""
+        """(row number from 1, cells from column A). Merged cells all carry the value.
+
+        Of a sparse sheet only the rows that have cells, and each only as far as these reach.
+        """
         merged = self._merged()
-        if not merged and not self._left:
+        if self._sparse is None and not merged and not self._left:
             return enumerate(self._sheet.iter_rows(), 1)
         return self._filled(merged)
 
     def _filled(self, merged: dict[int, list[Merged]]) -> Iterator[tuple[int, Cells]]:
         pad = [""] * self._left
         held: dict[tuple[int, int], Any] = {}
-        for index, cells in enumerate(self._sheet.iter_rows()):
+        sparse = self._sparse
+        rows = enumerate(self._sheet.iter_rows()) if sparse is None else sparse.rows()
+        for index, cells in rows:
             row = [*pad, *cells] if pad else cells
             if merged and index in merged:
+                if sparse is not None:
+                    reach = max(right + 1 for _, _, _, right in merged[index])
+                    row = row + [""] * (reach - len(row))
                 _fill(row, index, merged[index], held)
             yield index + 1, row
 
@@ -111,25 +128,30 @@ class SheetRows:
 
     def special(self, row: int, column: int) -> str:
         """Why a cell is blank to calamine although something stands in it, or ''."""
-        if self._special is None:
-            self._special = self._find_special()
-        return self._special.get((row, column), "")
+        return self._specials_of(row).get(column, "")
 
     def special_row(self, row: int) -> bool:
         """Does something stand in this row that calamine shows as blank?"""
-        self.special(row, 0)
-        return any(at[0] == row for at in self._special or {})
+        return bool(self._specials_of(row))
 
-    def _find_special(self) -> dict[tuple[int, int], str]:
+    def _specials_of(self, row: int) -> dict[int, str]:
+        if self._special is None:
+            self._special = self._find_special()
+        return self._special.get(row, {})
+
+    def _find_special(self) -> dict[int, dict[int, str]]:
+        if not _is_xlsx(self._kind):
+            return {}
+        import openpyxl
+
         try:
-            import openpyxl
-
             source = _source(self._kind)
             with contextlib.closing(openpyxl.load_workbook(source, read_only=True)) as book:
-                found = _specials(book[self.name])
-        except Exception:  # a .xls, .xlsb or .ods workbook, which openpyxl cannot read
-            return {}
-        return found
+                sheet: Any = book[self.name]
+                sheet.reset_dimensions()
+                return _specials(sheet)
+        except (ValueError, KeyError, OSError, zipfile.BadZipFile, SyntaxError):
+            return {}  # calamine reads workbooks that are too odd for openpyxl
 
 
 @contextlib.contextmanager
@@ -144,25 +166,37 @@ def _trouble(where: str) -> Iterator[None]:
         raise DataError("The workbook cannot be read", where, why, "save it without one") from error
     except (CalamineError, OSError, EOFError, ValueError, zlib.error) as error:
         why = str(error) or type(error).__name__
-        raise DataError("The workbook cannot be read", where, why, "save it again") from error
+        raise DataError(
+            "The workbook cannot be read", where, why, "save it again, or its rows as .csv"
+        ) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
         raise DataError("The workbook cannot be read", where, "it is damaged") from error
 
 
-def _specials(sheet: Any) -> dict[tuple[int, int], str]:
-    found: dict[tuple[int, int], str] = {}
+def _specials(sheet: Any) -> dict[int, dict[int, str]]:
+    found: dict[int, dict[int, str]] = {}
     for cells in sheet.iter_rows():
         for cell in cells:
             if cell.data_type == "e":
-                found[cell.row, cell.column - 1] = f"the cell shows the error {cell.value}"
+                why = f"the cell shows the error {cell.value}"
             elif cell.data_type == "f":
-                found[cell.row, cell.column - 1] = (
-                    "a formula without a stored value: open the workbook in a spreadsheet "
-                    "program and save it"
-                )
+                why = "a formula without a stored value: open the workbook in a spreadsheet "
+                why += "program and save it"
+            else:
+                continue
+            found.setdefault(cell.row, {})[cell.column - 1] = why
     return found
+
+
+def _is_xlsx(kind: FileKind) -> bool:
+    """Is it a zip file of XML, not a .xls, .xlsb or .ods workbook?"""
+    with gzip.open(kind.path, "rb") if kind.gzipped else kind.path.open("rb") as file:
+        if file.read(2) != b"PK":
+            return False
+    names = zipfile.ZipFile(_source(kind)).namelist()
+    return any(name.startswith("xl/worksheets/") and name.endswith(".xml") for name in names)
 
 
 def _source(kind: FileKind) -> Any:

@@ -105,8 +105,9 @@ def _sheet_table(reader: Reader, book: SheetRows) -> Iterator[tuple[int, Any]]:
     blanks: list[int] = []
     plain = set(places) == {"input", "output"}
     asked_at, answer_at = places.get("input", 0), places.get("output", 0)
+    last = max(asked_at, answer_at)
     for at, cells in rows:
-        if plain and not blanks:
+        if plain and not blanks and len(cells) > last:
             asked, answer = cells[asked_at], cells[answer_at]
             if type(asked) is type(answer) is str and asked.strip() and answer.strip():
                 yield at, {"input": asked, "output": answer}

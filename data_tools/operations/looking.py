@@ -121,7 +121,8 @@ def look(
     count = token_counter(tokenizer) if tokenizer is not None else None
     found = Look(account, tokens=Lengths() if count else None)
     for file in expand(path):
-        kind = look_into(file, reading.get("encoding"), table=bool(reading.get("columns")))
+        table, text = bool(reading.get("columns")), reading.get("format") == "text"
+        kind = look_into(file, reading.get("encoding"), table=table, text=text)
         size = file.stat().st_size
         shown = {"path": str(file), "bytes": size, "container": kind.container}
         found.files.append({**shown, "gzip": kind.gzipped, "encoding": kind.encoding})

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from data_tools.account import Account
-from data_tools.containers.files import FileKind, look_into, open_utf8
+from data_tools.containers.files import look_into, open_utf8
+from data_tools.containers.kinds import FileKind
 from data_tools.containers.sheets import SheetRows, cell_text
 from data_tools.containers.tables import letter, read_csv
 

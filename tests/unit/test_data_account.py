@@ -33,7 +33,7 @@ def test_read_is_written_plus_rejected_and_every_reject_has_its_record(
     account = convert(path, tmp_path / "out.jsonl")
     assert account.read == len(kinds) == account.written + account.rejected
     assert account.rejected == account.faults == len(bad) == sum(account.rejects.values())
-    records = lines_of(tmp_path / "rejected.jsonl") if bad else []
+    records = lines_of(tmp_path / "out.jsonl.rejected.jsonl") if bad else []
     assert [record["line"] for record in records] == [n for n, _ in bad]
     for record, (_, kind) in zip(records, bad, strict=True):
         assert record["file"] == str(path)
@@ -41,13 +41,13 @@ def test_read_is_written_plus_rejected_and_every_reject_has_its_record(
         assert record["reason"] in account.rejects
 
 
-def test_a_later_run_without_rejects_empties_the_file(tmp_path: Path) -> None:
+def test_a_later_run_without_rejects_takes_the_file_away(tmp_path: Path) -> None:
     path = put_lines(tmp_path / "in.jsonl", [GOOD, EMPTY])
     convert(path, tmp_path / "out.jsonl")
-    assert len(lines_of(tmp_path / "rejected.jsonl")) == 1
+    assert len(lines_of(tmp_path / "out.jsonl.rejected.jsonl")) == 1
     put_lines(path, [GOOD])
     convert(path, tmp_path / "out.jsonl")
-    assert lines_of(tmp_path / "rejected.jsonl") == []
+    assert not (tmp_path / "out.jsonl.rejected.jsonl").exists()
 
 
 def test_no_rejects_leave_no_file(tmp_path: Path) -> None:
@@ -63,7 +63,9 @@ def test_strict_stops_at_the_first_and_leaves_the_earlier_output(tmp_path: Path)
         convert(path, out, strict=True)
     assert "line 3" in caught.value.where
     assert out.read_text() == "earlier"
-    assert [record["line"] for record in lines_of(tmp_path / "rejected.jsonl")] == [3]
+    failed = tmp_path / "out.jsonl.rejected.failed.jsonl"
+    assert [record["line"] for record in lines_of(failed)] == [3]
+    assert str(failed) in caught.value.fix
 
 
 @pytest.mark.parametrize(("limit", "passes"), [(2, True), ("2", True), (1, False), ("0", False)])
@@ -182,12 +184,12 @@ def test_a_failing_run_leaves_the_earlier_output_and_its_rejected_rows(tmp_path:
     path = put_lines(tmp_path / "in.jsonl", [GOOD, EMPTY])
     out = tmp_path / "out.jsonl"
     convert(path, out)
-    earlier = out.read_bytes(), (tmp_path / "rejected.jsonl").read_bytes()
+    earlier = out.read_bytes(), (tmp_path / "out.jsonl.rejected.jsonl").read_bytes()
     put_lines(path, [GOOD, NO_ANSWER])
     with pytest.raises(DataError, match="output is missing"):
         convert(path, out, strict=True)
-    assert (out.read_bytes(), (tmp_path / "rejected.jsonl").read_bytes()) == earlier
-    (failed,) = lines_of(tmp_path / "rejected.failed.jsonl")
+    assert (out.read_bytes(), (tmp_path / "out.jsonl.rejected.jsonl").read_bytes()) == earlier
+    (failed,) = lines_of(tmp_path / "out.jsonl.rejected.failed.jsonl")
     assert failed["row"] == NO_ANSWER
 
 

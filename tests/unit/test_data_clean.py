@@ -283,4 +283,4 @@ def test_steps_over_files_keep_the_account(tmp_path: Path) -> None:
     account = convert(src, tmp_path / "o.jsonl", to="same", steps={"dedupe": "request"})
     assert lines_of(tmp_path / "o.jsonl") == raws[:3]
     assert (account.read, account.written, account.rejected, account.faults) == (9, 3, 6, 0)
-    assert len(lines_of(tmp_path / "rejected.jsonl")) == 6
+    assert len(lines_of(tmp_path / "o.jsonl.rejected.jsonl")) == 6

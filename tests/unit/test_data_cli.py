@@ -51,7 +51,7 @@ def test_the_tutorials_spreadsheet(sheet: Path, tmp_path: Path) -> None:
     result = run("convert", sheet, out, *columns)
     assert "output is empty" in result.output
     assert lines_of(out) == [conversation(("q1", "a1"), system="be kind")]
-    (rejected,) = lines_of(tmp_path / "rejected.jsonl")
+    (rejected,) = lines_of(tmp_path / "out.jsonl.rejected.jsonl")
     assert rejected == {
         "file": str(sheet),
         "sheet": "DrugQA",
@@ -141,7 +141,7 @@ def test_the_chatglm3_scripts_have_their_own_arguments_and_default_output(
     result = run("format-tool-alpaca", "tools.json")
     assert "input is missing" in result.output
     assert len(lines_of(tmp_path / "formatted_data" / "tool_alpaca.jsonl")) == 1
-    assert len(lines_of(tmp_path / "formatted_data" / "rejected.jsonl")) == 1
+    assert len(lines_of(tmp_path / "formatted_data" / "tool_alpaca.jsonl.rejected.jsonl")) == 1
     run("format-tool-alpaca", "tools.json", "--strict", code=1)
     run("format-tool-alpaca", code=2)
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from data_tools import Account, DataError, convert, read, write
 from data_tools.cli import data
+from data_tools.containers.rejects import rejects_for
 
 ROWS = [
     conversation((f'问题 {i} "x"', f"答案\n{i} 😀"), ("more", "yes"), system="be {kind}")
@@ -100,10 +101,10 @@ def test_a_damaged_file_is_read_accounted_for_or_refused(
         account.check()
         assert account.written == len(lines_of(out))
         if account.rejected:
-            assert len(lines_of(out.parent / "rejected.jsonl")) == account.rejected
+            assert len(lines_of(rejects_for(out))) == account.rejected
         out.unlink()
     left = {path.name for path in out.parent.iterdir()} if out.parent.exists() else set()
-    assert left <= {"rejected.jsonl"}
+    assert left <= {"o.jsonl.rejected.jsonl", "o.jsonl.rejected.failed.jsonl"}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)

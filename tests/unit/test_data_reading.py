@@ -187,11 +187,12 @@ def test_encodings_are_recognised_and_reported(tmp_path: Path, name: str, contai
 
 def test_gb18030_far_into_an_ascii_file_is_recognised(tmp_path: Path) -> None:
     lines = [json.dumps(conversation((f"q{i}", "a" * 100))) for i in range(3000)]
-    lines.append(json.dumps(conversation(("问", "答")), ensure_ascii=False))
+    late = ("我最近总是睡不好，怎么办？", "早点休息，白天多走动。")
+    lines.append(json.dumps(conversation(late), ensure_ascii=False))
     path = tmp_path / "a.jsonl"
     path.write_bytes("\n".join(lines).encode("gb18030"))
     assert look_into(path).encoding == "gb18030"
-    assert turns(path)[-1] == [("问", "答")]
+    assert turns(path)[-1] == [late]
 
 
 def test_a_named_encoding_wins_and_must_exist(tmp_path: Path) -> None:
@@ -316,7 +317,8 @@ def test_a_folder_a_pattern_and_a_list_are_read_in_order(tmp_path: Path) -> None
     put_json(folder / "a.json", ROWS[:1])
     write(ROWS[2:3], folder / "sub" / "c.csv")
     (folder / "README.md").write_text("not data")
-    (folder / "rejected.jsonl").write_text("not data")
+    for name in ("rejected.jsonl", "a.json.rejected.jsonl", "a.json.rejected.failed.jsonl"):
+        (folder / name).write_text("not data")
     (folder / ".hidden.json").write_text("not data")
     assert turns(folder) == EXPECTED[:3]
     assert turns(folder / "*.json*", account=Account())[:2] == EXPECTED[:2]

@@ -168,7 +168,7 @@ def test_a_plain_split_notes_requests_on_both_sides_and_the_rest_is_accounted_fo
     account = split_file(src, *out, train=5, test=2)
     assert account.notes == {"requests that sit on both sides (group by request to prevent)": 1}
     assert (account.read, account.written, account.rejected, account.faults) == (10, 7, 3, 0)
-    assert len(lines_of(tmp_path / "rejected.jsonl")) == 3
+    assert len(lines_of(tmp_path / "train.jsonl.rejected.jsonl")) == 3
 
 
 def test_split_refuses_one_path_for_both_sides(tmp_path: Path) -> None:

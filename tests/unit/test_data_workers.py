@@ -10,6 +10,7 @@ import pytest
 from data_support import conversation, lines_of, put_json, put_lines
 
 from data_tools import Account, DataError, convert
+from data_tools.containers.rejects import rejects_for
 from data_tools.operations import workers
 
 
@@ -33,9 +34,9 @@ def test_many_processes_give_what_one_gives(tmp_path: Path, files: list[Path], n
     for processes in (1, None):
         out = tmp_path / str(processes) / name
         account = convert([*files], out, to="alpaca", processes=processes)
-        rejected = lines_of(out.parent / "rejected.jsonl")
+        rejected = lines_of(rejects_for(out))
         results.append((out.read_bytes(), account.to_dict(), rejected))
-        assert sorted(p.name for p in out.parent.iterdir()) == sorted([name, "rejected.jsonl"])
+        assert sorted(p.name for p in out.parent.iterdir()) == sorted([name, rejects_for(out).name])
     assert results[0] == results[1]
     assert results[0][1]["read"] == 13
     assert [r["line"] for r in results[0][2]] == [6, 2]
