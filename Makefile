@@ -8,7 +8,9 @@ BIN := $(VENV)/bin
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$one -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$one && break; done)
-PYTEST := $(BIN)/python -m pytest
+# The engines' tests keep to one worker, one training at a time; the others share what is left.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint bench wheel clean

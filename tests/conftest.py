@@ -32,13 +32,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     limited = config.pluginmanager.hasplugin("timeout")
+    parallel = config.pluginmanager.hasplugin("xdist")
     for item in items:
         real = (TESTS / "engine") in item.path.parents
         if real:
             item.add_marker("engine")
+        if real and parallel:
+            item.add_marker(pytest.mark.xdist_group("engine"))  # they share finished rehearsals
         if limited and item.get_closest_marker("timeout") is None:
-            # A test that hangs must not take the others with it; an engine may have to be built.
-            item.add_marker(pytest.mark.timeout(1200 if real else 300))
+            # A test that hangs must not take the others with it; an engine may have to be built,
+            # and other programs may keep every core busy.
+            item.add_marker(pytest.mark.timeout(3600 if real else 600))
 
 
 @pytest.fixture(autouse=True)

@@ -71,6 +71,13 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     assert "recipe env doctor" in str(caught.value)
 
 
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that is just about to start its program loses the first signal."""
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.4)
+
+
+@pytest.mark.usefixtures("short_grace")
 def test_a_log_that_cannot_be_written_ends_the_program(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
@@ -82,6 +89,7 @@ def test_a_log_that_cannot_be_written_ends_the_program(tmp_path: Path) -> None:
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.usefixtures("short_grace")
 def test_a_reader_that_went_away_is_no_full_disk(tmp_path: Path) -> None:
     def gone(_chunk: bytes) -> None:
         raise BrokenPipeError
@@ -97,10 +105,8 @@ DEAF = "trap '' INT TERM; (trap '' INT TERM; sleep 100) & echo $! > child; touch
 
 @pytest.mark.parametrize("script", [POLITE, DEAF])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_ends_the_group(
-    tmp_path: Path, script: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.4)
+@pytest.mark.usefixtures("short_grace")
+def test_an_interrupt_ends_the_group(tmp_path: Path, script: str, number: signal.Signals) -> None:
     with heard(number):
         before = signal.getsignal(number)
         thread = send_when((tmp_path / "ready").exists, number)
