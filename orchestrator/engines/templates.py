@@ -1,89 +1,44 @@
-"""One prompt template under the engines' own names.
+"""A recipe's prompt template under the name that an engine has for it.
 
-Every name here exists in that engine's registry: tests/engine/test_template_names.py asks each
-engine in its own environment. A recipe may use the word of any engine; the engine that runs it
-translates. None: the engine has no such template.
+A recipe may use the word of any engine: each engine brings a table of its own names, of the words
+that others use for them, and of what it is known to lack.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 
-from orchestrator.base.errors import UsageError
+from orchestrator.base.nearest import nearest
+from orchestrator.recipe.faults import Objection
+
+_WRONG_MARKS = "another template would teach the model the wrong marks"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named:
-    """One template. ``nearest`` is what to use instead where an engine lacks it, in words."""
+class TemplateTable:
+    """What one engine release calls its prompt templates."""
 
-    xtuner: tuple[str, ...] = ()
-    llamafactory: str | None = None
-    nearest: str = ""
+    engine: str
+    known: Set[str]
+    """Every name in the release's own registry."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Words that recipes use -> the engine's own name."""
+    instead: Mapping[str, str] = field(default_factory=dict)
+    """Templates that the engine lacks -> what to do instead, in words."""
 
-    def under(self, engine: str) -> tuple[str, ...]:
-        """The names in one engine, the usual one first."""
-        name = getattr(self, engine)
-        return name if isinstance(name, tuple) else (name,) if name else ()
+    def own(self, word: str) -> str:
+        """The engine's name for ``word``; the word itself where the table does not know it."""
+        return word if word in self.known else self.aliases.get(word, word)
 
-
-_OTHER_MODEL = "train another model with a template that both engines have"
-TABLE: tuple[Named, ...] = (
-    Named(
-        xtuner=("internlm_chat",),
-        nearest="InternLM-Chat of the first generation has no template there; the nearest is an "
-        "InternLM2.5 model with internlm2_chat: --set "
-        "model.id=Shanghai_AI_Laboratory/internlm2_5-7b-chat --set model.revision=null "
-        "--set model.template=internlm2_chat",
-    ),
-    Named(xtuner=("internlm2_chat",), llamafactory="intern2"),
-    Named(xtuner=("chatglm3",), llamafactory="chatglm3"),
-    Named(llamafactory="glm4", nearest=_OTHER_MODEL),
-    Named(xtuner=("qwen_chat",), llamafactory="qwen"),
-    Named(llamafactory="qwen3", nearest="qwen_chat, for Qwen models without thinking"),
-    Named(llamafactory="qwen3_nothink", nearest="qwen_chat has the same marks"),
-    Named(xtuner=("llama2_chat",), llamafactory="llama2"),
-    Named(xtuner=("llama3_chat",), llamafactory="llama3"),
-    Named(xtuner=("mistral", "mixtral"), llamafactory="mistral"),
-    Named(xtuner=("gemma",), llamafactory="gemma"),
-    Named(xtuner=("phi3_chat",), llamafactory="phi"),
-    Named(xtuner=("cohere_chat",), llamafactory="cohere"),
-    Named(xtuner=("vicuna",), llamafactory="vicuna"),
-    Named(xtuner=("zephyr",), llamafactory="zephyr"),
-    Named(xtuner=("deepseekcoder", "deepseek_coder"), llamafactory="deepseekcoder"),
-    Named(xtuner=("deepseek_v2",), llamafactory="deepseek"),
-    Named(xtuner=("minicpm3",), llamafactory="cpm4"),
-    Named(xtuner=("chatglm2",), nearest="a ChatGLM3 model with chatglm3"),
-    Named(xtuner=("moss_sft",), nearest=_OTHER_MODEL),
-    Named(xtuner=("baichuan_chat",), nearest=_OTHER_MODEL),
-    Named(xtuner=("baichuan2_chat",), nearest=_OTHER_MODEL),
-    Named(xtuner=("code_llama_chat",), nearest="llama2"),
-    Named(xtuner=("deepseek_moe",), nearest="deepseek, for DeepSeek chat models"),
-    Named(xtuner=("wizardlm",), nearest="vicuna has the same words"),
-    Named(xtuner=("wizardcoder",), nearest="alpaca has nearly the same words"),
-    Named(xtuner=("minicpm",), nearest="a MiniCPM3 model with minicpm3"),
-    Named(llamafactory="chatml", nearest="qwen_chat has the same marks"),
-    Named(llamafactory="yi", nearest="qwen_chat has the same marks"),
-)
-
-
-def translated(template: str, engine: str) -> str:
-    """The template's name in ``engine``; a name that is in no row is left for the engine to judge.
-
-    Raises :class:`UsageError` with the nearest choice when the engine is known to lack it.
-    """
-    for named in TABLE:
-        if template in named.under(engine):
-            return template
-    for named in TABLE:
-        if template not in (*named.xtuner, named.llamafactory):
-            continue
-        own = named.under(engine)
-        if own:
-            return own[0]
-        raise UsageError(
-            f"{engine} has no prompt template like {template!r}.",
-            where="model.template",
-            why="training and chat with another template would teach the model the wrong marks",
-            fix=named.nearest,
-        )
-    return template
+    def objection(self, word: str, key: str = "model.template") -> Objection | None:
+        """Why ``word``, the value of ``key``, names no template of this engine; None: it does."""
+        if self.own(word) in self.known:
+            return None
+        if word in self.instead:
+            why = f"{_WRONG_MARKS}; {self.instead[word]}"
+            return Objection(key, f"{self.engine} has no prompt template like {word!r}", why)
+        words = sorted({*self.known, *self.aliases})
+        near = nearest(word, words)
+        why = "" if near else f"it has {', '.join(sorted(self.known))}"
+        return Objection(key, f"{self.engine} has no prompt template {word!r}", why, near)

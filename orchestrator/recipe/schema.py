@@ -7,12 +7,15 @@ value in the engine's reference config, which the engine module knows and record
 
 # No `from __future__ import annotations`: the validator reads the annotations as types.
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestrator.base.secrets import is_secret_name
 from orchestrator.recipe.schema_data import Columns, Data, SelfCognition, Source, Split
 from orchestrator.recipe.schema_train import Lora, Quantization, Train
-from orchestrator.recipe.value import Value, about
+from orchestrator.recipe.value import Problem, Value, about
 
 __all__ = [
     "Columns",
@@ -31,6 +34,7 @@ __all__ = [
     "json_schema",
 ]
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ENGINE_PATTERN = r"^[a-z0-9_-]+@[0-9A-Za-z.+-]+$"
 
 
@@ -138,10 +142,27 @@ class Recipe(Value):
         default_factory=dict,
         metadata=about("Short names for `-p NAME=VALUE`: each maps to a dotted key of this recipe"),
     )
+    env: dict[str, str] = field(
+        default_factory=dict,
+        metadata=about("Environment variables of the engine's commands; a secret is not one"),
+    )
     engine_options: dict[str, Any] = field(
         default_factory=dict,
         metadata=about("Native keys of the engine, passed through and checked against the engine"),
     )
+
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        variables = given.get("env")
+        for name in variables if isinstance(variables, Mapping) else ():
+            if not _VARIABLE.fullmatch(name):
+                yield f"{name!r} cannot be the name of a variable", "env", name
+            elif is_secret_name(name):
+                yield (
+                    f"a secret does not belong into a recipe: export {name}=… before the command",
+                    "env",
+                    name,
+                )
 
     @property
     def engine_name(self) -> str:

@@ -88,6 +88,20 @@ class Source(Value):
         default=None,
         metadata=about("The engine's own map function for `dataset` (oasst1_map_fn …)"),
     )
+    fields: dict[str, str] = field(
+        default_factory=dict,
+        metadata=about(
+            "What the columns of `dataset` are called, by the keys of its row format: "
+            "{instruction: question, output: answer}; a key that is not here is not there"
+        ),
+    )
+    tags: dict[str, str] = field(
+        default_factory=dict,
+        metadata=about(
+            "The words of a conversation in `dataset`: {role: from, content: value, user: human, "
+            "assistant: gpt, system: system, observation: observation, function: function_call}"
+        ),
+    )
     self_cognition: SelfCognition | None = field(
         default=None, metadata=about("Rows that are generated")
     )
@@ -132,9 +146,9 @@ class Source(Value):
         if len(kinds) != 1:
             said = " and ".join(kinds) or "none of them"
             yield (f"give exactly one of path, dataset, self_cognition; this has {said}",)
-        for key in ("subset", "split"):
-            if given.get(key) is not None and given.get("dataset") is None:
-                yield "is a word of a hub, and this source has no `dataset`", key
+        for key in ("subset", "split", "fields", "tags"):
+            if given.get(key) and given.get("dataset") is None:
+                yield "is about a hub data set, and this source has no `dataset`", key
 
 
 @dataclass(frozen=True, kw_only=True)

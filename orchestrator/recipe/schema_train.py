@@ -2,10 +2,11 @@
 
 # No `from __future__ import annotations`: the validator reads the annotations as types.
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from orchestrator.recipe.value import Value, about
+from orchestrator.recipe.value import Problem, Value, about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,23 @@ class Quantization(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Preference(Value):
+    """The loss of preference training (stages dpo and kto); ``null`` is the engine's own."""
+
+    beta: float | None = field(
+        default=None,
+        metadata=about("How strongly the model is held to the one it started from", ge=0),
+    )
+    loss: str | None = field(
+        default=None,
+        metadata=about("Kind of loss, by the engine's own name (sigmoid, ipo, orpo, simpo …)"),
+    )
+    sft_share: float | None = field(
+        default=None, metadata=about("Weight of the plain loss on the chosen answer", ge=0)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train(Value):
     """How the model is trained. ``null`` is the engine's own default."""
 
@@ -49,6 +67,9 @@ class Train(Value):
     )
     lora: Lora = field(default_factory=Lora, metadata=about("Adapter"))
     quantization: Quantization = field(default_factory=Quantization, metadata=about("For qlora"))
+    preference: Preference = field(
+        default_factory=Preference, metadata=about("For the stages dpo and kto")
+    )
     epochs: float | None = field(
         default=None, metadata=about("Passes over the training rows", gt=0)
     )
@@ -89,13 +110,18 @@ class Train(Value):
     )
     seed: int | None = field(default=None, metadata=about("Random seed of the training"))
     save_steps: int | None = field(
-        default=None, metadata=about("Iterations between checkpoints", ge=1)
+        default=None,
+        metadata=about("Iterations between checkpoints; -1: none before the end", ge=-1),
     )
     save_total_limit: int | None = field(
         default=None, metadata=about("Checkpoints kept; -1 keeps all", ge=-1)
     )
     logging_steps: int | None = field(
         default=None, metadata=about("Iterations between log lines", ge=1)
+    )
+    report_to: list[str] | None = field(
+        default=None,
+        metadata=about("Trackers that get the curves (tensorboard, wandb, swanlab …); []: none"),
     )
     workers: int | None = field(default=None, metadata=about("Data loader processes", ge=0))
     gradient_checkpointing: bool | None = field(
@@ -115,3 +141,8 @@ class Train(Value):
     freeze_layers: int | None = field(
         default=None, metadata=about("method freeze: layers that are trained")
     )
+
+    @classmethod
+    def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        if given.get("save_steps") == 0:
+            yield "must be at least 1, or -1 for none before the end, not 0", "save_steps"

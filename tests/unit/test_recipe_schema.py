@@ -149,10 +149,28 @@ def test_null_resets_a_key_but_is_a_value_of_the_engine() -> None:
     assert stripped(node) == {"train": {}, "engine_options": {"a": None}, "nope": None}
 
 
-@pytest.mark.parametrize("key", ["subset", "split"])
-def test_a_word_of_a_hub_needs_a_hub_data_set(key: str) -> None:
-    assert getattr(Source.model_validate({"dataset": "org/rows", key: "en"}), key) == "en"
-    with pytest.raises(ValueError, match=f"{key}: is a word of a hub"):
-        Source.model_validate({"path": "rows.json", key: "en"})
-    with pytest.raises(ValueError, match=r"too_short|at least 1 character"):
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("subset", "en"), ("split", "en"), ("fields", {"a": "b"}), ("tags", {"role": "who"})],
+)
+def test_a_word_of_a_hub_needs_a_hub_data_set(key: str, value: Any) -> None:
+    assert getattr(Source.model_validate({"dataset": "org/rows", key: value}), key) == value
+    with pytest.raises(ValueError, match=f"{key}: is about a hub"):
+        Source.model_validate({"path": "rows.json", key: value})
+    with pytest.raises(ValueError, match=r"too_short|at least 1 character|dict_type"):
         Source.model_validate({"dataset": "org/rows", key: ""})
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "WANDB_API_KEY", "MODELSCOPE_API_TOKEN", "a b", ""])
+def test_a_secret_or_no_name_is_no_variable_of_a_recipe(name: str) -> None:
+    made = Recipe.model_validate({**MINIMAL, "env": {"OMP_NUM_THREADS": "2"}})
+    assert made.env == {"OMP_NUM_THREADS": "2"}
+    with pytest.raises(ValueError, match="env"):
+        Recipe.model_validate({**MINIMAL, "env": {name: "x"}})
+
+
+def test_no_checkpoint_before_the_end_is_minus_one() -> None:
+    assert Recipe.model_validate({**MINIMAL, "train": {"save_steps": -1}}).train.save_steps == -1
+    for wrong in (0, -2):
+        with pytest.raises(ValueError, match=r"save_steps"):
+            Recipe.model_validate({**MINIMAL, "train": {"save_steps": wrong}})

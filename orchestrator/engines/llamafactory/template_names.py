@@ -1,22 +1,63 @@
-"""The recipe's prompt template under this engine's own name."""
+"""The prompt templates of LLaMA-Factory: a recipe's words, and what to do where one is missing."""
 
 from __future__ import annotations
 
-from orchestrator.engines.templates import translated
+from orchestrator.engines.llamafactory.words import words
+from orchestrator.engines.templates import TemplateTable
 from orchestrator.recipe.schema import Recipe
 
-#: Templates that 0.9.5 cannot write as an Ollama Modelfile: its export ends with a traceback after
-#: the weights are saved. ``tests/engine/test_llamafactory_templates.py`` finds them again.
-WITHOUT_MODELFILE = frozenset({"chatglm3", "yuan"})
+#: Words that recipes for other engines use.
+_ALIASES = {
+    "cohere_chat": "cohere",
+    "deepseek_coder": "deepseekcoder",
+    "deepseek_v2": "deepseek",
+    "internlm2_chat": "intern2",
+    "llama2_chat": "llama2",
+    "llama3_chat": "llama3",
+    "minicpm3": "cpm4",
+    "mixtral": "mistral",
+    "phi3_chat": "phi",
+    "qwen_chat": "qwen",
+}
+_NOTHING_NEAR = "train another model, whose template is here"
+_INSTEAD = {
+    "internlm_chat": "InternLM-Chat of the first generation has no template here; the nearest is "
+    "an InternLM2.5 model with internlm2_chat: --set "
+    "model.id=Shanghai_AI_Laboratory/internlm2_5-7b-chat --set model.revision=null "
+    "--set model.template=internlm2_chat",
+    "baichuan2_chat": _NOTHING_NEAR,
+    "baichuan_chat": _NOTHING_NEAR,
+    "chatglm2": "a ChatGLM3 model with chatglm3 is the nearest",
+    "code_llama_chat": "llama2 is the nearest",
+    "deepseek_moe": "deepseek, for DeepSeek chat models, is the nearest",
+    "minicpm": "a MiniCPM3 model with minicpm3 is the nearest",
+    "moss_sft": _NOTHING_NEAR,
+    "wizardcoder": "alpaca has nearly the same words",
+    "wizardlm": "vicuna has the same words",
+}
 
 
-def export_template(recipe: Recipe) -> str:
-    """The template that the export names: it only goes into the Modelfile and the tokenizer."""
-    name = template(recipe)
-    return "empty" if name in WITHOUT_MODELFILE else name
+def table(version: str) -> TemplateTable:
+    """The names of one release."""
+    return TemplateTable(
+        engine=f"llamafactory@{version}",
+        known=words(version).templates,
+        aliases=_ALIASES,
+        instead=_INSTEAD,
+    )
 
 
 def template(recipe: Recipe) -> str:
-    """The name in ``llamafactory.data.template.TEMPLATES``; an option of the engine wins."""
-    given = recipe.engine_options.get("template")
-    return str(given) if given else translated(recipe.model.template, "llamafactory")
+    """The recipe's template under this engine's own name; an option of the engine wins."""
+    option = recipe.engine_options.get("template")
+    return str(option) if option else table(recipe.engine_version).own(recipe.model.template)
+
+
+def export_template(recipe: Recipe) -> str:
+    """The template that the export names: it only goes into the Modelfile and the tokenizer.
+
+    Where the release cannot write an Ollama Modelfile for it, the export ends with a traceback
+    after the weights are saved.
+    """
+    name = template(recipe)
+    return "empty" if name in words(recipe.engine_version).without_modelfile else name

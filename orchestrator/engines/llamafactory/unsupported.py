@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.base.errors import UsageError
 from orchestrator.engines.llamafactory import settings
-from orchestrator.engines.llamafactory.template_names import template
+from orchestrator.engines.llamafactory.template_names import table
 from orchestrator.envs.release import Release
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
@@ -18,8 +18,12 @@ def unsupported(recipe: Recipe, _release: Release) -> list[Objection]:
 
 
 def _unsupported(recipe: Recipe) -> Iterator[Objection]:
+    option = recipe.engine_options.get("template")
+    key = "engine_options.template" if option else "model.template"
+    named = table(recipe.engine_version).objection(option or recipe.model.template, key)
+    if named is not None:
+        yield named
     checks = (
-        lambda: template(recipe),
         lambda: settings.placed(recipe),
         lambda: settings.whole_alpha(recipe.train.lora.alpha),
         lambda: settings.shard_size(recipe.export.max_shard_size),

@@ -16,7 +16,7 @@ from orchestrator.engines.xtuner.config import has_train_loop, render_config
 from orchestrator.engines.xtuner.config import unsupported as unsupported
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
-from orchestrator.engines.xtuner.settings import template as template
+from orchestrator.engines.xtuner.template_names import template as template
 from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe

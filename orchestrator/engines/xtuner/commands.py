@@ -11,7 +11,7 @@ from orchestrator.base.plan import Argument, Command
 from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner.checkpoints import NewestCheckpoint
 from orchestrator.engines.xtuner.config import has_train_loop
-from orchestrator.engines.xtuner.settings import template
+from orchestrator.engines.xtuner.template_names import template
 
 #: MKL beside libgomp stops converting and merging without these two (XTuner tutorial, 2.3.6).
 MKL = {"MKL_SERVICE_FORCE_INTEL": "1", "MKL_THREADING_LAYER": "GNU"}

@@ -17,6 +17,7 @@ from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner import sections, settings
 from orchestrator.engines.xtuner.imports import import_lines
 from orchestrator.engines.xtuner.options import PlacedOptions, place
+from orchestrator.engines.xtuner.template_names import table
 from orchestrator.envs.release import Release
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
@@ -85,6 +86,9 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
 def _unsupported(recipe: Recipe, version: str) -> Iterator[Objection]:
     train = recipe.train
     old = version == "0.1.9"
+    named = table(version).objection(recipe.model.template)
+    if named is not None:
+        yield named
     if train.stage != "sft":
         yield Objection("train.stage", f"{train.stage} is not wrapped for XTuner", "only sft is")
     if train.method == "freeze":

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.base.errors import UsageError
 from orchestrator.engines.job import Job
-from orchestrator.engines.templates import translated
+from orchestrator.engines.xtuner.template_names import template
 from orchestrator.recipe.schema import Recipe
 from orchestrator.rendering.pysource import Name
 
@@ -41,18 +40,6 @@ def _data_settings(job: Job) -> list[dict[str, Any]]:
         _line("max_length", job.recipe.train.max_length),
         _line("pack_to_max_length", job.recipe.train.pack),
     ]
-
-
-def template(recipe: Recipe) -> str:
-    """The recipe's prompt template under XTuner's own name; UsageError when it has none."""
-    name = translated(recipe.model.template, "xtuner")
-    if not name.isidentifier():
-        raise UsageError(
-            f"{name!r} cannot be the name of an XTuner prompt template.",
-            where="model.template",
-            fix="use a name of xtuner.utils.PROMPT_TEMPLATE, for example internlm_chat",
-        )
-    return name
 
 
 def optimizer_name(recipe: Recipe, modern: bool) -> str:

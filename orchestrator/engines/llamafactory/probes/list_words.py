@@ -1,0 +1,76 @@
+"""Write what a release knows by name: keys, the words they take, templates. Runs in its Python.
+
+usage: python list_words.py FILE
+FILE is ``words/VERSION.json`` beside this folder: a recipe is held to it before anything is built.
+"""
+
+import dataclasses
+import enum
+import json
+import sys
+import typing
+from pathlib import Path
+
+
+class Tokenizer:
+    """Enough of a tokenizer to write an Ollama Modelfile with."""
+
+    bos_token, eos_token, bos_token_id, eos_token_id = "<s>", "</s>", 1, 2
+    convert_tokens_to_ids = convert_ids_to_tokens = staticmethod(lambda one: one)
+
+
+def kind_of(field):
+    """What a key takes: a list of words, "number", "flag", or "any"."""
+    literal = typing.get_origin(field.type) is typing.Literal
+    kinds = [] if literal else [one for one in typing.get_args(field.type) if one is not type(None)]
+    kinds = kinds or [field.type]
+    words = []
+    for kind in kinds:
+        if typing.get_origin(kind) is typing.Literal:
+            words += typing.get_args(kind)
+        elif isinstance(kind, type) and issubclass(kind, enum.Enum):
+            words += [one.value for one in kind]
+        else:
+            break
+    else:
+        return words
+    if set(kinds) <= {int, float}:
+        return "number"
+    return "flag" if set(kinds) == {bool} else "any"
+
+
+def keys_of(classes):
+    fields = [field for cls in classes for field in dataclasses.fields(cls) if field.init]
+    return {field.name: kind_of(field) for field in sorted(fields, key=lambda one: one.name)}
+
+
+def has_modelfile(template):
+    try:
+        template.get_ollama_modelfile(Tokenizer())
+    except ValueError:
+        return False
+    return True
+
+
+def main():
+    from llamafactory.data.template import TEMPLATES
+    from llamafactory.hparams import parser
+    from transformers import SchedulerType
+    from transformers.training_args import OptimizerNames
+
+    plugins = {name: type(one.mm_plugin).__name__ for name, one in TEMPLATES.items()}
+    words = {
+        "templates": sorted(TEMPLATES),
+        "multimodal": sorted(name for name, kind in plugins.items() if kind != "BasePlugin"),
+        "without_modelfile": sorted(k for k, one in TEMPLATES.items() if not has_modelfile(one)),
+        "optimizers": [one.value for one in OptimizerNames],
+        "schedulers": [one.value for one in SchedulerType],
+        "train": keys_of(parser._TRAIN_ARGS),
+        "export": keys_of(parser._INFER_ARGS),
+    }
+    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in words.items()]
+    Path(sys.argv[1]).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
