@@ -167,7 +167,7 @@ def make_book(path: Path, rows: int) -> None:
             f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
         )
         with book.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
-            size = f'<dimension ref="A1:D{rows + 1}"/>'  # as Excel, LibreOffice and openpyxl write it
+            size = f'<dimension ref="A1:D{rows + 1}"/>'  # as spreadsheet programs write it
             sheet.write(f'{head}<worksheet xmlns="{main}">{size}<sheetData>'.encode())
             sheet.write(line(1, ("Question", "Focus", "Type", "Answer")).encode())
             for number in range(2, rows + 2):

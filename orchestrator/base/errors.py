@@ -1,7 +1,8 @@
 """The one error that a user is meant to see, and its exit codes.
 
 Three outcomes end a command (the shape is pre-commit's): a :class:`RecipeError` is the user's to
-mend and prints four plain lines; an interrupt exits 130; anything else is a bug of this project.
+put right and prints four plain lines; an interrupt exits 130; anything else is a bug of this
+project.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.base.language import say
+from orchestrator.base.text import printable
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -17,7 +19,7 @@ EXIT_INTERRUPTED = 130
 
 
 class RecipeError(Exception):
-    """Something the user can mend: what happened, where, why, and the next step.
+    """Something the user can put right: what happened, where, why, and the next step.
 
     ``where`` names a file:line, a row, a key or a stage; ``exit_code`` is 1 when a run failed and
     2 for a usage error. ``retry`` are words that, after the command that was typed, are the next
@@ -48,7 +50,8 @@ class RecipeError(Exception):
             (say("why", "原因"), self.why),
             (say("next step", "下一步"), self.fix),
         )
-        return "\n".join([self.what, *(f"  {label}: {text}" for label, text in labelled if text)])
+        lines = [self.what, *(f"  {label}: {text}" for label, text in labelled if text)]
+        return printable("\n".join(lines))
 
 
 class UsageError(RecipeError):

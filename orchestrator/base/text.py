@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
+
+_PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+")
 
 
 def printable(text: str) -> str:
@@ -23,6 +27,11 @@ def one_line(text: str) -> str:
 
 def _spelled(char: str) -> str:
     return repr(char)[1:-1]
+
+
+def quoted(word: str) -> str:
+    """A word for a shell; Chinese needs no quotes and gets none."""
+    return word if _PLAIN_WORD.fullmatch(word) else shlex.quote(word)
 
 
 def shown(value: object, limit: int = 60) -> str:

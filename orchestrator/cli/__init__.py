@@ -12,6 +12,7 @@ import click
 from orchestrator import __version__
 from orchestrator.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
 from orchestrator.base.language import say
+from orchestrator.cli.groups import Verbs, with_guesses
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -38,7 +39,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Verbs):
     """A group that imports a verb's module when the verb is called, not before."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -49,7 +50,7 @@ class LazyGroup(click.Group):
             return None
         module, attribute, _ = VERBS[name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        return with_guesses(command)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The verbs, without importing any of them, and the options of `recipe` itself."""

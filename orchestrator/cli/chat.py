@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from orchestrator.base.language import say
+from orchestrator.cli.groups import PassesOn
 from orchestrator.cli.options import RunName
 
 
-@click.command()
+@click.command(cls=PassesOn)
 @click.argument("run", type=RunName())
 @click.option("--prompt-template", help="Another template than the training's (rarely right).")
 @click.option("--system", help="System text; by default the one of the training rows.")
@@ -40,7 +41,6 @@ from orchestrator.cli.options import RunName
 @click.option("--host", help="Address of the page; by default 127.0.0.1, this machine alone.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the page.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the engine's command only.")
-@click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
 def chat(run: str, dry_run: bool, engine_arguments: tuple[str, ...], **options: Any) -> None:
     """Talk to what RUN made (a run's folder, or a recipe's name for its newest run).
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
+from orchestrator.base.names import is_name
+from orchestrator.base.text import one_line, quoted
 from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
+from orchestrator.cli.table import columns, terminal_width, width, wrapped
 
 if TYPE_CHECKING:
+    from orchestrator.recipe.listing import Listed
     from orchestrator.recipe.load import Loaded
+    from orchestrator.recipe.params import Parameter
 
 
 @click.command("list")
@@ -23,55 +29,112 @@ def list_(as_json: bool) -> None:
 
     found = listing()
     if as_json:
-        _echo_json(
-            [
-                {
-                    "name": one.name,
-                    "engine": one.engine,
-                    "title": one.title,
-                    "path": str(one.path),
-                    "faulty": one.faulty,
-                }
-                for one in found
-            ]
-        )
+        _echo_json([_listed_json(one) for one in found])
         return
-    faulty = "has faults: recipe validate"
-    rows = [
-        (one.name, one.engine, f"{faulty} {one.name}" if one.faulty else one.title) for one in found
-    ]
-    click.echo("\n".join(_columns(rows)))
+    table = columns([_line(one) for one in found])
+    room = terminal_width()
+    if room is not None and any(width(line) > room for line in table):
+        table = [line for one in found for line in _block(one, room)]
+    click.echo("\n".join(table))
+
+
+def _listed_json(one: Listed) -> dict[str, Any]:
+    required = {param.name: _param_json(param) for param in one.required}
+    return {**vars(one), "path": str(one.path), "required": required}
+
+
+def _param_json(param: Parameter) -> dict[str, Any]:
+    keys = ("key", "required", "example", "about")
+    return {key: getattr(param, key) for key in keys}
+
+
+def _line(one: Listed) -> tuple[str, ...]:
+    """What a list tells of a recipe: name, engine, task, language, needs, title."""
+    if one.faulty:
+        name = one.name if is_name(one.name) else quoted(f"./{os.path.relpath(one.path)}")
+        advice = say("has faults", "有错误")
+        return one_line(one.name), one.engine, "", "", "", f"{advice}: recipe validate {name}"
+    cells = (one.name, one.engine, one.task or "-", one.language or "-", _needs(one), one.title)
+    return tuple(one_line(cell) for cell in cells)
+
+
+def _needs(one: Listed) -> str:
+    """The GPU, and the words that the command must have: "GPU 8 GB, -p name=…"."""
+    gpus, memory = one.needs.get("gpus", 1), one.needs.get("gpu_gb")
+    gpu = f"{gpus} GPUs" if gpus != 1 else "GPU"
+    said = [f"{gpu} {memory} GB" if memory else gpu if "gpus" in one.needs else "-"]
+    return ", ".join(said + [f"-p {param.name}=…" for param in one.required])
+
+
+def _block(one: Listed, room: int) -> list[str]:
+    """The same in lines that fit: the name, then the title, then the rest."""
+    name, *facts, title = _line(one)
+    rest = " · ".join(fact for fact in facts if fact.strip("-"))
+    return [name, *wrapped(title, room, "    "), *wrapped(rest, room, "    ")]
 
 
 @click.command()
 @click.argument("recipe", type=RecipeName())
 @set_option
 @param_option
+@click.option(
+    "--all/--changed",
+    "everything",
+    default=None,
+    help="Print the defaults as well, or only what somebody set (as without either).",
+)
 @json_option
-def show(recipe: str, sets: tuple[str, ...], params: tuple[str, ...], as_json: bool) -> None:
-    """Print every value of RECIPE and where it came from."""
+def show(
+    recipe: str,
+    sets: tuple[str, ...],
+    params: tuple[str, ...],
+    everything: bool | None,
+    as_json: bool,
+) -> None:
+    """Print what RECIPE says and where each value came from; --all adds the defaults."""
     from orchestrator.planning.feasible import load
-    from orchestrator.recipe.dump import one_line
+    from orchestrator.recipe.dump import one_line as as_yaml
 
-    loaded = load(recipe, sets=sets, params=params)
-    values = loaded.values()
+    loaded = load(recipe, sets=sets, params=params, complete=False)
+    whole = as_json if everything is None else everything
+    values = {
+        key: None if origin.layer == "required" else value
+        for (key, value), origin in zip(
+            loaded.values().items(), loaded.provenance.values(), strict=True
+        )
+        if whole or origin.layer != "default"
+    }
     if as_json:
         _echo_json(_shown(loaded, values))
         return
-    click.echo(f"# {loaded.name}: {' <- '.join(str(file) for file in loaded.files)}")
+    click.echo(f"# {loaded.name}: {' <- '.join(one_line(str(file)) for file in loaded.files)}")
+    for param in loaded.missing:
+        about = f" ({one_line(param.about)})" if param.about else ""
+        click.echo(f"# {say('a run needs', '运行时须给出')} {one_line(param.word)}{about}")
     rows = [
-        (f"{key}:", one_line(values[key]), f"# {one}") for key, one in loaded.provenance.items()
+        (f"{key}:", as_yaml(values[key]), f"# {one_line(str(loaded.provenance[key]))}")
+        for key in values
     ]
-    click.echo("\n".join(_columns(rows, limit=48)))
+    click.echo("\n".join(columns(rows, limit=48)))
+    hidden = len(loaded.provenance) - len(values)
+    if hidden:
+        click.echo(
+            say(f"# {hidden} more values are defaults: --all", f"# 另有 {hidden} 个默认值：--all")
+        )
 
 
 def _shown(loaded: Loaded, values: Mapping[str, Any]) -> dict[str, Any]:
-    origins = {key: vars(origin) for key, origin in loaded.provenance.items()}
     return {
         "name": loaded.name,
         "path": str(loaded.path),
         "files": [str(file) for file in loaded.files],
-        "values": {key: {"value": values[key], **origin} for key, origin in origins.items()},
+        "params": {
+            name: {**_param_json(param), "missing": param in loaded.missing}
+            for name, param in loaded.params.items()
+        },
+        "values": {
+            key: {"value": value, **vars(loaded.provenance[key])} for key, value in values.items()
+        },
     }
 
 
@@ -83,9 +146,12 @@ def new(name: str, parent: str, force: bool) -> None:
     """Write NAME.yaml, which inherits a recipe and says only what differs."""
     from orchestrator.recipe.new import write_child
 
-    path = write_child(name, parent, force=force)
-    click.echo(f"wrote {path}")
-    click.echo(f"next: edit it, then  recipe validate {path}  and  recipe run {path} --rehearse")
+    path, missing = write_child(name, parent, force=force)
+    named = quoted(str(path))
+    run = " ".join([f"recipe run {named} --rehearse", *(param.word for param in missing)])
+    click.echo(f"{say('wrote', '已写入')} {path}")
+    edit, then = say("next: edit it, then", "下一步：编辑它，然后"), say("and", "和")
+    click.echo(f"{edit}  recipe validate {named}  {then}  {run}")
 
 
 @click.command()
@@ -104,7 +170,7 @@ def _verdict(name: str) -> dict[str, Any]:
     from orchestrator.recipe.faults import RecipeFaults
 
     try:
-        load(name)
+        load(name, complete=False)
     except RecipeFaults as error:
         faults = [one.as_json() for one in error.faults]
         return {"recipe": name, "valid": False, "faults": faults, "text": str(error)}
@@ -138,19 +204,3 @@ def _echo_json(value: object) -> None:
     import json
 
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _columns(rows: Sequence[tuple[str, ...]], limit: int = 60) -> list[str]:
-    """Rows with aligned columns. A cell wider than ``limit`` cells pushes only its own row."""
-    columns = zip(*rows, strict=True)
-    widths = [max(min(_width(cell), limit) for cell in column) for column in columns]
-    return ["  ".join(map(_padded, row, widths)).rstrip() for row in rows]
-
-
-def _padded(cell: str, width: int) -> str:
-    return cell + " " * (width - _width(cell))
-
-
-def _width(text: str) -> int:
-    """Cells on a terminal: Chinese characters take two."""
-    return sum(1 + (unicodedata.east_asian_width(one) in "WF") for one in text)

@@ -12,6 +12,7 @@ from orchestrator.base import layout
 from orchestrator.base.language import say
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.program import command_line
+from orchestrator.cli.groups import PassesOn
 from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
 from orchestrator.running.deciding import Selection
 from orchestrator.running.record import RunRecord, stale
@@ -56,7 +57,6 @@ _rehearse = click.option(
     is_flag=True,
     help="Go through the whole chain on the CPU with a tiny stand-in model and a few rows.",
 )
-_engine_arguments = click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
 
 
 def _run_options(command: Any) -> Any:
@@ -68,7 +68,6 @@ def _run_options(command: Any) -> Any:
         click.option(
             "--python", type=click.Path(path_type=Path), help="A Python with the engine in it."
         ),
-        _engine_arguments,
     ):
         command = option(command)
     return command
@@ -79,7 +78,7 @@ def _request(engine_arguments: tuple[str, ...], python: Path | None, **given: An
     return Request(passthrough=engine_arguments, python=own, **given)
 
 
-@click.command()
+@click.command(cls=PassesOn)
 @_recipe_options
 @_rehearse
 @_only_available
@@ -176,7 +175,7 @@ def _short(path: Path) -> str:
         return str(path)
 
 
-@click.command()
+@click.command(cls=PassesOn)
 @_recipe_options
 @_rehearse
 @_only_available

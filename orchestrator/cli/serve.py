@@ -7,10 +7,11 @@ import sys
 import click
 
 from orchestrator.base.language import say
+from orchestrator.cli.groups import PassesOn
 from orchestrator.cli.options import RunName
 
 
-@click.command()
+@click.command(cls=PassesOn)
 @click.argument("run", type=RunName())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
@@ -24,7 +25,6 @@ from orchestrator.cli.options import RunName
 @click.option("--model-name", help="The model's name for clients; by default the recipe's.")
 @click.option("--adapter", "use_adapter", is_flag=True, help="Base model and adapter, not merged.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the engine's command only.")
-@click.argument("engine_arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(
     run: str,
     host: str,

@@ -21,13 +21,22 @@ def load(
     params: Sequence[str] = (),
     engine: str | None = None,
     environ: Mapping[str, str] | None = None,
+    complete: bool = True,
 ) -> Loaded:
     """The recipe of that name or path, checked against its schema and its engine release.
+
+    Without ``complete`` a required parameter may be missing (see :func:`recipe.load.load`).
 
     Raises :class:`~orchestrator.recipe.faults.RecipeFaults` with every fault at once.
     """
     return loading.load(
-        recipe, sets=sets, params=params, engine=engine, environ=environ, judge=objections
+        recipe,
+        sets=sets,
+        params=params,
+        engine=engine,
+        environ=environ,
+        judge=objections,
+        complete=complete,
     )
 
 

@@ -50,7 +50,7 @@ def _parent(
         faults.append(Fault(said.at, "extends", what))
         return None
     try:
-        parent = find(said.value, near=path)
+        parent = find(said.value, said_in=path)
     except UsageError as error:
         why = "; ".join(text for text in (error.where, error.fix) if text)
         faults.append(Fault(said.at, "extends", error.what.rstrip("."), why))
@@ -76,7 +76,8 @@ def _read(path: Path, layer: str, faults: list[Fault]) -> Node | None:
 def _text(path: Path, faults: list[Fault]) -> str | None:
     start = Mark(str(path), 1, 1)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         faults.append(Fault(Mark(str(path)), "", f"cannot be read: {error.strerror}"))
         return None

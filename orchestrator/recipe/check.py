@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
+from orchestrator.base.language import say
 from orchestrator.base.nearest import nearest
 from orchestrator.base.text import listed, shown
 from orchestrator.recipe import keys
 from orchestrator.recipe.faults import Fault, Judge
-from orchestrator.recipe.layers import at_path, stripped
+from orchestrator.recipe.layers import stripped
+from orchestrator.recipe.params import read_params
 from orchestrator.recipe.schema import Recipe
-from orchestrator.recipe.yaml_tree import Node, children
+from orchestrator.recipe.yaml_tree import Node, at_path, children
 
 Path = tuple[str, ...]
 Words = tuple[str, str, str]
@@ -59,11 +61,13 @@ def _objections(tree: Node, recipe: Recipe | None, judge: Judge) -> Iterator[Fau
 
 def _param_faults(tree: Node) -> Iterator[Fault]:
     """A short name must stand for a key that there is."""
-    for name, node in children(at_path(tree, ["params"])[0]) if "params" in tree.value else ():
-        path = node.text.split(".")
-        if keys.kind_at(path) is None:
-            what = f"stands for {node.text}, and there is no such key"
-            yield Fault(node.at, f"params.{name}", what, meant=keys.meant(path))
+    for param in read_params(tree).values():
+        if keys.kind_at(param.path) is None:
+            what = say(
+                f"stands for {param.key}, and there is no such key",
+                f"指向 {param.key}，但没有这个键",
+            )
+            yield Fault(param.at, f"params.{param.name}", what, meant=keys.meant(param.path))
 
 
 def _fault(tree: Node, error: Any) -> Fault:

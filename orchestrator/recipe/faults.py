@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.base.text import printable
 
 
@@ -35,11 +36,14 @@ class Fault:
     what: str
     why: str = ""
     meant: str = ""
+    retry: tuple[str, ...] = ()
+    """Words that are missing in the command, where the recipe itself is right."""
 
     def __str__(self) -> str:
         key = f"{self.key}: " if self.key else ""
         why = f" ({self.why})" if self.why else ""
-        meant = f" — did you mean {self.meant}?" if self.meant else ""
+        question = say(f"did you mean {self.meant}?", f"您是指 {self.meant} 吗？")
+        meant = f" — {question}" if self.meant else ""
         return printable(f"{self.at}  {key}{self.what}{why}{meant}")
 
     def as_json(self) -> dict[str, Any]:
@@ -68,14 +72,25 @@ class RecipeFaults(UsageError):
     def __init__(self, name: str, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(dict.fromkeys(faults), key=_order))
         count = len(self.faults)
-        what = f"The recipe {name} has {count} fault{'s' if count > 1 else ''}."
-        super().__init__(
-            printable(what), fix="mend the lines above; `recipe schema` lists every key"
+        what = say(
+            f"The recipe {name} has {count} fault{'s' if count > 1 else ''}.",
+            f"配方 {name} 有 {count} 处错误。",
         )
+        incomplete = all(fault.retry for fault in self.faults)
+        fix = (
+            say("give what is missing", "补上所缺的参数")
+            if incomplete
+            else say(
+                "correct the lines above; `recipe schema` lists every key",
+                "请更正以上各行；`recipe schema` 列出所有键",
+            )
+        )
+        retry = [word for fault in self.faults for word in fault.retry] if incomplete else []
+        super().__init__(what, fix=fix, retry=retry)
 
     def __str__(self) -> str:
-        lines = [self.what, *(f"  {fault}" for fault in self.faults), f"  next step: {self.fix}"]
-        return "\n".join(lines)
+        lines = [self.what, *(f"  {fault}" for fault in self.faults)]
+        return printable("\n".join([*lines, f"  {say('next step', '下一步')}: {self.fix}"]))
 
 
 def _order(fault: Fault) -> tuple[bool, str, int, int]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import stat
 from pathlib import Path
 
 from orchestrator.base.errors import UsageError
-from orchestrator.base.nearest import did_you_mean, nearest
+from orchestrator.base.language import say
+from orchestrator.base.names import as_name, is_name, name_rule
+from orchestrator.base.nearest import near, nearest
 from orchestrator.base.paths import shipped_recipes_dir, user_recipes_dirs
-from orchestrator.base.text import printable
+from orchestrator.base.text import quoted
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -34,49 +36,89 @@ def recipe_files() -> dict[str, Path]:
 
 
 def _files(folder: Path) -> list[Path]:
+    """The recipe files of a folder: regular ones only, a pipe would be waited for."""
     try:
-        found = (one for one in folder.iterdir() if one.suffix in SUFFIXES)
-        return sorted(one for one in found if not one.name.startswith("."))
+        with os.scandir(folder) as entries:
+            names = [one.name for one in entries if one.name.endswith(SUFFIXES) and one.is_file()]
     except OSError:  # a folder of RECIPE_PATH that is not there holds no recipes
         return []
+    return [folder / name for name in sorted(names) if not name.startswith(".")]
 
 
-def find(name: str, *, near: Path | None = None) -> Path:
+def find(name: str, *, said_in: Path | None = None) -> Path:
     """The file of a recipe given by name or by path; :class:`UsageError` when there is none.
 
-    ``near`` is the recipe file that names it (in ``extends``): a path is taken from its folder, a
-    name may stand beside it, and a recipe of that file's own name means the next one hidden by it.
+    ``said_in`` is the recipe file that names it (in ``extends``): a path is taken from its folder,
+    a name may stand beside it, and a recipe of that file's own name means the one hidden by it.
     """
-    return _by_path(name, near) if is_path(name) else _by_name(name, near)
+    return _by_path(name, said_in) if is_path(name) else _by_name(name, said_in)
 
 
-def _by_path(name: str, near: Path | None) -> Path:
+def checked_name(path: Path) -> str:
+    """The recipe's name: its file's, without the ending.
+
+    Its runs stand in a folder of that name, so :class:`UsageError` when that cannot be one.
+    """
+    name = path.stem
+    if is_name(name):
+        return name
+    better = path.with_name(f"{as_name(name)}.yaml")
+    rename = f"mv -- {quoted(str(path))} {quoted(str(better))}"
+    raise UsageError(
+        say(f"{name!r} cannot be the name of a recipe.", f"{name!r} 不能作为配方名。"),
+        where=str(path),
+        why=name_rule(),
+        fix=rename if _is_file(path) else say(f"call it {better}", f"可改为 {better}"),
+    )
+
+
+def _by_path(name: str, said_in: Path | None) -> Path:
     path = Path(name).expanduser()
-    if near is not None:
-        path = near.parent / path
+    if said_in is not None:
+        path = said_in.parent / path
     if _is_file(path):
         return path
-    what = f"There is no recipe file {name}."
-    if os.path.isdir(path):  # noqa: PTH112
-        raise UsageError(printable(f"{name} is a folder, not a recipe file."), fix=_known(""))
-    beside = [one.name for one in _files(path.parent) if one.name != path.name]
-    meant = nearest(path.name, beside)
-    fix = f"did you mean {path.parent / meant}?" if meant else _known("")
-    raise UsageError(printable(what), where=printable(str(path)), fix=fix)
+    if kind := _other_kind(path):
+        what = say(
+            f"{name} is {kind[0]}, not a recipe file.", f"{name} 是{kind[1]}，不是配方文件。"
+        )
+        raise UsageError(what, fix=_known(""))
+    meant = nearest(path.name, [one.name for one in _files(path.parent)])
+    fix = _question(str(path.parent / meant)) if meant else _known("")
+    what = say(f"There is no recipe file {name}.", f"没有配方文件 {name}。")
+    raise UsageError(what, where=str(path), fix=fix)
 
 
-def _by_name(name: str, near: Path | None) -> Path:
+_KINDS = {
+    stat.S_IFDIR: ("a folder", "文件夹"),
+    stat.S_IFIFO: ("a pipe", "管道"),
+    stat.S_IFSOCK: ("a socket", "套接字"),
+    stat.S_IFCHR: ("a device", "设备"),
+    stat.S_IFBLK: ("a device", "设备"),
+}
+
+
+def _other_kind(path: Path) -> tuple[str, str] | None:
+    """What stands there instead of a file, in both languages; None: nothing."""
+    try:
+        return _KINDS.get(stat.S_IFMT(path.stat().st_mode))
+    except (OSError, ValueError):  # no disk takes that name
+        return None
+
+
+def _by_name(name: str, said_in: Path | None) -> Path:
     searched = [*folders()]
-    if near is not None:
-        searched.insert(len(searched) - 1, near.parent)
+    if said_in is not None:
+        searched.insert(len(searched) - 1, said_in.parent)
     for folder in searched:
         for suffix in SUFFIXES:
             path = folder / f"{name}{suffix}"
-            if _is_file(path) and not _same(path, near):
+            if _is_file(path) and not _same(path, said_in):
                 return path
+    places = ", ".join(str(one) for one in dict.fromkeys(searched))
     raise UsageError(
-        printable(f"There is no recipe called {name!r}."),
-        where=f"looked in {', '.join(str(one) for one in dict.fromkeys(searched))}",
+        say(f"There is no recipe called {name!r}.", f"没有名为 {name!r} 的配方。"),
+        where=say(f"looked in {places}", f"查找过 {places}"),
         fix=_known(name),
     )
 
@@ -90,11 +132,18 @@ def _same(path: Path, other: Path | None) -> bool:
 
 
 def _known(name: str) -> str:
-    here = [f"./{name}{one}" for one in SUFFIXES if name and _is_file(Path(f"{name}{one}"))]
+    here = [f"./{name}{ending}" for ending in ("", *SUFFIXES) if _is_file(Path(f"{name}{ending}"))]
     if here:
-        return f"did you mean the file {here[0]}?"
-    names: Iterable[str] = recipe_files()
-    question = did_you_mean(name, names)
-    if question:
-        return f"{question} `recipe list` shows them all"
-    return "`recipe list` shows the recipes; a path to a .yaml file works as well"
+        return say(f"did you mean the file {here[0]}?", f"您是指文件 {here[0]} 吗？")
+    if names := near(name, recipe_files()):
+        return _question(" or ".join(names)) + say(
+            " `recipe list` shows them all", "`recipe list` 列出全部配方"
+        )
+    return say(
+        "`recipe list` shows the recipes; a path to a .yaml file works as well",
+        "`recipe list` 列出全部配方；也可以给出 .yaml 文件的路径",
+    )
+
+
+def _question(meant: str) -> str:
+    return say(f"did you mean {meant}?", f"您是指 {meant} 吗？")

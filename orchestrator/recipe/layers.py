@@ -12,14 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from orchestrator.base.nearest import nearest
-from orchestrator.base.text import listed
 from orchestrator.recipe import keys
 from orchestrator.recipe.faults import Fault, Mark
 from orchestrator.recipe.schema import Recipe
-from orchestrator.recipe.yaml_tree import Node, parse
+from orchestrator.recipe.yaml_tree import Node, at_path, merge, parse
 
-Layer = Literal["default", "parent", "recipe", "environment", "command line"]
+Layer = Literal["default", "required", "parent", "recipe", "environment", "command line"]
 ENVIRONMENT_PREFIX = "RECIPE_SET_"
 _INDEX = re.compile(r"\[(\d+)\]")
 
@@ -50,16 +48,6 @@ class Setting:
     """Text fields take the value as it stands even where `null` would reset them."""
 
 
-def merge(base: Node | None, over: Node) -> Node:
-    """``over`` laid on ``base``: mappings key by key, everything else replaced."""
-    if base is None or not isinstance(base.value, dict) or not isinstance(over.value, dict):
-        return over
-    merged = dict(base.value)
-    for key, node in over.value.items():
-        merged[key] = merge(merged.get(key), node)
-    return replace(over, value=merged)
-
-
 def from_environment(environ: Mapping[str, str]) -> list[Setting]:
     """RECIPE_SET_TRAIN__BATCH_SIZE=2 sets train.batch_size: `__` for a dot, in any case."""
     found = []
@@ -78,27 +66,6 @@ def _folded(parts: Sequence[str]) -> tuple[str, ...]:
         free = keys.kind_at(path) is Any or not known
         path.append(part if free else known.get(part.casefold(), part.casefold()))
     return tuple(path)
-
-
-def from_params(
-    params: Sequence[str], table: Mapping[str, Any], faults: list[Fault]
-) -> list[Setting]:
-    """``-p name=VALUE`` through the recipe's own table of short names."""
-    found = []
-    for given in params:
-        name, equals, text = given.partition("=")
-        at = Mark(f"-p {name}")
-        target = table.get(name)
-        if not equals:
-            faults.append(Fault(Mark(f"-p {given}"), "", "give it as NAME=VALUE"))
-        elif isinstance(target, str):
-            found.append(Setting(tuple(target.split(".")), text, at, "command line", True))
-        elif target is None:
-            known = listed([str(one) for one in table], "and")
-            why = f"this recipe has {known}" if known else "this recipe has none"
-            meant = nearest(name, table)
-            faults.append(Fault(at, "", "this recipe has no such parameter", why, meant))
-    return found
 
 
 def from_sets(sets: Sequence[str], faults: list[Fault]) -> list[Setting]:
@@ -187,19 +154,6 @@ def stripped(node: Node, kind: Any = Recipe) -> Any:
     if isinstance(node.value, list):
         return [stripped(one, keys.step(kind, "0")) for one in node.value]
     return node.value
-
-
-def at_path(tree: Node, path: Sequence[str]) -> tuple[Node, int]:
-    """The node as far down ``path`` as the tree goes, and how many parts that were."""
-    node = tree
-    for depth, part in enumerate(path):
-        if isinstance(node.value, dict) and part in node.value:
-            node = node.value[part]
-        elif isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
-            node = node.value[int(part)]
-        else:
-            return node, depth
-    return node, len(path)
 
 
 def provenance(recipe: Recipe, tree: Node) -> dict[str, Origin]:

@@ -1,23 +1,36 @@
-"""What `recipe list` shows. It reads titles and never builds the schema: it is to be instant."""
+"""What `recipe list` shows. It reads headers and never builds the schema: it is to be instant."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
+from orchestrator.base.names import is_name
 from orchestrator.recipe.chain import read_chain
 from orchestrator.recipe.faults import Fault, RecipeFaults
 from orchestrator.recipe.find import recipe_files
+from orchestrator.recipe.params import Parameter, missing, read_params
+from orchestrator.recipe.yaml_tree import Node, merge
+
+_HEADER = ("title", "engine", "task", "language")
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of the list. ``title`` and ``engine`` may be inherited; "" when nobody says them."""
+    """A recipe's header, inherited parts included; "" and None where nobody says it."""
 
     name: str
     path: Path
-    title: str
-    engine: str
+    title: str = ""
+    engine: str = ""
+    task: str = ""
+    language: str = ""
+    needs: dict[str, Any] = field(default_factory=dict)
+    """GPUs, GPU memory and disk in GB, by the schema's names."""
+    required: tuple[Parameter, ...] = ()
+    """What a run must be given with ``-p``."""
     faulty: bool = False
 
 
@@ -26,15 +39,28 @@ def listing() -> list[Listed]:
     return [_listed(name, path) for name, path in recipe_files().items()]
 
 
-def _listed(name: str, path: Path) -> Listed:
+def read_tree(path: Path) -> Node:
+    """The file laid over its parents; :class:`RecipeFaults` when they cannot be read."""
     faults: list[Fault] = []
+    tree = reduce(merge, [node for _, node in reversed(read_chain(path, faults))])
+    if faults:
+        raise RecipeFaults(path.stem, faults)
+    return tree
+
+
+def _listed(name: str, path: Path) -> Listed:
     try:
-        chain = read_chain(path, faults)
+        tree = read_tree(path)
     except RecipeFaults:
-        return Listed(name, path, "", "", faulty=True)
-    found = {}
-    for _, node in reversed(chain):
-        found.update({key: one.value for key, one in node.value.items() if one.value is not None})
-    said = [found.get(key) for key in ("title", "engine")]
-    title, engine = (one if isinstance(one, str) else "" for one in said)
-    return Listed(name, path, title, engine, faulty=bool(faults) or not (title and engine))
+        return Listed(name, path, faulty=True)
+    said = tree.plain()
+    header = {key: said[key] for key in _HEADER if isinstance(said.get(key), str)}
+    needs = said.get("needs")
+    return Listed(
+        name,
+        path,
+        **header,
+        needs=needs if isinstance(needs, dict) else {},
+        required=tuple(missing(tree, read_params(tree))),
+        faulty=not (header.get("title") and header.get("engine") and is_name(name)),
+    )

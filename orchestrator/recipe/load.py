@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from orchestrator.recipe import layers
+from orchestrator.recipe import keys, layers
+from orchestrator.recipe import params as params_of
 from orchestrator.recipe.chain import read_chain
 from orchestrator.recipe.check import check
 from orchestrator.recipe.dump import dump
 from orchestrator.recipe.faults import Fault, Judge, Mark, RecipeFaults
-from orchestrator.recipe.find import find
-from orchestrator.recipe.layers import Origin, Setting, merge
+from orchestrator.recipe.find import checked_name, find
+from orchestrator.recipe.layers import Origin, Setting
+from orchestrator.recipe.params import Parameter
 from orchestrator.recipe.schema import Recipe
-from orchestrator.recipe.yaml_tree import Node
+from orchestrator.recipe.yaml_tree import merge
 
 __all__ = ["Loaded", "dump", "load"]
 
@@ -31,6 +34,9 @@ class Loaded:
     name: str
     files: tuple[Path, ...]
     """The recipe's file, then its parent's, and so on."""
+    params: Mapping[str, Parameter]
+    missing: tuple[Parameter, ...] = ()
+    """Required parameters without a value; a stand-in has their place (see :func:`load`)."""
 
     def values(self) -> dict[str, Any]:
         """Every value by the dotted keys of :attr:`provenance`."""
@@ -75,35 +81,45 @@ def load(
     environ: Mapping[str, str] | None = None,
     engine: str | None = None,
     judge: Judge | None = None,
+    complete: bool = True,
 ) -> Loaded:
     """The recipe called ``name_or_path`` with everything that overrides it.
 
     Raises :class:`RecipeFaults` with every fault at once, :class:`UsageError` when there is no
     such recipe. ``sets`` are KEY=VALUE, ``params`` are NAME=VALUE through the recipe's `params`.
-    ``judge`` adds what the schema cannot know (see :mod:`orchestrator.planning.feasible`).
+    A required parameter without a value is a fault, unless the recipe need not be ``complete``: to
+    be shown, checked or inherited. ``judge`` adds what the schema cannot know
+    (see :mod:`orchestrator.planning.feasible`).
     """
     faults: list[Fault] = []
     path = find(name_or_path)
+    name = checked_name(path)
     files = read_chain(path, faults)
-    tree = _merged([node for _, node in files])
+    tree = params_of.normalised(reduce(merge, [node for _, node in reversed(files)]))
+    table = params_of.read_params(tree)
     given = layers.from_environment(os.environ if environ is None else environ)
-    table = tree.value.get("params")
-    given += layers.from_params(params, table.plain() if table else {}, faults)
+    for param, text in params_of.chosen(params, table, faults):
+        given.append(
+            Setting(param.path, text, Mark(f"-p {param.name}"), "command line", literal=True)
+        )
     given += layers.from_sets(sets, faults)
     if engine is not None:
-        given.append(Setting(("engine",), engine, Mark("--engine"), "command line", True))
+        given.append(Setting(("engine",), engine, Mark("--engine"), "command line", literal=True))
     for setting in given:
         tree = layers.apply(tree, setting, faults)
+    missing = tuple(params_of.missing(tree, table))
+    faults += [param.missing() for param in missing if complete]
+    for param in missing:
+        if param.example or keys.members(keys.kind_at(param.path)) == (str,):
+            tree = layers.apply(tree, _standin(param), [])
     recipe = check(tree, faults, judge)
     if faults or recipe is None:
-        raise RecipeFaults(path.stem, faults)
-    chain = tuple(file for file, _ in files)
-    return Loaded(recipe, layers.provenance(recipe, tree), path, path.stem, chain)
+        raise RecipeFaults(name, faults)
+    origins = layers.provenance(recipe, tree)
+    return Loaded(recipe, origins, path, name, tuple(file for file, _ in files), table, missing)
 
 
-def _merged(nodes: Sequence[Node]) -> Node:
-    """The trees of a chain, leaf first, laid over one another; `extends` has done its work."""
-    *children, tree = nodes
-    for node in reversed(children):
-        tree = merge(tree, node)
-    return tree
+def _standin(param: Parameter) -> Setting:
+    """A value in the place of a parameter that is not given yet: the rest can be checked."""
+    text = param.example or "…"
+    return Setting(param.path, text, param.at, "required", literal=True)

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 from orchestrator.base.errors import UsageError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.language import say
+from orchestrator.base.paths import user_recipes_dirs
+from orchestrator.base.text import quoted
 from orchestrator.recipe.dump import dump_mapping, one_line
-from orchestrator.recipe.find import SUFFIXES, is_path
+from orchestrator.recipe.find import SUFFIXES, checked_name, is_path
 from orchestrator.recipe.load import Loaded, load
-
-_NAME = re.compile(r"\w[\w.-]*")
+from orchestrator.recipe.params import Parameter
 
 _HEAD = """\
 # {name}: say in a line what this recipe is for.
 #
-#   recipe run {path} --rehearse
-#   recipe run {path}
+#   recipe run {run} --rehearse
+#   recipe run {run}
 #
 # It inherits everything from {parent} and says only what differs;
-# `recipe show {path}` prints every value and where it came from.
+# `recipe show {file}` prints every value and where it came from.
 
 extends: {extends}
 title: {title}
@@ -33,23 +35,44 @@ title: {title}
 """
 
 
-def write_child(name: str, parent: str, *, force: bool = False) -> Path:
-    """Write NAME.yaml (or the path given) and return it.
+def write_child(
+    name: str, parent: str, *, force: bool = False
+) -> tuple[Path, tuple[Parameter, ...]]:
+    """Write NAME.yaml (or the path given); the path, and the parameters that a run of it needs.
 
     Raises :class:`UsageError` when the file is there already (unless ``force``), when the name
-    cannot be a recipe's, or when there is no such parent.
+    cannot be a recipe's or leads out of the folders of recipes, or when there is no such parent.
     """
     path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml").expanduser()
-    if not _NAME.fullmatch(path.stem):
-        why = "a recipe's name has letters, digits, dots, dashes and underscores"
-        raise UsageError(f"{path.stem!r} cannot be the name of a recipe.", why=why)
-    if path.exists() and not force:
-        raise UsageError(f"{path} is there already.", fix="choose another name, or add -f")
+    checked_name(path)
+    _refuse_elsewhere(path, parent)
     if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent}.", fix="make it first")
-    loaded = load(parent, environ={})
+        what = say(f"There is no folder {path.parent}.", f"没有文件夹 {path.parent}。")
+        raise UsageError(what, fix=f"mkdir -p {quoted(str(path.parent))}")
+    if path.is_dir() or (os.path.lexists(path) and not force):
+        what = say(f"{path} is there already.", f"{path} 已存在。")
+        fix = say("choose another name", "请换一个名称")
+        more = "" if path.is_dir() else say(", or add -f", "，或加上 -f")
+        raise UsageError(what, fix=f"{fix}{more}")
+    loaded = load(parent, environ={}, complete=False)
     write_atomic(path, child_text(path, parent, loaded))
-    return path
+    return path, loaded.missing
+
+
+def _refuse_elsewhere(path: Path, parent: str) -> None:
+    """A recipe is written where recipes are looked for: here, below, or in RECIPE_PATH."""
+    folder = path.parent.resolve()
+    if any(folder.is_relative_to(home.resolve()) for home in (Path(), *user_recipes_dirs())):
+        return
+    words = shlex.join(["recipe", "new", path.name, "--from", parent])
+    raise UsageError(
+        say(f"{path} leads out of this folder.", f"{path} 不在当前文件夹内。"),
+        why=say(
+            "a recipe is written into this folder, one below it, or one of RECIPE_PATH",
+            "配方只写入当前文件夹、其子文件夹或 RECIPE_PATH 中的文件夹",
+        ),
+        fix=f"cd {quoted(str(folder))} && {words}",
+    )
 
 
 def child_text(path: Path, parent: str, loaded: Loaded) -> str:
@@ -59,7 +82,8 @@ def child_text(path: Path, parent: str, loaded: Loaded) -> str:
         extends = f"./{extends}"
     head = _HEAD.format(
         name=path.stem,
-        path=path,
+        file=quoted(str(path)),
+        run=" ".join([quoted(str(path)), *(param.word for param in loaded.missing)]),
         parent=loaded.name,
         extends=one_line(extends),
         title=one_line(f"{loaded.recipe.title} (mine)"),

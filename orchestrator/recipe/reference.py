@@ -42,6 +42,10 @@ value of each key in a recipe and where it came from.
 """
 
 
+#: What stands for any item of a list or a mapping in a dotted key.
+_ITEMS: dict[Any, str] = {list: ".0", dict: ".NAME"}
+
+
 def text() -> str:
     """The whole page."""
     body = "".join(f"{line}\n" for line in _rows(Recipe, ""))
@@ -50,12 +54,12 @@ def text() -> str:
 
 def _sections(cls: Any, prefix: str) -> Iterator[str]:
     for field in fields(cls):
-        many = get_origin(field.type) is list
-        inner = keys.value_class(get_args(field.type)[0] if many else field.type)
+        many = _ITEMS.get(get_origin(field.type), "")
+        inner = keys.value_class(get_args(field.type)[-1] if many else field.type)
         if inner is None:
             continue
         key = f"{prefix}{field.name}"
-        under = f"{key}.0." if many else f"{key}."
+        under = f"{key}{many}."
         words = str(inner.__doc__).replace("``", "`")
         yield f"\n## `{key}`{' (each item)' if many else ''}\n\n{words}\n\n"
         yield "| key | takes | default | meaning |\n|---|---|---|---|\n"

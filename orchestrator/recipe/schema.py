@@ -25,6 +25,8 @@ __all__ = [
     "Export",
     "Lora",
     "Model",
+    "Needs",
+    "Param",
     "Quantization",
     "Recipe",
     "SelfCognition",
@@ -120,11 +122,46 @@ class Expect(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Needs(Value):
+    """What a run needs at least, for `recipe list`; a rehearsal needs none of it."""
+
+    gpus: int = field(default=1, metadata=about("GPUs", ge=0))
+    gpu_gb: float | None = field(default=None, metadata=about("GPU memory in all, in GB", gt=0))
+    disk_gb: float | None = field(default=None, metadata=about("Disk space, in GB", gt=0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Param(Value):
+    """A short name for `-p NAME=VALUE`; `NAME: KEY` is short for `NAME: {key: KEY}`."""
+
+    key: str = field(metadata=about("The dotted key of this recipe that it stands for"))
+    required: bool = field(
+        default=False, metadata=about("A run stops at once where the key has no value")
+    )
+    example: str | None = field(
+        default=None, metadata=about("A value that works, shown where one is required")
+    )
+    about: str | None = field(default=None, metadata=about("What the value is, in a few words"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe(Value):
     """One recipe file, resolved."""
 
     title: str = field(metadata=about("One line, shown by `recipe list`", min_length=1))
     source: str = field(default="", metadata=about("The tutorial, paper or course this follows"))
+    task: str = field(
+        default="", metadata=about("What the model learns, in a word or two, for `recipe list`")
+    )
+    language: str = field(
+        default="",
+        metadata=about(
+            "Languages of the rows, by their codes",
+            pattern=r"^([a-z]{2,3}(, [a-z]{2,3})*)?$",
+            examples=["zh", "en, zh"],
+        ),
+    )
+    needs: Needs = field(default_factory=Needs, metadata=about("GPU and disk"))
     engine: str = field(
         metadata=about(
             "Engine release, e.g. NAME@VERSION; see `recipe env`",
@@ -138,9 +175,9 @@ class Recipe(Value):
     export: Export = field(default_factory=Export, metadata=about("The result"))
     evaluate: Evaluate = field(default_factory=Evaluate, metadata=about("Prompts on the way"))
     expect: Expect = field(default_factory=Expect, metadata=about("Figures that must come out"))
-    params: dict[str, str] = field(
+    params: dict[str, Param] = field(
         default_factory=dict,
-        metadata=about("Short names for `-p NAME=VALUE`: each maps to a dotted key of this recipe"),
+        metadata=about("Short names for `-p NAME=VALUE`: `NAME: KEY`, or the keys below"),
     )
     env: dict[str, str] = field(
         default_factory=dict,
@@ -182,6 +219,9 @@ def json_schema() -> dict[str, Any]:
     schema["properties"] = {
         "extends": {"type": "string", "description": "Name or path of the recipe to inherit from"},
         **schema["properties"],
+    }
+    schema["properties"]["params"]["additionalProperties"] = {
+        "anyOf": [{"type": "string"}, {"$ref": "#/$defs/Param"}]
     }
     # A child may leave out what its parent gives.
     schema["anyOf"] = [

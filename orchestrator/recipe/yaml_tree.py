@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +84,29 @@ def children(node: Node) -> list[tuple[str, Node]]:
     return (
         [(str(i), one) for i, one in enumerate(node.value)] if isinstance(node.value, list) else []
     )
+
+
+def merge(base: Node | None, over: Node) -> Node:
+    """``over`` laid on ``base``: mappings key by key, everything else replaced."""
+    if base is None or not isinstance(base.value, dict) or not isinstance(over.value, dict):
+        return over
+    merged = dict(base.value)
+    for key, node in over.value.items():
+        merged[key] = merge(merged.get(key), node)
+    return replace(over, value=merged)
+
+
+def at_path(tree: Node, path: Sequence[str]) -> tuple[Node, int]:
+    """The node as far down ``path`` as the tree goes, and how many parts that were."""
+    node = tree
+    for depth, part in enumerate(path):
+        if isinstance(node.value, dict) and part in node.value:
+            node = node.value[part]
+        elif isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
+            node = node.value[int(part)]
+        else:
+            return node, depth
+    return node, len(path)
 
 
 def scalar(text: str) -> Any:

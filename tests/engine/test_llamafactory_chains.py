@@ -98,7 +98,8 @@ def test_a_row_is_exactly_the_templates_text_and_mask(
 
 @pytest.mark.parametrize("name", [name for name in OURS if name != "emollm-glm4-lora"])
 def test_every_recipe_rehearses(name: str, environment: Environment, tmp_path: Path) -> None:
-    done = recipe("run", name, "--rehearse", cwd=tmp_path)
+    needed = ["-p", "name=张三"] if name.startswith("self-cognition") else []
+    done = recipe("run", name, "--rehearse", *needed, cwd=tmp_path)
     assert done.code == 0, done.output
     root = only_run(tmp_path)
     assert record(root)["state"] == "done"
@@ -290,5 +291,5 @@ def test_other_methods_train_and_export(
 ) -> None:
     text = f"extends: self-cognition-llamafactory\ntrain: {train}\n"
     (tmp_path / "mine.yaml").write_text(text)
-    done = recipe("run", "mine.yaml", "--rehearse", cwd=tmp_path)
+    done = recipe("run", "mine.yaml", "--rehearse", "-p", "name=Ann", cwd=tmp_path)
     assert done.code == 0, done.output

@@ -15,7 +15,7 @@ HOSTILE = '\'); import os #"""\n{{ 7*7 }}\r\u2028退出{x}\\'
 
 def config_of(name: str, *sets: str, version: str, **changes: Any) -> str:
     """The config text of shipped recipe ``name`` with ``sets``, as ``recipe render`` writes it."""
-    loaded = load(name, sets=sets, environ={}, engine=f"xtuner@{version}")
+    loaded = load(name, sets=sets, environ={}, complete=False, engine=f"xtuner@{version}")
     job = replace(build(loaded, must_find_rows=False), **changes)
     return render_config(job)
 

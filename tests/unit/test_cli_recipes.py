@@ -43,7 +43,10 @@ def test_list_is_aligned_and_sorted(tmp_path: Path) -> None:
     engine = re.compile(r"\b\w+@\d")
     starts = [found.start() for line in lines if (found := engine.search(line))]
     assert len({width(line[:start]) for line, start in zip(lines, starts, strict=True)}) == 1
-    assert lines[-1].split()[1:] == ["xtuner@0.2.0", "药物问答"]  # the engine is inherited
+    assert lines[-1].split()[1:] == [
+        *("xtuner@0.2.0", "medical", "answers", "en", "GPU", "8", "GB"),  # all inherited
+        "药物问答",
+    ]
 
 
 def test_list_tells_a_faulty_recipe_and_goes_on(tmp_path: Path) -> None:
@@ -76,7 +79,7 @@ def test_list_needs_no_pydantic_and_no_schema(tmp_path: Path) -> None:
 
 def test_show_says_where_each_value_came_from(tmp_path: Path) -> None:
     done = run(
-        "show", "medqa-qlora-0.1.9", "--set", "train.epochs=1", cwd=tmp_path,
+        "show", "medqa-qlora-0.1.9", "--all", "--set", "train.epochs=1", cwd=tmp_path,
         RECIPE_SET_TRAIN__GPUS="2",
     )  # fmt: skip
     lines = {line.split(":")[0]: line for line in done.stdout.splitlines()[1:]}

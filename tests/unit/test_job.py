@@ -19,7 +19,7 @@ from orchestrator.recipe.load import load
 
 
 def job(name: str, *sets: str, rehearse: bool = False, **more: bool) -> Job:
-    return build(load(name, sets=sets, environ={}), rehearse=rehearse, **more)
+    return build(load(name, sets=sets, environ={}, complete=False), rehearse=rehearse, **more)
 
 
 @pytest.fixture(autouse=True)

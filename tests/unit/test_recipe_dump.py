@@ -114,15 +114,15 @@ def test_any_recipe_survives(
 
 @pytest.mark.parametrize("name", recipe_files())
 def test_a_shipped_recipe_survives(name: str, tmp_path: Any) -> None:
-    recipe = load(name, environ={}).recipe
+    recipe = load(name, environ={}, complete=False).recipe
     lock = tmp_path / "recipe.lock.yaml"
     lock.write_text(dump(recipe), encoding="utf-8")
     assert load(str(lock), environ={}).recipe == recipe
 
 
 def test_every_value_is_there_and_chinese_is_readable() -> None:
-    text = dump(load("self-cognition-qlora", environ={}).recipe)
-    assert "name: 不要葱姜蒜大佬\n" in text
+    text = dump(load("self-cognition-qlora", environ={}, complete=False).recipe)
+    assert "name: 张三\n" in text
     assert "    - 请介绍一下你自己\n" in text
     assert "  deepspeed: null\n" in text
 

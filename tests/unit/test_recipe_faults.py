@@ -77,12 +77,12 @@ The recipe bad has 32 faults.
   bad.yaml:18:29  evaluate.prompts.1: must be text, not the number 7 (to mean the text, write "7" in quotes)
   bad.yaml:18:51  evaluate.validation_share: must be a finite number
   bad.yaml:19:26  export.max_shard_size: must look like 2GB or 500MB, not '2 GB'
-  bad.yaml:20:1  surprise: there is no such key (known here: title, source, engine, model, data, train, export, evaluate, expect, params, env and engine_options)
+  bad.yaml:20:1  surprise: there is no such key (known here: title, source, task, language, needs, engine, model, data, train, export, evaluate, expect, params, env and engine_options)
   bad.yaml:20:11  the tag !!python/object:os.system is not allowed (a recipe is data)
   --set no  give it as KEY=VALUE
   --set train.epoch  train.epoch: there is no such key — did you mean train.epochs?
   --set train.max_length  train.max_length: must be a whole number, not the text 'x'
-  next step: mend the lines above; `recipe schema` lists every key"""
+  next step: correct the lines above; `recipe schema` lists every key"""
 
 
 def faults_of(path: Path, **more: object) -> RecipeFaults:
@@ -134,7 +134,10 @@ def test_a_good_recipe_has_none(tmp_path: Path) -> None:
             "params: {name: data.sources.0.self_cognition.nam}",
             "5:16  params.name: stands for data.sources.0.self_cognition.nam, and there is no such key — did you mean data.sources.0.self_cognition.name?",
         ),
-        ("params: {name: [1]}", "5:16  params.name: must be text, not a list"),
+        (
+            "params: {name: [1]}",
+            "5:16  params.name: must be a mapping (`key: value` lines), not a list",
+        ),
         ("data: {}", "5:1  data: this key stands twice"),
         ("expect: {rows: -1}", "5:16  expect.rows: must be at least 0, not -1"),
         (

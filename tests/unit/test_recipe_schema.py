@@ -139,7 +139,7 @@ def test_every_field_is_described_and_can_be_reset(cls: Any) -> None:
 
 @pytest.mark.parametrize("name", recipe_files())
 def test_a_shipped_recipe_is_what_pydantic_says_it_is(name: str) -> None:
-    recipe = load(name, environ={}).recipe
+    recipe = load(name, environ={}, complete=False).recipe
     assert PYDANTIC.validate_python(recipe.model_dump()) == recipe
 
 

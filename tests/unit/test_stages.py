@@ -26,7 +26,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def job(name: str, *sets: str, rehearse: bool = True) -> Job:
-    return build(load(name, sets=sets, environ={}), rehearse=rehearse)
+    return build(load(name, sets=sets, environ={}, complete=False), rehearse=rehearse)
 
 
 @pytest.mark.parametrize("rehearse", [True, False])

@@ -53,7 +53,10 @@ def test_a_branch_is_said_to_move() -> None:
 
 
 def test_every_entry_belongs_to_a_shipped_recipe() -> None:
-    shipped = [load(str(path)).recipe.model for path in shipped_recipes_dir().glob("*.yaml")]
+    shipped = [
+        load(str(path), complete=False).recipe.model
+        for path in shipped_recipes_dir().glob("*.yaml")
+    ]
     used = {((each.hub, each.id), each.revision or "master") for each in shipped}
     listed = {(key, revision) for key, revisions in TRUSTED.items() for revision in revisions}
     assert listed <= used

@@ -1,0 +1,94 @@
+"""What every verb does alike with words that it does not know: a usage error with a next step."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
+from orchestrator.base.nearest import nearest
+from orchestrator.base.text import quoted
+
+
+class Verbs(click.Group):
+    """A group of verbs that says which one was probably meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, *rest = args
+        known = self.list_commands(ctx)
+        if name in known or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        meant = nearest(name, known, cutoff=0.5)
+        whole = " ".join([ctx.command_path, meant, *map(quoted, rest)])
+        everything = f"{ctx.command_path} -h"
+        raise UsageError(
+            say(f"There is no verb {name!r}.", f"没有 {name!r} 这个命令。"),
+            fix=say(f"did you mean: {whole}", f"您是指：{whole}")
+            if meant
+            else say(f"`{everything}` lists the verbs", f"`{everything}` 列出所有命令"),
+        )
+
+
+def with_guesses(command: click.Command) -> click.Command:
+    """The same group of verbs as :class:`Verbs`; any other command as it is."""
+    if not isinstance(command, click.Group) or isinstance(command, Verbs):
+        return command
+    return Verbs(
+        command.name,
+        command.commands,
+        callback=command.callback,
+        params=command.params,
+        help=command.help,
+        context_settings=command.context_settings,
+    )
+
+
+class PassesOn(click.Command):
+    """A verb that hands the words after ``--``, and only those, to the engine.
+
+    They are the keyword ``engine_arguments``: a tuple of text.
+    """
+
+    allow_extra_args = True  # to say more about them than click does
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        cut = args.index("--") if "--" in args else len(args)
+        own, passed = args[:cut], args[cut + 1 :]
+        typed = list(own)  # click takes words out of the list
+        extra = super().parse_args(ctx, own)
+        ctx.params["engine_arguments"] = tuple(passed)
+        if extra and not ctx.resilient_parsing:
+            raise self._too_many(ctx, typed, extra, passed)
+        return []
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- ENGINE_ARGUMENTS...]"]
+
+    def _too_many(
+        self, ctx: click.Context, typed: list[str], extra: list[str], passed: list[str]
+    ) -> UsageError:
+        words = ", ".join(map(repr, extra))
+        meant = self._meant(extra[0]) or ["--", extra[0]]
+        for word in reversed(extra):
+            typed.reverse()
+            typed.remove(word)
+            typed.reverse()
+        whole = [*typed, *meant, *extra[1:], *passed]
+        line = " ".join([ctx.command_path, *map(quoted, whole)])
+        return UsageError(
+            say(f"{ctx.command_path} takes no more words: {words}", f"多余的参数：{words}"),
+            why=say("words for the engine stand after --", "传给引擎的参数须写在 -- 之后"),
+            fix=say(f"did you mean: {line}", f"您是指：{line}"),
+        )
+
+    def _meant(self, word: str) -> list[str]:
+        """The option that the word may be: ``rehearse``, ``name=Ann``, ``train.epochs=1``."""
+        options = [name for param in self.params for name in param.opts]
+        key, equals, _ = word.partition("=")
+        option = "--set" if "." in key else "-p"
+        if equals and option in options:
+            return [option, word]
+        near = nearest(f"--{word}", options, cutoff=0.8)
+        return [near] if near else []

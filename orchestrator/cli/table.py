@@ -1,0 +1,48 @@
+"""Aligned columns, and text in as many lines as the terminal's width needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+
+
+def terminal_width() -> int | None:
+    """Cells in a line: COLUMNS, else the terminal's own; None when a program reads the output."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def columns(rows: Sequence[tuple[str, ...]], limit: int = 60) -> list[str]:
+    """Rows with aligned columns. A cell wider than ``limit`` cells pushes only its own row."""
+    widths = [max(min(width(cell), limit) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(_padded, row, widths)).rstrip() for row in rows]
+
+
+def wrapped(text: str, room: int, indent: str) -> list[str]:
+    """``text`` in lines of at most ``room`` cells, broken between words where that is possible.
+
+    A longer word stays whole, so that it can be copied.
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and width(lines[-1]) + 1 + width(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(indent + word)
+    return lines
+
+
+def width(text: str) -> int:
+    """Cells on a terminal: Chinese characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
+
+
+def _padded(cell: str, room: int) -> str:
+    return cell + " " * (room - width(cell))
