@@ -13,6 +13,12 @@ from data_tools.errors import DataError, Reject
 EXAMPLES = 5  # how many rejected rows the summary shows with their place
 
 
+class TooManyRejects(DataError):
+    """More rows (`faults`) are unusable than the caller accepts."""
+
+    faults = 0
+
+
 @dataclass
 class Account:
     """Counts the rows of one operation.
@@ -54,8 +60,8 @@ class Account:
             self.examples.append(f"{where}: {reject}" if where else str(reject))
         if self.sink is not None:
             name = "cell" if "sheet" in place else "at"
-            spot = {name: reject.spot} if reject.spot else {}
-            self.sink({"file": file, **place, "reason": reject.reason, **spot, "row": row})
+            at = {name: reject.spot} if reject.spot else {}
+            self.sink({"file": file, **place, "reason": reject.reason, **at, "row": row})
         if not asked:
             self.faults += 1
             if self.strict:
@@ -63,22 +69,11 @@ class Account:
                     f"A row was rejected: {reject}",
                     where,
                     "strict: the first rejected row ends the operation",
-                    "mend the row, or run without --strict: such rows go to rejected.jsonl",
+                    "correct the row, or run without --strict: such rows are set aside",
                 )
-            self.stop_if_too_many(where)
-
-    def stop_if_too_many(self, where: str = "") -> None:
-        """Raise DataError when more rows are faulty than a limit in rows allows."""
-        limit = limit_of(self.max_rejects)
-        if isinstance(limit, int) and self.faults > limit:
-            raise self._too_many(f"{self.faults} rows rejected, at most {limit} allowed", where)
-
-    def _too_many(self, why: str, where: str = "") -> DataError:
-        fix = "see the reasons above, mend the rows, or raise --max-rejects"
-        return DataError("Too many rows were rejected", where, why + "\n" + self.summary(), fix)
 
     def check(self, *, some: str = "") -> None:
-        """Assert read = written + rejected, and hold the limits for rejected rows.
+        """Assert read = written + rejected, and hold the limit for rejected rows.
 
         `some`: a file that must not become empty: DataError when no row is left for it.
         """
@@ -87,19 +82,32 @@ class Account:
                 f"row account does not add up: read {self.read}, written {self.written}, "
                 f"rejected {self.rejected}"
             )
-        self.hold_limits()
+        self.hold_limit()
         if some and not self.written:
             none = "the input holds no rows"
             why = "every row was rejected:\n" + self.summary() if self.read else none
-            raise DataError("There are no rows to write", some, why, "mend the rows or the options")
+            raise DataError(
+                "There are no rows to write", some, why, "correct the rows or the options"
+            )
 
-    def hold_limits(self) -> None:
-        """Raise DataError when more rows are faulty than max_rejects allows, now all are read."""
-        self.stop_if_too_many()
+    def hold_limit(self) -> None:
+        """Raise TooManyRejects when more rows are unusable than `max_rejects` allows, now that all
+        are read: then every fault is known."""
         limit = limit_of(self.max_rejects)
-        if isinstance(limit, float) and self.faults > limit * self.read:
-            why = f"{self.faults} of {self.read} rows rejected, limit {self.max_rejects}"
-            raise self._too_many(why)
+        if limit is None:
+            return
+        allowed = limit * self.read if isinstance(limit, float) else limit
+        if self.faults > allowed:
+            error = TooManyRejects(
+                f"Too many rows were rejected: {self.faults} of {self.read} rows cannot be used, "
+                f"at most {self.max_rejects} may be left out",
+                "\n         ".join(self.examples),
+                "a row that cannot be used is never left out without being asked\n"
+                + self.summary(),
+                "correct these rows, or raise --max-rejects",
+            )
+            error.faults = self.faults
+            raise error
 
     def drop(self, what: str, count: int = 1) -> None:
         """Count something that was left out of a row that is kept."""
@@ -159,14 +167,14 @@ def limit_of(text: str | int | None) -> int | float | None:
     if text is None or isinstance(text, int):
         return text
     try:
-        found = float(text[:-1]) / 100 if text.endswith("%") else int(text)
+        limit = float(text[:-1]) / 100 if text.endswith("%") else int(text)
     except ValueError:
-        found = -1
-    if found < 0:
+        limit = -1
+    if not limit >= 0:
         raise DataError(
             f"{text!r} is no limit for rejected rows", "max_rejects", fix="for example 20, or 5%"
         )
-    return found
+    return limit
 
 
 def _line(label: str, count: int) -> str:

@@ -29,16 +29,9 @@ __all__ = ["data"]
 def _convert(
     sources: tuple[str, ...], output: str | None, steps: dict[str, Any], given: dict[str, Any]
 ) -> None:
-    from data_tools.account import Account
-    from data_tools.operations.converting import convert
-
     paths, target = take_output(sources, output)
-    as_json = given.pop("as_json")
-    account = Account()
-    options = reading_options(given)
-    with progress(account, "converting"):
-        convert(paths, target, **options, **given, steps=steps or None, account=account)
-    show(account, as_json, target)
+    source = {"files": paths, "steps": steps}
+    _run([source], reading_options(given), [target], "converting", given)
 
 
 @data.command()
@@ -208,17 +201,13 @@ def split(
     \b
     recipe data split all.jsonl -o train.jsonl --test-output test.jsonl --train 0.7
     """
-    from data_tools.account import Account
-    from data_tools.operations.splitting import split_file
+    from data_tools.operations.splitting import Split
 
     first, second = _outputs(sources[0], output, test_output)
-    as_json = given.pop("as_json")
-    options = reading_options(given)
-    account = Account()
-    given.update(train=_share(train), test=None if test is None else _share(test))
-    with progress(account, "splitting"):
-        split_file(list(sources), first, second, **given, account=account, **options)
-    show(account, as_json, first, second)
+    sides = {name: given.pop(name) for name in ("group", "stratify")}
+    split = Split(train=_share(train), test=None if test is None else _share(test), **sides)
+    reading = reading_options(given)
+    _run([{"files": list(sources)}], reading, [first, second], "splitting", given, split=split)
 
 
 def _outputs(source: str, output: str | None, test_output: str | None) -> tuple[str, str]:
@@ -259,17 +248,40 @@ def mix(sources: tuple[str, ...], output: str | None, weights: str | None, **giv
     \b
     recipe data mix ruozhiba.jsonl#200 self.jsonl#300% -o mixed.jsonl
     """
-    from data_tools.account import Account
-    from data_tools.operations.mixing import mix_files
+    from data_tools.operations.mixing import parse_spec
 
     paths, target = take_output(sources, output)
-    as_json = given.pop("as_json")
-    options = reading_options(given)
-    account = Account()
     try:
         numbers = [float(part) for part in weights.split(",")] if weights else None
     except ValueError:
         raise click.UsageError(f"--weights {weights!r}: write numbers like 0.7,0.3") from None
-    with progress(account, "mixing"):
-        mix_files(paths, target, weights=numbers, **given, account=account, **options)
-    show(account, as_json, target)
+    specs = [parse_spec(path) for path in paths]
+    if numbers is not None and len(numbers) != len(specs):
+        raise click.UsageError(f"--weights: {len(numbers)} numbers for {len(specs)} sources")
+    if numbers is not None and any(count is not None for _, count in specs):
+        raise click.UsageError("--weights and #counts exclude each other: give one of them")
+    inputs = [{"files": path, "count": count} for path, count in specs]
+    for source, number in zip(inputs, numbers or [], strict=False):
+        source["weight"] = number
+    _run(inputs, reading_options(given), [target], "mixing", given)
+
+
+def _run(
+    inputs: list[dict[str, Any]],
+    reading: dict[str, Any],
+    outputs: list[str],
+    what: str,
+    given: dict[str, Any],
+    **more: Any,
+) -> None:
+    """Run a pipeline over sources that are read alike, and show its account."""
+    from data_tools.account import Account
+    from data_tools.containers.opened import ReadOptions
+    from data_tools.operations.pipeline import Input, Pipeline, run
+
+    as_json = given.pop("as_json")
+    account = Account()
+    sources = [Input(**source, reading=ReadOptions(**reading)) for source in inputs]
+    with progress(account, what):
+        run(Pipeline(inputs=sources, outputs=outputs, **given, **more), account)
+    show(account, as_json, *outputs)

@@ -65,7 +65,7 @@ def _counted(rows: Any, account: Any) -> Any:
 
 def _script(kind: str, paths: tuple[str, ...], given: dict[str, Any]) -> None:
     from data_tools.account import Account
-    from data_tools.formats import chatglm3_scripts
+    from data_tools.operations import chatglm3_scripts
 
     output = given.pop("output") or chatglm3_scripts.default_output(kind)
     account = Account(strict=given.pop("strict"), max_rejects=given.pop("max_rejects"))
@@ -118,7 +118,7 @@ def xcomposer_list(
     recipe data xcomposer-list vl_data.json#10000 text_data.json#5000 -o data.txt
     recipe data xcomposer-list data.txt
     """
-    from data_tools.formats.xcomposer_list import lint_list, write_list
+    from data_tools.operations.xcomposer_list import lint_list, write_list
 
     if output is not None:
         findings = write_list(files, output, root=root, images=images)

@@ -14,9 +14,6 @@ from typing import Any, BinaryIO, cast
 
 from data_tools.errors import DataError
 
-SYNC = True
-"""Wait until the bytes are on the disk? Off in workers, whose files are temporary."""
-
 
 class CannotWrite(DataError):
     """A file cannot be written; what stood there before is unchanged."""
@@ -146,8 +143,7 @@ class Part:
             if self._file is not self._raw:
                 self._file.close()
             self._raw.flush()
-            if SYNC:
-                os.fsync(self._raw.fileno())
+            os.fsync(self._raw.fileno())
             self._raw.close()
 
     def place(self, *, executable: bool = False) -> None:

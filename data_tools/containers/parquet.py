@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import orjson
@@ -32,7 +32,7 @@ def _pyarrow(where: str) -> Any:
 
 
 def read_parquet(
-    kind: FileKind, columns: dict[str, str] | None
+    kind: FileKind, columns: Mapping[str, str] | None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """(row number from 1, object) of each row, a batch at a time."""
     where = str(kind.path)

@@ -5,88 +5,49 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from data_tools.account import Account
 from data_tools.containers import jsonio, jsonscan, table_reading
-from data_tools.containers.files import expand, look_into, open_utf8
+from data_tools.containers.files import expand, open_utf8
+from data_tools.containers.opened import OnReject, Opened, ReadOptions
 from data_tools.errors import DataError, Reject
-from data_tools.formats import by_name, recognise, unknown
+from data_tools.formats import by_name, recognise, tool_alpaca, unknown
 from data_tools.formats.common import Format, word_for
-from data_tools.formats.lanes import Lane, Ready
-from data_tools.rows import Row, Source, with_system
+from data_tools.formats.lanes import Ready
+from data_tools.rows import At, Row, Source, is_plain, unfit, with_system
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
-SCRIPTS = {"tool-alpaca": "format_tool_alpaca", "advertise-gen": "format_advertise_gen"}
-"""Source data sets that a script of ChatGLM3 formats: a name for `format`, and the function."""
-OnReject = Callable[[Reject, dict[str, Any], Any], None]
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How files are read; see `read`."""
-
-    format: str = "auto"
-    sheet: str | int | None = None
-    columns: dict[str, str] | None = None
-    header_row: int = 1
-    system: str | None = None
-    encoding: str | None = None
-    keep_raw: bool = False
-    lane: Lane | None = None
 
 
 def read(
     path: Paths,
+    options: ReadOptions | None = None,
     *,
-    format: str = "auto",
-    sheet: str | int | None = None,
-    columns: dict[str, str] | None = None,
-    header_row: int = 1,
-    system: str | None = None,
     account: Account | None = None,
-    encoding: str | None = None,
     on_reject: OnReject | None = None,
-    keep_raw: bool = False,
+    **more: Any,
 ) -> Iterator[Row]:
     """Yield the rows of a file, a folder, a pattern, or a list of these.
 
     Args:
         path: what to read. Container, compression and encoding are found by looking into it.
-        format: a format's name, or "auto": by the keys of each row. Also "tool-alpaca" and
-            "advertise-gen": what ChatGLM3's scripts make of these two data sets.
-        sheet: name or number (from 1) of a workbook's sheet; the first visible one by default.
-        columns: what a table's columns mean: {"input": "A", "output": "Answer"} (letter or header).
-        header_row: the row with the headers, from 1; 0 when there is none.
-        system: a system text for all rows; it replaces those in the file.
+        options: how; or its fields as keywords: `read("a.xlsx", columns={"input": "A", …})`.
         account: counts rows read and rejected; without it the caller's `on_reject` decides.
-        encoding: overrides what was found, for example "gb18030".
         on_reject: called with (verdict, place, raw row) for each row that cannot be used. With
             neither `on_reject` nor `account`, the first such row raises DataError.
-        keep_raw: keep each row's original object as `row["raw"]`, to write it as it was (rows of
-            tables and rows that get a system text are written in their own format).
 
     Raises:
         DataError: the file is missing, damaged or unknown, or the account's limits are passed.
     """
-    options = ReadOptions(format, sheet, columns, header_row, system, encoding, keep_raw)
+    options = replace(options or ReadOptions(), **more)
     account = account or Account(strict=on_reject is None)
-    if format in SCRIPTS:
-        return _scripted(path, options, account)
-    if format != "auto":
-        by_name(format)
+    if options.format not in ("auto", tool_alpaca.NAME):
+        by_name(options.format)
     return _read_all(expand(path), options, account, on_reject)
-
-
-def _scripted(path: Paths, options: ReadOptions, account: Account) -> Iterator[Row]:
-    from data_tools.formats import chatglm3_scripts
-
-    rows = getattr(chatglm3_scripts, SCRIPTS[options.format])(path, account=account)
-    for row in rows:
-        yield row if options.system is None else with_system(row, options.system)
 
 
 def read_ready(paths: list[Path], options: ReadOptions, account: Account) -> Iterator[Row | Ready]:
@@ -103,40 +64,10 @@ def _read_all(
             yield cast(Row, row)  # without a lane there is nothing else
 
 
-class Reader:
+class Reader(Opened):
     """Reads one file: raw objects from its container, rows by their format."""
 
-    def __init__(
-        self, path: Path, options: ReadOptions, account: Account, on_reject: OnReject | None
-    ) -> None:
-        table, text = bool(options.columns), options.format == "text"
-        self.kind = look_into(path, options.encoding, table=table, text=text)
-        self.options = options
-        self.account = account
-        self.on_reject = on_reject
-        unit = "row" if self.kind.container in ("sheet", "parquet") else "line"
-        self.source = Source(str(path), unit)
-        self._sources: dict[str, Source] = {}
-        if self.kind.encoding not in ("", "utf-8"):
-            account.note(f"{path.name} is {self.kind.encoding}; what is written is UTF-8")
-
-    def reject(self, at: int, verdict: Reject, raw: Any) -> None:
-        """One row is not usable; it counts as read."""
-        if self.on_reject is not None:
-            self.on_reject(verdict, {"file": self.source.file, **self.source.place(at)}, raw)
-        place = self.source.place(at)
-        self.account.reject(verdict, file=self.source.file, place=place, row=raw)
-
-    def bad(self, at: int, verdict: Reject, text: Any) -> None:
-        """What a container's reader calls for an item that is no object at all."""
-        self.account.read += 1
-        self.reject(at, verdict, text)
-
-    def aside(self, key: str) -> None:
-        """What a reader calls for a key of the object round the rows that is not carried."""
-        self.account.note(f"{self.kind.path.name}: {key!r} stands beside the rows and is not read")
-
-    def raws(self) -> Iterator[tuple[int, Any]]:
+    def raws(self) -> Iterator[tuple[At, Any]]:
         """(line or row, object) of each item of the file."""
         if self.kind.container == "sheet":
             return table_reading.sheet_raws(self)
@@ -164,6 +95,9 @@ class Reader:
 
     def _rows(self) -> Iterator[Row | Ready]:
         options, account = self.options, self.account
+        if options.format == tool_alpaca.NAME:
+            yield from self._instances()
+            return
         fixed = by_name(options.format) if options.format != "auto" else None
         fmt: Format | None = fixed
         system, tick, lane = options.system, account.tick, options.lane
@@ -188,6 +122,8 @@ class Reader:
                     source = self._source_for(fmt)
                 assert fmt is not None
                 row = Row(fmt.parse(raw), source=source, at=at)
+                if not is_plain(row) and (why := unfit(dict(row))):
+                    raise Reject(why)
             except Reject as verdict:
                 self.reject(at, verdict, raw)
                 continue
@@ -197,6 +133,30 @@ class Reader:
                 row["raw"] = raw
             yield row
 
+    def _instances(self) -> Iterator[Row]:
+        """Each entry of ToolAlpaca holds several rows; ChatGLM3's script makes the same ones."""
+        source = self._source_for(by_name("chatglm3"))
+        for at, entry in self.raws():
+            instances = tool_alpaca.instances(entry, self.source.where(at))
+            for number, instance in enumerate(instances, 1):
+                self.account.read += 1
+                try:
+                    row = Row(tool_alpaca.parse(instance, entry), source=source, at=at)
+                    if why := unfit(dict(row)):
+                        raise Reject(why)
+                except Reject as verdict:
+                    spot = f"instance {number}" + (f", {verdict.spot}" if verdict.spot else "")
+                    place = {**self.source.place(at), "instance": number}
+                    self.account.reject(
+                        Reject(verdict.reason, spot),
+                        file=self.source.file,
+                        place=place,
+                        row=instance,
+                    )
+                    continue
+                system = self.options.system
+                yield row if system is None else with_system(row, system)
+
     def _source_for(self, fmt: Format) -> Source:
         found = self._sources.get(fmt.NAME)
         if found is None or found.sheet != self.source.sheet:
@@ -205,7 +165,7 @@ class Reader:
         return found
 
 
-def raw_items(path: Paths, account: Account) -> Iterator[tuple[Source, int, Any]]:
+def raw_items(path: Paths, account: Account) -> Iterator[tuple[Source, At, Any]]:
     """(source, line, object) of each item, not yet counted as read, of no particular format."""
     for file in expand(path):
         reader = Reader(file, ReadOptions(), account, None)
@@ -213,12 +173,27 @@ def raw_items(path: Paths, account: Account) -> Iterator[tuple[Source, int, Any]
             yield reader.source, at, raw
 
 
-def _json_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
+def _items(reader: Reader, stream: BinaryIO) -> Iterator[tuple[At, Any]]:
+    """The items of a JSON array: each place is its line and its number."""
+    number = 0
+
+    def bad(line: int, verdict: Reject, text: str) -> None:
+        nonlocal number
+        number += 1
+        reader.bad((line, number), verdict, text)
+
+    for line, raw in jsonscan.read_json(stream, reader.source.file, bad, reader.aside):
+        number += 1
+        yield (line, number), raw
+
+
+def _json_raws(reader: Reader) -> Iterator[tuple[At, Any]]:
     with open_utf8(reader.kind) as stream:
+        found: Iterator[tuple[At, Any]]
         if reader.kind.container == "jsonl":
             found = jsonio.read_lines(stream, reader.bad)
         else:
-            found = jsonscan.read_json(stream, reader.source.file, reader.bad, reader.aside)
+            found = _items(reader, stream)
         columns = reader.options.columns
         if columns is None:
             yield from found
@@ -226,7 +201,7 @@ def _json_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
             yield from ((at, _renamed(raw, columns)) for at, raw in found)
 
 
-def _renamed(raw: Any, columns: dict[str, str]) -> Any:
+def _renamed(raw: Any, columns: Mapping[str, str]) -> Any:
     """An object's own keys in the place of a table's headers; one without them stays as it is."""
     if type(raw) is not dict or not any(name in raw for name in columns.values()):
         return raw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
@@ -16,14 +17,13 @@ class Spool:
     """Texts on disk beside the file that will be written; gone when it is closed."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
         try:
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(prefix=".spool.", dir=folder, buffering=1 << 20)  # noqa: SIM115
         except OSError as error:
             raise DataError("The folder cannot be written", str(folder), str(error)) from error
-        self._ends = array("Q")
-        self._size = 0
+        self._ends = array("Q", [0])
 
     def __enter__(self) -> Spool:
         return self
@@ -37,32 +37,36 @@ class Spool:
         self.close()
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._ends) - 1
 
     def add(self, text: bytes) -> None:
         """Put one text at the end."""
-        try:
+        with _disk_errors():
             self._file.write(text)
-        except OSError as error:
-            raise DataError("The disk is full", "a temporary file", str(error)) from error
-        self._size += len(text)
-        self._ends.append(self._size)
+        self._ends.append(self._ends[-1] + len(text))
 
     def __iter__(self) -> Iterator[bytes]:
         return self.pick(range(len(self)))
 
     def pick(self, order: Iterable[int]) -> Iterator[bytes]:
-        """The texts with these numbers, in this order."""
-        self._file.flush()
-        position = -1
+        """The texts with these numbers, in this order, each read by itself: a buffered reader would
+        read a whole buffer for each."""
+        with _disk_errors():
+            self._file.flush()
+        number, ends = self._file.fileno(), self._ends
         for index in order:
-            start = self._ends[index - 1] if index else 0
-            if start != position:
-                self._file.seek(start)
-            yield self._file.read(self._ends[index] - start)
-            position = self._ends[index]
+            start = ends[index]
+            yield os.pread(number, ends[index + 1] - start, start)
 
     def close(self) -> None:
         """Remove the file."""
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError("A temporary file cannot be written", why=str(error)) from error

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from data_tools.containers import tables
 from data_tools.containers.files import open_utf8
+from data_tools.containers.opened import Opened
 from data_tools.errors import Reject
 from data_tools.formats.common import Raw
 
 if TYPE_CHECKING:
-    from data_tools.containers.reading import Reader
     from data_tools.containers.sheets import SheetRows
 
 
-def paragraphs(reader: Reader) -> Iterator[tuple[int, Raw]]:
+def paragraphs(reader: Opened) -> Iterator[tuple[int, Raw]]:
     """One text a paragraph; paragraphs are parted by blank lines."""
     lines: list[str] = []
     start = 1
@@ -41,7 +41,7 @@ def paragraphs(reader: Reader) -> Iterator[tuple[int, Raw]]:
         yield start, {"text": "\n".join(lines)}
 
 
-def csv_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
+def csv_raws(reader: Opened) -> Iterator[tuple[int, Any]]:
     where = reader.source.file
     with open_utf8(reader.kind) as stream:
         records = tables.read_csv(stream, reader.kind.delimiter, where, reader.bad)
@@ -49,7 +49,7 @@ def csv_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
             yield from _table(reader, records)
 
 
-def _table(reader: Reader, records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Any]]:
+def _table(reader: Opened, records: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, Any]]:
     where, options = reader.source.file, reader.options
     header: list[str] = []
     width = 0
@@ -80,7 +80,7 @@ def _push_back(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
     yield from rest
 
 
-def sheet_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
+def sheet_raws(reader: Opened) -> Iterator[tuple[int, Any]]:
     from data_tools.containers.sheets import SheetRows
 
     options = reader.options
@@ -89,7 +89,7 @@ def sheet_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
         yield from _sheet_table(reader, book)
 
 
-def _sheet_table(reader: Reader, book: SheetRows) -> Iterator[tuple[int, Any]]:
+def _sheet_table(reader: Opened, book: SheetRows) -> Iterator[tuple[int, Any]]:
     from data_tools.containers.sheets import address, cell_text
 
     options = reader.options

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 import orjson
 
 from data_tools.account import Account
-from data_tools.containers.emitting import Emitter, dumps, reject_row
+from data_tools.containers.emitting import Objects, Writer, dumps, reject_row
 from data_tools.containers.spool import Spool
-from data_tools.containers.writing import Objects, Writer
 from data_tools.errors import DataError, Reject
 from data_tools.formats.common import Raw
+from data_tools.formats.emitting import Emitter
 from data_tools.rows import Source
 
 FLAT_TURN = ("system", "input", "output")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from data_tools.errors import DataError, Reject, UnnamedColumns, did_you_mean
@@ -36,7 +36,7 @@ def index_of(letters: str) -> int:
 
 
 def resolve(
-    columns: dict[str, str] | None, header: list[str], where: str, width: int
+    columns: Mapping[str, str] | None, header: list[str], where: str, width: int
 ) -> dict[str, int]:
     """Which column holds what: {'input': 0, 'output': 3}.
 

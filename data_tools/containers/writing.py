@@ -13,9 +13,16 @@ import orjson
 
 from data_tools.account import Account
 from data_tools.containers.atomic import atomic
-from data_tools.containers.emitting import Emitter, dumps, dumps_line, objects, reject_row
+from data_tools.containers.emitting import (
+    Objects,
+    Writer,
+    dumps,
+    dumps_line,
+    objects,
+    reject_row,
+)
 from data_tools.errors import DataError, Reject
-from data_tools.formats.common import Raw
+from data_tools.formats.emitting import Emitter
 from data_tools.rows import Row
 
 CONTAINERS = {
@@ -75,30 +82,18 @@ def write(
         format: a format's name, or "same": each row's original object (`read(…, keep_raw=True)`).
         container: jsonl, json, csv, tsv, xlsx, parquet or txt; by the file's suffix when not given.
         indent: for json: spaces of indentation; by default one row a line.
-        drop: what may be left out when the format cannot hold it: tools, images, loss, turns,
-            system, or all. Otherwise DataError.
+        drop: what may be left out: a name of `FEATURES` (tools, images, loss, turns, …) or of a
+            field; "all" stands for everything that the format cannot hold. Otherwise Lossy.
         account: counts rows written and rejected; without it a row that cannot be written raises.
     """
     account = account or Account(strict=True)
     kind = container or container_for(path)
-    writer_for(kind)
-    with atomic(path) as file:
-        return write_to(rows, file, kind, format=format, drop=drop, account=account, indent=indent)
-
-
-def write_to(
-    rows: Iterable[Any],
-    file: BinaryIO,
-    container: str,
-    *,
-    format: str,
-    drop: Iterable[str],
-    account: Account,
-    indent: int | None = None,
-) -> int:
-    """Write rows to an open binary file; see `write`."""
+    fill = writer_for(kind)
     emitter = Emitter(format, drop, account)
-    return writer_for(container)(objects(rows, emitter, account), file, emitter, account, indent)
+    with atomic(path) as file:
+        count = fill(objects(rows, emitter, account), file, emitter, account, indent)
+        emitter.check()
+    return count
 
 
 def write_texts(
@@ -109,7 +104,7 @@ def write_texts(
     account: Account,
     indent: int | None = None,
 ) -> int:
-    """Write JSON texts from `emitted`, which a spool has kept."""
+    """Write JSON texts that a spool has kept."""
     if container == "jsonl":
         before = account.written
         for text in texts:
@@ -118,10 +113,6 @@ def write_texts(
         return account.written - before
     found = ((Row(), orjson.loads(text)) for text in texts)
     return writer_for(container)(found, file, emitter, account, indent)
-
-
-Objects = Iterator[tuple[Row, Raw]]
-Writer = Callable[[Objects, BinaryIO, Emitter, Account, "int | None"], int]
 
 
 def writer_for(container: str) -> Writer:

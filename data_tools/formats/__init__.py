@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from data_tools.errors import DataError, Reject, did_you_mean
 from data_tools.formats import (
@@ -18,19 +17,17 @@ from data_tools.formats import (
 )
 from data_tools.formats.common import Format, Raw
 
-FORMATS: dict[str, Format] = {
-    module.NAME: cast(Format, module)
-    for module in (
-        alpaca,
-        conversation,
-        messages,
-        xcomposer,
-        sharegpt,
-        chatglm3,
-        prompt_response,
-        text,
-    )
-}
+_TRIED: tuple[Format, ...] = (
+    alpaca,
+    conversation,
+    messages,
+    xcomposer,
+    sharegpt,
+    chatglm3,
+    prompt_response,
+    text,
+)
+FORMATS: dict[str, Format] = {module.NAME: module for module in _TRIED}
 ALIASES = {
     "xtuner": "conversation",
     "openai": "messages",
@@ -44,23 +41,24 @@ ALIASES = {
     "txt": "text",
     "xcomposer2": "xcomposer",
     "llava": "xcomposer",
+    "advertise-gen": "prompt-response",
 }
 
 
 def by_name(name: str) -> Format:
     """The format of that name (or alias); DataError names the ones there are."""
     wanted = name.lower().replace("_", "-")
-    found = FORMATS.get(ALIASES.get(wanted, wanted))
-    if found is None:
+    fmt = FORMATS.get(ALIASES.get(wanted, wanted))
+    if fmt is None:
         known = ", ".join(FORMATS)
         near = did_you_mean(name, list(FORMATS))
         raise DataError(f"There is no format {name!r}", why=f"known formats: {known}", fix=near)
-    return found
+    return fmt
 
 
 def recognise(raw: Raw) -> Format | None:
     """The format that this object looks like, or None."""
-    return next((fmt for fmt in FORMATS.values() if fmt.matches(raw)), None)
+    return next((fmt for fmt in _TRIED if fmt.matches(raw)), None)
 
 
 def known_columns(names: Iterable[str]) -> bool:
@@ -74,5 +72,5 @@ def unknown(raw: Raw) -> Reject:
     if "Instances" in raw and "NLDocumentation" in raw:
         return Reject("an entry of ToolAlpaca: read it with --format tool-alpaca")
     if "chosen" in raw and "rejected" in raw:
-        return Reject("preference data (chosen, rejected) is not converted")
+        return Reject("chosen and rejected without instruction, conversations or messages")
     return Reject("no known format has these keys: " + ", ".join(sorted(map(str, raw))[:8]))

@@ -6,15 +6,18 @@ Source: XTuner's docs on single- and multi-turn data sets, and `xtuner/dataset/u
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from data_tools.errors import Reject
-from data_tools.formats.common import Lose, Raw, extras, flag, objects, pairs, text
+from data_tools.formats.common import Lose, Raw, answer, extras, flag, objects, pairs, text
 from data_tools.rows import Message, Row
 
 NAME = "conversation"
 COLUMNS: tuple[str, ...] = ("system", "input", "output", "conversation")
-TURN_KEYS = {"system", "input", "output", "output_with_loss"}
+HOLDS = frozenset({"loss"})
+TAGS: Mapping[str, str] = {}
+TURN_KEYS = frozenset({"system", "input", "output", "output_with_loss"})
+TURN_ROLES = frozenset({"assistant"})
 
 
 def matches(raw: Raw) -> bool:
@@ -28,7 +31,7 @@ def parse(raw: Raw) -> Raw:
     if turns is None:
         if "conversation" in raw and "output" not in raw:
             raise Reject("conversation is null")
-        return {**_flat(raw)}
+        return _flat(raw)
     if type(turns) is not list or not turns:
         objects(turns, "conversation")
     messages: list[Message] = []
@@ -36,10 +39,10 @@ def parse(raw: Raw) -> Raw:
     for index, turn in enumerate(turns, 1):
         if type(turn) is not dict:
             objects(turns, "conversation")
-        asked, answer = turn.get("input"), turn.get("output")
-        if type(asked) is not str or type(answer) is not str:
+        asked, said = turn.get("input"), turn.get("output")
+        if type(asked) is not str or type(said) is not str or not said or said.isspace():
             text(asked, "input", f"turn {index}")
-            text(answer, "output", f"turn {index}")
+            answer(said, "output", f"turn {index}")
         size = len(turn)
         if size == 3 and type(turn.get("system")) is str:
             add({"role": "system", "content": turn["system"]})
@@ -47,7 +50,7 @@ def parse(raw: Raw) -> Raw:
             messages += _full_turn(turn, f"turn {index}")
             continue
         add({"role": "user", "content": asked})
-        add({"role": "assistant", "content": answer})
+        add({"role": "assistant", "content": said})
     keys: Raw = {"messages": messages}
     if len(raw) != 1:
         keys.update(extras(raw, ("conversation",)))
@@ -58,31 +61,28 @@ def _flat(raw: Raw) -> Raw:
     """A row of a table, or an object with the turn's keys at the top."""
     turn = {key: raw[key] for key in ("system", "input", "output") if raw.get(key) is not None}
     text(turn.get("input"), "input")
-    text(turn.get("output"), "output")
-    known = ("system", "input", "output", "conversation")
-    return {"messages": _full_turn(turn, ""), **extras(raw, known)}
+    answer(turn.get("output"), "output")
+    return {"messages": _full_turn(turn, ""), **extras(raw, COLUMNS)}
 
 
 def _full_turn(turn: Raw, spot: str) -> list[Message]:
-    found: list[Message] = []
+    messages: list[Message] = []
     if turn.get("system") is not None:
-        found.append({"role": "system", "content": text(turn["system"], "system", spot)})
-    found.append({"role": "user", "content": turn["input"]})
-    answer: Message = {"role": "assistant", "content": turn["output"]}
-    if "output_with_loss" in turn:
-        answer["loss"] = flag(turn["output_with_loss"], spot)
+        messages.append({"role": "system", "content": text(turn["system"], "system", spot)})
+    messages.append({"role": "user", "content": turn["input"]})
+    said: Message = {"role": "assistant", "content": turn["output"]}
+    if turn.get("output_with_loss") is not None:
+        said["loss"] = flag(turn["output_with_loss"], spot)
     rest = {key: value for key, value in turn.items() if key not in TURN_KEYS}
     if rest:
-        answer["extra"] = rest
-    found.append(answer)
-    return found
+        said["extra"] = rest
+    messages.append(said)
+    return messages
 
 
 def emit(row: Row, lose: Lose) -> Raw:
-    turns = _plain(row) if len(row) == 1 else None
-    if turns is None:
-        turns = _careful(row, lose)
-    return {"conversation": turns, **_same_extra(row)}
+    turns = _plain(row)
+    return {"conversation": _careful(row, lose) if turns is None else turns}
 
 
 def _plain(row: Row) -> list[Raw] | None:
@@ -111,13 +111,13 @@ def _plain(row: Row) -> list[Raw] | None:
 
 
 def _careful(row: Row, lose: Lose) -> list[Raw]:
-    """Rows with tools, images, loss flags or an unusual order."""
-    later: dict[int, str] = _systems(row)
+    """Rows with loss flags, other fields, or an unusual order."""
+    systems = _systems(row, lose)
     _, found = pairs(row, lambda what: None if what == "system" else lose(what))
     turns = []
-    for asked, answer, message in found:
-        turn: Raw = {"system": later[id(message)]} if id(message) in later else {}
-        turn.update(input=asked, output=answer)
+    for asked, said, message in found:
+        turn: Raw = {"system": systems[id(message)]} if id(message) in systems else {}
+        turn.update(input=asked, output=said)
         if "loss" in message:
             turn["output_with_loss"] = message["loss"]
         turn.update(message.get("extra", {}))
@@ -125,19 +125,16 @@ def _careful(row: Row, lose: Lose) -> list[Raw]:
     return turns
 
 
-def _systems(row: Row) -> dict[int, str]:
+def _systems(row: Row, lose: Lose) -> dict[int, str]:
     """The system text that stands before each assistant message, by the message's identity."""
     found: dict[int, str] = {}
     pending: str | None = None
     for message in row["messages"]:
         if message["role"] == "system":
+            if pending is not None:
+                lose("system")
             pending = message["content"]
         elif message["role"] == "assistant" and pending is not None:
             found[id(message)] = pending
             pending = None
     return found
-
-
-def _same_extra(row: Row) -> dict[str, Any]:
-    same = row.source.format == NAME
-    return row.get("extra", {}) if same else {}

@@ -1,15 +1,23 @@
 """One question, one answer: {"prompt", "response"}, and the names that others give to the two.
 
-Written as prompt and response, which is what ChatGLM3's `input-output` training reads.
+ms-swift's {"system", "query", "response", "history", "images"} is read too. Written as prompt and
+response, which is what ChatGLM3's `input-output` training reads.
 """
 
 from __future__ import annotations
 
-from data_tools.formats.common import Lose, Raw, extras, pairs, text
+from collections.abc import Mapping
+
+from data_tools.formats import media
+from data_tools.formats.common import Lose, Raw, answer, extras, history, pairs, text, tools_of
 from data_tools.rows import Message, Row
 
 NAME = "prompt-response"
 COLUMNS: tuple[str, ...] = ("prompt", "response")
+HOLDS: frozenset[str] = frozenset()
+TAGS: Mapping[str, str] = {}
+TURN_KEYS: frozenset[str] = frozenset()
+TURN_ROLES: frozenset[str] = frozenset()
 NAMES = (
     ("prompt", "response"),
     ("prompt", "completion"),
@@ -17,29 +25,37 @@ NAMES = (
     ("question", "answer"),
     ("content", "summary"),
 )
+_SWIFT = ("system", "history", "tools", "images", "videos", "audios", "rejected_response")
 
 
 def matches(raw: Raw) -> bool:
-    return any(asked in raw and answer in raw for asked, answer in NAMES)
+    return any(asked in raw and said in raw for asked, said in NAMES)
 
 
 def parse(raw: Raw) -> Raw:
-    asked, answer = next((pair for pair in NAMES if pair[0] in raw and pair[1] in raw), NAMES[0])
+    asked, said = max(NAMES, key=lambda pair: (pair[0] in raw) + (pair[1] in raw))
     messages: list[Message] = []
     if raw.get("system") is not None:
         messages.append({"role": "system", "content": text(raw["system"], "system")})
+    if raw.get("history") is not None:
+        messages += history(raw["history"])
     messages.append({"role": "user", "content": text(raw.get(asked), asked)})
-    messages.append({"role": "assistant", "content": text(raw.get(answer), answer)})
-    return {"messages": messages, **extras(raw, (asked, answer, "system"))}
+    messages.append({"role": "assistant", "content": answer(raw.get(said), said)})
+    keys: Raw = {"messages": messages}
+    if len(raw) > 2:
+        if raw.get("rejected_response") is not None:
+            other = answer(raw["rejected_response"], "rejected_response")
+            keys["rejected"] = [{"role": "assistant", "content": other}]
+        keys.update(tools_of(raw))
+        media.take(raw, keys)
+        keys.update(extras(raw, (asked, said, *_SWIFT)))
+    return keys
 
 
 def emit(row: Row, lose: Lose) -> Raw:
     system, found = pairs(row, lose)
     if system is not None:
         lose("system")
-    if any("loss" in message for _, _, message in found):
-        lose("loss")
     if len(found) > 1:
         lose("turns")
-    extra = row.get("extra", {}) if row.source.format == NAME else {}
-    return {"prompt": found[0][0], "response": found[0][1], **extra}
+    return {"prompt": found[0][0], "response": found[0][1]}

@@ -1,28 +1,48 @@
 """ShareGPT: {"conversations": [{"from", "value"}, …], "system", "tools", "images"}.
 
 Source: LLaMA-Factory data/README. `tools` is JSON text there; a tool call's value is the JSON text
-of {"name", "arguments"} (or a list of them); `<image>` marks the place of an image.
+of {"name", "arguments"} (or a list of them); `<image>` marks the place of an image. A preference
+pair has `chosen` and `rejected`, each one turn; a row for KTO has `kto_tag`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from data_tools.errors import Reject
+from data_tools.formats import media
+from data_tools.formats.common import TAGS as ALL_TAGS
 from data_tools.formats.common import (
     Lose,
     Raw,
     arguments,
+    carry,
     dump,
     extras,
-    flag,
+    fields,
+    known_verdict,
     objects,
+    preference,
+    question_and_chosen,
+    role_of,
+    say_something,
     text,
+    tools_of,
     undump,
-    word_for,
+    verdicts,
 )
-from data_tools.rows import IMAGE, Message, Row
+from data_tools.rows import Message, Row
 
 NAME = "sharegpt"
-COLUMNS: tuple[str, ...] = ("conversations", "system", "tools", "images")
+COLUMNS: tuple[str, ...] = (
+    *("conversations", "chosen", "rejected", "kto_tag", "system", "tools"),
+    *("images", "videos", "audios"),
+)
+HOLDS = frozenset({"tools", "calls", "preference", "kto_tag"})
+TAGS: Mapping[str, str] = ALL_TAGS
+TURN_KEYS = frozenset({"from", "value", "loss", "weight"})
+TURN_ROLES = frozenset({"user", "assistant", "call", "observation"})
 ROLES = {
     "human": "user",
     "user": "user",
@@ -38,6 +58,7 @@ ROLES = {
     "function_response": "observation",
 }
 NAMES = {"user": "human", "assistant": "gpt", "system": "system", "observation": "observation"}
+_TURN = frozenset({"from", "value"})
 
 
 def matches(raw: Raw) -> bool:
@@ -55,49 +76,53 @@ def parse(raw: Raw) -> Raw:
     messages: list[Message] = []
     if raw.get("system") not in (None, ""):
         messages.append({"role": "system", "content": text(raw["system"], "system")})
+    skip = len(messages)
     for index, turn in enumerate(objects(raw.get("conversations"), "conversations"), 1):
         messages += _turn(turn, f"turn {index}")
+    say_something(messages[skip:], "value")
     keys: Raw = {"messages": messages}
-    if raw.get("tools") not in (None, "", []):
-        keys["tools"] = undump(raw["tools"])
-    if raw.get("images"):
-        keys["images"] = images(raw["images"])
-        for message in messages:
-            if isinstance(message.get("content"), str):
-                message["content"] = message["content"].replace("<image>", IMAGE)
+    preference(raw, keys, _answer)
+    verdicts(raw, keys)
+    keys.update(tools_of(raw))
+    media.take(raw, keys)
     if "id" in raw:
         keys["id"] = raw["id"]
-    keys.update(extras(raw, ("id", "conversations", "system", "tools", "images")))
+    keys.update(extras(raw, {"id", *COLUMNS, *known_verdict(raw)}))
     return keys
 
 
-def images(value: object) -> list[str]:
-    """A list of paths; one path alone is taken as a list of one."""
-    found = [value] if isinstance(value, str) else value
-    if not isinstance(found, list) or not all(isinstance(item, str) and item for item in found):
-        raise Reject("the images are not a list of paths")
-    return found
+def _answer(value: Any, name: str) -> list[Message]:
+    """The turn of `chosen` or `rejected`, which some data sets give as a bare text."""
+    turn = {"from": "gpt", "value": value} if isinstance(value, str) else value
+    if not isinstance(turn, dict):
+        raise Reject(f"{name} is no turn with from and value")
+    messages = _turn(turn, name)
+    if messages[0]["role"] not in ("assistant", "call"):
+        raise Reject("an answer that the assistant does not give", name)
+    say_something(messages, "value", name)
+    return messages
 
 
 def _turn(turn: Raw, spot: str) -> list[Message]:
     said = turn.get("from")
-    role = ROLES.get(said.lower()) if isinstance(said, str) else None
-    if role is None:
-        name = repr(said) if isinstance(said, str) else word_for(said)
-        raise Reject(f"unknown speaker {name}", spot)
+    role = role_of(said.lower() if isinstance(said, str) else said, ROLES, "speaker", spot)
     if role == "call":
-        return _calls(turn.get("value"), spot)
+        calls = _calls(turn.get("value"), spot)
+        carry(turn, _TURN, calls[0], spot)
+        for call in calls[1:] if "loss" in calls[0] else ():
+            call["loss"] = calls[0]["loss"]
+        return calls
     message: Message = {"role": role, "content": text(turn.get("value"), "value", spot)}
-    if turn.get("loss") is not None:
-        message["loss"] = flag(turn["loss"], spot)
-    return [message]
+    return [carry(turn, _TURN, message, spot)]
 
 
 def _calls(value: object, spot: str) -> list[Message]:
-    found = undump(value)
-    calls = found if isinstance(found, list) else [found]
+    given = undump(value)
+    calls = given if isinstance(given, list) else [given]
     if not calls or not all(isinstance(c, dict) and isinstance(c.get("name"), str) for c in calls):
         raise Reject("a function_call is not JSON with a name and arguments", spot)
+    if odd := {key for call in calls for key in call} - {"name", "arguments"}:
+        raise Reject(f"a function_call has a field that is not carried: {sorted(odd)[0]}", spot)
     return [
         {"role": "call", "name": c["name"], "arguments": arguments(c.get("arguments"), spot)}
         for c in calls
@@ -105,42 +130,47 @@ def _calls(value: object, spot: str) -> list[Message]:
 
 
 def emit(row: Row, lose: Lose) -> Raw:
+    chosen: list[Message] = []
     messages = row["messages"]
-    if any("loss" in message for message in messages):
-        lose("loss")
-    images = row.get("images") or []
-    system = messages[0]["content"] if messages[0]["role"] == "system" else None
-    turns = [_emit_turn(m, bool(images)) for m in messages[0 if system is None else 1 :]]
-    raw: Raw = {"conversations": _join_calls(turns)}
+    if "rejected" in row:
+        messages, chosen = question_and_chosen(row)
+    system = messages[0]["content"] if messages and messages[0]["role"] == "system" else None
+    turns = _turns(messages[0 if system is None else 1 :])
+    if not turns:
+        raise Reject("there is no turn in this row")
+    raw: Raw = {"conversations": turns}
+    if "rejected" in row:
+        raw.update(chosen=_turns(chosen)[0], rejected=_turns(row["rejected"])[0])
+    if "kto_tag" in row:
+        raw["kto_tag"] = row["kto_tag"]
     if system is not None:
         raw["system"] = system
-    if row.get("tools"):
+    if "tools" in row:
         raw["tools"] = dump(row["tools"])
-    if images:
-        raw["images"] = images
-    if row.source.format == NAME:
-        raw.update({"id": row["id"]} if "id" in row else {}, **row.get("extra", {}))
-    return raw
+    return {**raw, **media.of(row)}
 
 
-def _emit_turn(message: Message, has_images: bool) -> Raw:
-    if message["role"] == "call":
+def _turns(messages: list[Message]) -> list[Raw]:
+    """Calls that follow each other become one turn, unless the later one has fields of its own."""
+    turns: list[Raw] = []
+    calls: list[Raw] = []
+    for message in messages:
+        if message["role"] != "call":
+            calls = []
+            turn = {"from": NAMES[message["role"]], "value": dump(message["content"])}
+            turns.append({**turn, **_rest(message)})
+            continue
         call = {"name": message["name"], "arguments": message["arguments"]}
-        return {"from": "function_call", "value": [call]}
-    content = dump(message["content"])
-    value = content.replace(IMAGE, "<image>") if has_images else content
-    return {"from": NAMES[message["role"]], "value": value}
-
-
-def _join_calls(turns: list[Raw]) -> list[Raw]:
-    """Calls that follow each other become one turn; their values become JSON text."""
-    joined: list[Raw] = []
-    for turn in turns:
-        if joined and turn["from"] == joined[-1]["from"] == "function_call":
-            joined[-1]["value"] += turn["value"]
+        rest = _rest(message)
+        calls = [*calls, call] if calls and not set(rest) - {"loss"} else [call]
+        value = dump(calls if len(calls) > 1 else call)
+        if len(calls) > 1:
+            turns[-1]["value"] = value
         else:
-            joined.append(turn)
-    for turn in joined:
-        if turn["from"] == "function_call":
-            turn["value"] = dump(turn["value"] if len(turn["value"]) > 1 else turn["value"][0])
-    return joined
+            turns.append({"from": "function_call", "value": value, **rest})
+    return turns
+
+
+def _rest(message: Message) -> Raw:
+    marks: Raw = {key: message[key] for key in ("loss", "weight") if key in message}
+    return {**marks, **fields(message)}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from data_tools.formats import common
 from data_tools.formats.common import Lose, Raw, extras
 from data_tools.rows import Row
 
 NAME = "text"
 COLUMNS: tuple[str, ...] = ("text",)
+HOLDS: frozenset[str] = frozenset()
+TAGS: Mapping[str, str] = {}
+TURN_KEYS: frozenset[str] = frozenset()
+TURN_ROLES: frozenset[str] = frozenset()
 
 
 def matches(raw: Raw) -> bool:
@@ -15,16 +21,10 @@ def matches(raw: Raw) -> bool:
 
 
 def parse(raw: Raw) -> Raw:
-    found = common.text(raw.get("text"), "text")
-    return {"messages": [{"role": "assistant", "content": found}], **extras(raw, COLUMNS)}
+    said = common.answer(raw.get("text"), "text")
+    return {"messages": [{"role": "assistant", "content": said}], **extras(raw, COLUMNS)}
 
 
 def emit(row: Row, lose: Lose) -> Raw:
-    if row.get("tools") or any(m["role"] in ("call", "observation") for m in row["messages"]):
-        lose("tools")
-    common.no_images(row, lose)
-    if any("loss" in message for message in row["messages"]):
-        lose("loss")
     wanted = (m["content"] for m in row["messages"] if m["role"] in ("system", "user", "assistant"))
-    extra = row.get("extra", {}) if row.source.format == NAME else {}
-    return {"text": "\n".join(part for part in wanted if part), **extra}
+    return {"text": "\n".join(part for part in wanted if part)}

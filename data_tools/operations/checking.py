@@ -12,7 +12,7 @@ from typing import Any
 from data_tools.account import Account
 from data_tools.containers.reading import Paths, read
 from data_tools.operations.ordering import request
-from data_tools.rows import IMAGE, Row
+from data_tools.rows import Row
 
 SHOWN = 3
 
@@ -59,7 +59,7 @@ def check(
     """Check files of any known format; the keyword arguments are those of `read`.
 
     Warnings: empty texts, an odd order of turns, a row without an answer, repeated questions,
-    image marks that do not fit, fields that no engine reads, rows longer than `max_chars`.
+    fields that no engine reads, rows longer than `max_chars`.
     """
     account = reading.pop("account", None) or Account()
     report = CheckReport(account)
@@ -88,10 +88,6 @@ def _oddities(row: Row) -> Iterator[str]:
                 continue  # pre-training rows have an empty question on purpose
             yield f"an empty {message['role']} text"
     yield from _order([m["role"] for m in messages])
-    if row.get("images"):
-        marks = sum(str(m.get("content", "")).count(IMAGE) for m in messages)
-        if marks != len(row["images"]):
-            yield "image marks that do not match the images"
     for name in row.get("extra", {}):
         yield f"a field that no engine reads: {name!r}"
 

@@ -9,8 +9,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from data_tools.account import Account
-from data_tools.containers.emitting import as_row, reject_row
+from data_tools.containers.emitting import reject_row
 from data_tools.errors import DataError, Reject, did_you_mean
+from data_tools.formats.emitting import as_row
+from data_tools.operations.deduping import NEAR
 from data_tools.operations.deduping import dedupe as remove_duplicates
 from data_tools.rows import Message, Row, with_system
 
@@ -99,7 +101,7 @@ def clean(
     max_answer: int | None = None,
     max_turns: int | None = None,
     dedupe: str | None = None,
-    near: float = 0.85,
+    near: float = NEAR,
     account: Account | None = None,
 ) -> Iterator[Row]:
     """Clean the texts of rows; yields the rows that remain.
@@ -150,9 +152,22 @@ def _cleaned(
 
 
 def _apply(row: Row, everywhere: list[Rule], answers: list[Rule], account: Account) -> Row:
+    lists = {name: row[name] for name in ("messages", "rejected") if name in row}
+    new = {name: _clean_messages(held, everywhere, answers) for name, held in lists.items()}
+    if new == lists:
+        return row
+    account.note("rows with a text changed by cleaning")
+    new_row = row.changed(**new)
+    if "input" in new_row and not new["messages"][-2:][0]["content"].endswith(new_row["input"]):
+        del new_row["input"]
+    return new_row
+
+
+def _clean_messages(
+    held: list[Message], everywhere: list[Rule], answers: list[Rule]
+) -> list[Message]:
     messages: list[Message] = []
-    changed = False
-    for number, message in enumerate(row["messages"], 1):
+    for number, message in enumerate(held, 1):
         content = message.get("content")
         if isinstance(content, str):
             new = content
@@ -161,18 +176,11 @@ def _apply(row: Row, everywhere: list[Rule], answers: list[Rule], account: Accou
             for rule in everywhere:
                 new = rule(new)
             if new != content:
-                if not new and message["role"] != "system":
+                if not new.strip() and message["role"] != "system":
                     raise Reject("nothing is left of a text after cleaning", f"message {number}")
-                changed = True
                 message = {**message, "content": new}
         messages.append(message)
-    if not changed:
-        return row
-    account.note("rows with a text changed by cleaning")
-    keys = {k: v for k, v in row.items() if k not in ("messages", "raw")}
-    if "input" in keys and not messages[-2:][0]["content"].endswith(keys["input"]):
-        del keys["input"]
-    return Row({"messages": messages, **keys}, source=row.source, at=row.at)
+    return messages
 
 
 def _check_limits(row: Row, limits: Limits) -> None:

@@ -9,12 +9,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from data_tools.account import Account
-from data_tools.containers.emitting import as_row, reject_row
+from data_tools.containers.emitting import reject_row
 from data_tools.errors import DataError, Reject
+from data_tools.formats.emitting import as_row
 from data_tools.operations.ordering import content, request
-from data_tools.rows import Row, Source
+from data_tools.rows import At, Row, Source
 
-KINDS = ("exact", "request", "near")
+WHAT = {
+    "exact": "an exact duplicate",
+    "request": "a repeated question",
+    "near": "a near-duplicate",
+}
+KINDS = tuple(WHAT)
+NEAR = 0.6
 SHINGLE = 4
 PERMUTATIONS = 128
 BANDS = 16
@@ -25,47 +32,61 @@ def dedupe(
     rows: Iterable[Row],
     *,
     by: str = "exact",
-    near: float = 0.85,
+    near: float = NEAR,
     account: Account | None = None,
 ) -> Iterator[Row]:
-    """Leave out rows that came before.
+    """Leave out rows that came before; see `Deduper`. Rows left out are rejected in the account."""
+    return Deduper(by, near).first(rows, account or Account())
+
+
+class Deduper:
+    """Remembers the rows that came, over several sources.
 
     Args:
         by: "exact": equal in every text; "request": the same first question (case and spacing
             aside); "near": the texts without the system text are about the same.
-        near: for "near": the Jaccard similarity of their 4-character pieces from which two rows
-            count as the same, as estimated by MinHash (128 permutations; standard error 0.03).
-        account: rows left out are rejected there, each with the place of the row it repeats.
+        near: for "near": the similarity of two rows from which they count as the same: the share
+            of their 4-character pieces that both have (Jaccard), as estimated by MinHash
+            (128 permutations; standard error 0.04 in the middle).
     """
-    if by not in KINDS:
-        raise DataError(f"There are no {by!r} duplicates", "dedupe", "known: " + ", ".join(KINDS))
-    account = account or Account()
-    if by == "near":
+
+    def __init__(self, by: str = "exact", near: float = NEAR) -> None:
+        if by not in KINDS:
+            known = "known: " + ", ".join(KINDS)
+            raise DataError(f"There are no {by!r} duplicates", "dedupe", known)
         if not 0 < near <= 1:
             raise DataError("A similarity lies between 0 and 1", "near", f"it is {near}")
-        return _near(rows, near, account)
-    return _exact(rows, by, account)
+        self._by = by
+        self._known = _Near(near) if by == "near" else _Exact(by)
+
+    def first(self, rows: Iterable[Row], account: Account) -> Iterator[Row]:
+        """The rows that did not come before; the others are rejected, with the first's place."""
+        for value in rows:
+            row = as_row(value)
+            before, similarity = self._known.find(row)
+            if before is None:
+                yield row
+                continue
+            spot = f"of {before[0].where(before[1])}{similarity}"
+            reject_row(account, Reject(WHAT[self._by], spot), row, asked=True)
 
 
-def _exact(rows: Iterable[Row], by: str, account: Account) -> Iterator[Row]:
-    seen: dict[bytes, Place] = {}
-    for value in rows:
-        row = as_row(value)
-        key = request(row) if by == "request" else content(_texts(row))
+Place = tuple[Source, At]
+Match = tuple["Place | None", str]
+"""Where the row came before (None: it is new), and how similar it is, in words."""
+
+
+class _Exact:
+    def __init__(self, by: str) -> None:
+        self._by = by
+        self._seen: dict[bytes, Place] = {}
+
+    def find(self, row: Row) -> Match:
+        key = request(row) if self._by == "request" else content(_texts(row))
         mark = hashlib.blake2b(key, digest_size=16).digest()
-        if mark not in seen:
-            seen[mark] = (row.source, row.at)
-            yield row
-            continue
-        what = "a repeated question" if by == "request" else "an exact duplicate"
-        reject_row(account, Reject(what, f"of {_where(seen[mark])}"), row, asked=True)
-
-
-Place = tuple[Source, int]
-
-
-def _where(place: Place) -> str:
-    return place[0].where(place[1])
+        place = (row.source, row.at)
+        before = self._seen.setdefault(mark, place)
+        return (None if before is place else before), ""
 
 
 def _texts(row: Row) -> dict[str, Any]:
@@ -73,25 +94,25 @@ def _texts(row: Row) -> dict[str, Any]:
     return {key: row[key] for key in row if key not in ("id", "raw", "extra", "input")}
 
 
-def _near(rows: Iterable[Row], near: float, account: Account) -> Iterator[Row]:
-    """MinHash with locality-sensitive hashing: 16 bands of 8 find 95% of the pairs at 0.8 and
-    99.99% at 0.9; candidates are then compared by all 128 values."""
-    rensa: Any = importlib.import_module("rensa")
-    index = rensa.RMinHashLSH(near, PERMUTATIONS, BANDS)
-    kept: list[tuple[Any, Place]] = []
-    for value in rows:
-        row = as_row(value)
-        mark = rensa.RMinHash(PERMUTATIONS, SEED)
+class _Near:
+    """MinHash with locality-sensitive hashing; candidates are compared by all values."""
+
+    def __init__(self, near: float) -> None:
+        self._rensa: Any = importlib.import_module("rensa")
+        self._near = near
+        self._index = self._rensa.RMinHashLSH(near, PERMUTATIONS, BANDS)
+        self._kept: list[tuple[Any, Place]] = []
+
+    def find(self, row: Row) -> Match:
+        mark = self._rensa.RMinHash(PERMUTATIONS, SEED)
         mark.update(shingles(row))
-        scored = ((kept[found][0].jaccard(mark), found) for found in index.query(mark))
-        best, found = max(scored, default=(0.0, -1))
-        if best >= near:
-            spot = f"of {_where(kept[found][1])} (similarity {best:.2f})"
-            reject_row(account, Reject("a near-duplicate", spot), row, asked=True)
-            continue
-        index.insert(len(kept), mark)
-        kept.append((mark, (row.source, row.at)))
-        yield row
+        scored = ((self._kept[at][0].jaccard(mark), at) for at in self._index.query(mark))
+        best, at = max(scored, default=(0.0, -1))
+        if best >= self._near:
+            return self._kept[at][1], f" (similarity {best:.2f})"
+        self._index.insert(len(self._kept), mark)
+        self._kept.append((mark, (row.source, row.at)))
+        return None, ""
 
 
 def shingles(row: Row) -> list[str]:
@@ -100,7 +121,7 @@ def shingles(row: Row) -> list[str]:
     The system text does not count: role-play sets share one, and it would make all rows alike.
     """
     found: set[str] = set()
-    for message in row["messages"]:
+    for message in row.answers:
         text = message.get("content")
         if message["role"] == "system" or not isinstance(text, str):
             continue

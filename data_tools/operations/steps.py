@@ -1,4 +1,4 @@
-"""The operations as keys of a recipe: `clean: {…}`, `roleplay: {…}`, `dedupe: …`, `sample: …`."""
+"""The operations that see one row after the other: `clean: {…}`, `roleplay: {…}`, `dedupe: …`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from data_tools.containers.emitting import reject_row
 from data_tools.errors import DataError, Reject, did_you_mean
 from data_tools.rows import Row
 
+CHANGING = {"clean", "roleplay"}
+"""Steps after which a row cannot be written as it was, but in its own format."""
+REQUIRED = {
+    "rejected": "it has no chosen and rejected answers",
+    "kto_tag": "it has no kto_tag (or label) that is true or false",
+}
 Step = Callable[[Iterable[Row], Any, Account], Iterable[Row]]
 
 
@@ -23,7 +29,7 @@ def apply_steps(
         clean: the keyword arguments of `clean`; `replace` also as {pattern: text}
         roleplay: {file: system text, …}, `default` among them for all others
         dedupe: exact, request or near, or {by: near, near: 0.9}
-        sample: a number of rows, a share (0.5), or {count: …, seed: …}
+        require: rejected or kto_tag: rows without it cannot be used
 
     Raises:
         DataError: an unknown key or option, with the nearest known one.
@@ -66,20 +72,18 @@ def _dedupe(rows: Iterable[Row], options: Any, account: Account) -> Iterable[Row
     return dedupe(rows, account=account, **given)
 
 
-def _sample(rows: Iterable[Row], options: Any, account: Account) -> Iterable[Row]:
-    from data_tools.operations.mixing import draw, how_many
-    from data_tools.operations.ordering import ordered
+def _require(rows: Iterable[Row], options: Any, account: Account) -> Iterable[Row]:
+    if options not in REQUIRED:
+        raise DataError(f"{options!r} cannot be required", why="require: " + ", ".join(REQUIRED))
+    return _with(rows, options, account)
 
-    given = options if isinstance(options, Mapping) else {"count": options}
-    wrong = set(given) - {"count", "seed"}
-    if wrong or "count" not in given:
-        raise DataError("sample needs a count", "data.sample", fix="sample: {count: 500, seed: 0}")
-    held, order = ordered(rows, given.get("seed", 0))
-    chosen = draw(order, range(len(held)), how_many(given["count"], len(held)))
-    account.read += max(0, len(chosen) - len(held))
-    for index in sorted(set(range(len(held))) - set(chosen)):
-        reject_row(account, Reject("not drawn (down-sampling)"), held[index], asked=True)
-    return [held[index] for index in chosen]
+
+def _with(rows: Iterable[Row], options: str, account: Account) -> Iterator[Row]:
+    for row in rows:
+        if options in row:
+            yield row
+        else:
+            reject_row(account, Reject(REQUIRED[options]), row)
 
 
 def _options(name: str, function: Callable[..., Any], options: Any) -> Mapping[str, Any]:
@@ -101,5 +105,5 @@ STEPS: dict[str, Step] = {
     "clean": _clean,
     "roleplay": _roleplay,
     "dedupe": _dedupe,
-    "sample": _sample,
+    "require": _require,
 }

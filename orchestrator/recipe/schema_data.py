@@ -178,6 +178,13 @@ class Data(Value):
         default=None,
         metadata=about("Leave out rows that came before: the same, the same question, or nearly"),
     )
+    drop: list[str] = field(
+        default_factory=list,
+        metadata=about(
+            "Fields of rows that may be left out when the engine has no place for them: tools, "
+            "images, loss, … or a field's own name; all: everything"
+        ),
+    )
     shuffle: bool = field(default=True, metadata=about("Shuffle before packing"))
 
     @classmethod

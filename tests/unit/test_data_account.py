@@ -59,7 +59,7 @@ def test_strict_stops_at_the_first_and_leaves_the_earlier_output(tmp_path: Path)
     path = put_lines(tmp_path / "in.jsonl", [GOOD, GOOD, NO_ANSWER, EMPTY])
     out = tmp_path / "out.jsonl"
     out.write_text("earlier")
-    with pytest.raises(DataError, match="output is missing") as caught:
+    with pytest.raises(DataError, match="output is empty") as caught:
         convert(path, out, strict=True)
     assert "line 3" in caught.value.where
     assert out.read_text() == "earlier"
@@ -85,7 +85,7 @@ def test_a_limit_as_a_share_of_the_rows_read(tmp_path: Path, limit: str, passes:
     if passes:
         assert convert(path, tmp_path / "o.jsonl", max_rejects=limit).written == 2
         return
-    with pytest.raises(DataError, match="2 of 4 rows rejected"):
+    with pytest.raises(DataError, match="2 of 4 rows cannot be used"):
         convert(path, tmp_path / "o.jsonl", max_rejects=limit)
     assert not (tmp_path / "o.jsonl").exists()
 
@@ -186,7 +186,7 @@ def test_a_failing_run_leaves_the_earlier_output_and_its_rejected_rows(tmp_path:
     convert(path, out)
     earlier = out.read_bytes(), (tmp_path / "out.jsonl.rejected.jsonl").read_bytes()
     put_lines(path, [GOOD, NO_ANSWER])
-    with pytest.raises(DataError, match="output is missing"):
+    with pytest.raises(DataError, match="output is empty"):
         convert(path, out, strict=True)
     assert (out.read_bytes(), (tmp_path / "out.jsonl.rejected.jsonl").read_bytes()) == earlier
     (failed,) = lines_of(tmp_path / "out.jsonl.rejected.failed.jsonl")

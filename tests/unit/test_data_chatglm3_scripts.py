@@ -150,7 +150,7 @@ BROKEN = [
     ),
     (
         {**WEATHER["Instances"][1], "intermediate_steps": [step("f", '{"a": NaN}', "x", 1)]},  # type: ignore[index]
-        "the tool's parameters hold NaN, which JSON does not have",
+        "the tool's parameters are not JSON",
         "instance 1",
     ),
     (
@@ -195,7 +195,7 @@ def test_advertise_gen(tmp_path: Path) -> None:
 
 def test_advertise_gen_names_the_line_without_a_summary(tmp_path: Path) -> None:
     src = put_lines(tmp_path / "a.json", [{"content": "a", "summary": "b"}, {"content": "a"}])
-    with pytest.raises(DataError, match="is missing") as caught:
+    with pytest.raises(DataError, match="is empty") as caught:
         list(format_advertise_gen(src))
     assert "line 2" in caught.value.where
 

@@ -22,7 +22,7 @@ def said(*roles: str) -> dict[str, Any]:
 
 
 ODD = [
-    (conversation(("q", "")), "an empty assistant text"),
+    (conversation(("", "a")) | {"note": 1}, "a field that no engine reads: 'note'"),
     (said("user", "user", "assistant"), "two user messages in a row"),
     (said("user", "assistant", "user"), "a last question without an answer"),
     (said("user"), "a row without an answer"),

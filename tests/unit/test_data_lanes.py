@@ -1,18 +1,17 @@
-"""The short ways give exactly what the general way gives, or leave the row to it."""
+"""The short way gives exactly what the general way gives, or leaves the row to it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from data_support import JSON, TEXT
+from data_support import FILLED, JSON, TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from data_tools.account import Account
-from data_tools.containers.emitting import Emitter
 from data_tools.errors import Reject
 from data_tools.formats import conversation, lanes
+from data_tools.formats.emitting import Emitter
 from data_tools.rows import Row, Source, with_system
 
 VALUES = st.one_of(TEXT, TEXT, TEXT, JSON)
@@ -28,48 +27,34 @@ RAWS = st.one_of(
 )
 
 
-def general(raw: dict[str, Any], target: str, system: str | None) -> Any:
+def general(raw: dict[str, Any], system: str | None) -> Any:
     source = Source("a.json", format="conversation")
     row = Row(conversation.parse(raw), source=source, at=1)
     if system is not None:
         row = with_system(row, system)
-    return Emitter(target, (), Account()).emit(row)
+    return Emitter("conversation", (), Account()).emit(row)
 
 
 @given(RAWS, st.none() | TEXT)
-@pytest.mark.parametrize("target", ["conversation", "alpaca"])
-def test_a_lane_gives_what_the_general_way_gives(
-    target: str, raw: dict[str, Any], system: str | None
-) -> None:
-    lane = lanes.find(target, system)
-    assert lane is not None
+def test_a_lane_gives_what_the_general_way_gives(raw: dict[str, Any], system: str | None) -> None:
+    lane = lanes.flat_to_conversation(system)
     quick = lane(raw)
     if quick is not None:
-        expected = general(raw, target, system)
+        expected = general(raw, system)
         assert quick == expected
         assert list(quick) == list(expected)
         assert str(quick) == str(expected), "the keys of turns stand in the same order"
 
 
-@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4), st.none() | TEXT)
-def test_plain_rows_take_the_lane(pairs: list[tuple[str, str]], system: str | None) -> None:
-    turns = [{"input": asked, "output": answer} for asked, answer in pairs]
-    for name, raw in (("alpaca", {"conversation": turns}), ("conversation", turns[0])):
-        lane = lanes.find(name, system)
-        assert lane is not None
-        assert lane(raw) == general(raw, name, system)
+@given(TEXT, FILLED, st.none() | TEXT)
+def test_plain_rows_take_the_lane(asked: str, answer: str, system: str | None) -> None:
+    raw = {"input": asked, "output": answer}
+    assert lanes.flat_to_conversation(system)(raw) == general(raw, system)
 
 
 @given(RAWS)
 def test_what_the_general_way_rejects_no_lane_takes(raw: dict[str, Any]) -> None:
-    for target in ("conversation", "alpaca"):
-        try:
-            general(raw, target, None)
-        except Reject:
-            lane = lanes.find(target, None)
-            assert lane is not None
-            assert lane(raw) is None
-
-
-def test_other_formats_have_no_lane() -> None:
-    assert lanes.find("messages", None) is None
+    try:
+        general(raw, None)
+    except Reject:
+        assert lanes.flat_to_conversation(None)(raw) is None

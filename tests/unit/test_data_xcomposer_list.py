@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_tools import DataError, lint_list, write_list
-from data_tools.formats.xcomposer_list import lint_text, thousands
+from data_tools.operations.xcomposer_list import lint_text, thousands
 
 
 def text_row(**changes: Any) -> dict[str, Any]:

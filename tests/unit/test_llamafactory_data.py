@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.planning import pack
 from orchestrator.planning.job import build
-from orchestrator.planning.stages.columns import unify
 from orchestrator.planning.stages.data import ConvertRows
 from orchestrator.recipe.load import load
 
@@ -55,7 +52,8 @@ def test_the_thirteen_samples_become_rows_of_one_shape(tmp_path: Path) -> None:
     assert by_question["最近总是睡不好，怎么办？"]["system"].startswith("你是心理健康助手EmoLLM")
     assert "艾薇医生" in by_question["改了八遍方案。"]["system"]
     said = "\n".join(account(tmp_path)["warnings"])
-    assert "metadata" in said  # a key of one source that the engine does not read
+    assert "metadata (" in said  # a field of one source, which the recipe leaves out by name
+    assert account(tmp_path)["dropped"]["metadata"] > 0
 
 
 def test_a_sample_is_drawn_over_all_sources_and_says_so(tmp_path: Path) -> None:
@@ -82,7 +80,7 @@ def test_a_sample_is_drawn_over_all_sources_and_says_so(tmp_path: Path) -> None:
 KINDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "dpo",
-        {"instruction": "q", "chosen": "good", "rejected": "bad", "source": "x"},
+        {"instruction": "q", "chosen": "good", "rejected": "bad"},
         {
             "instruction": "q",
             "input": "",
@@ -126,36 +124,8 @@ def test_a_preference_row_that_does_not_fit_is_named(tmp_path: Path) -> None:
         convert(tmp_path, "emollm-glm4-lora", *sets)
     text = str(caught.value)
     assert "2 of 3 rows" in text
-    assert "item 2" in text
-    assert "chosen must be text" in text
-    assert "it has no chosen" in text
-
-
-@given(
-    st.lists(
-        st.fixed_dictionaries(
-            {}, optional={"a": st.text(), "b": st.lists(st.integers()), "c": st.none()}
-        ),
-        min_size=1,
-        max_size=6,
-    )
-)
-def test_unify_keeps_every_row_and_gives_it_every_key(rows: list[dict[str, Any]]) -> None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.jsonl"
-        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        left_out = unify(path, {"a": "", "b": []})
-        made = [json.loads(line) for line in path.read_bytes().splitlines()]
-        assert [one.name for one in Path(folder).iterdir()] == ["rows.jsonl"]
-    wanted = [{"a": row.get("a", ""), "b": row.get("b", [])} for row in rows]
-    key = repr
-    assert sorted(made, key=key) == sorted(wanted, key=key)
-    assert left_out == (["c"] if any("c" in row for row in rows) else [])
-    if any(row.get("b") for row in rows):
-        assert made[0]["b"]
+    assert "item 2: chosen is a list, not text" in text
+    assert "item 3: output is empty" in text
 
 
 def test_a_pack_makes_the_rows_of_a_run(tmp_path: Path) -> None:

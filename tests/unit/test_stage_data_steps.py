@@ -73,8 +73,10 @@ def test_dedupe_looks_across_sources(convert: Any) -> None:
         {"sources": [{"path": "a.jsonl"}, {"path": "a.jsonl"}], "dedupe": "request"}
     )
     assert len(rows) == len(set(questions(rows))) == 20
-    account = report["sources"][-1]
-    assert (account["read"], account["written"], account["rejected"]) == (40, 20, 20)
+    first, second = report["sources"]
+    assert (first["read"], first["written"], first["rejected"]) == (20, 20, 0)
+    assert (second["read"], second["written"], second["rejected"]) == (20, 0, 20)
+    assert (report["read"], report["written"], report["rejected"]) == (40, 20, 20)
 
 
 def test_cleaning_rules_change_texts(convert: Any) -> None:

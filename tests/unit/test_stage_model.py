@@ -34,7 +34,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def task(*sets: str) -> LinkModel:
-    loaded = load("self-cognition-qlora", sets=sets, environ={})
+    loaded = load("self-cognition-qlora", sets=sets, params=["name=x"], environ={})
     plan = stages.plan("model", build(loaded), Path("/run"))
     assert isinstance(plan.task, LinkModel)
     return plan.task

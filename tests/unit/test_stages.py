@@ -117,7 +117,7 @@ def test_another_workbook_under_the_same_name_is_not_held_to_the_tutorials_figur
 
 BAD_BOOKS = {
     "no such sheet": ("Other", [("q", "a")], ["DrugQA", "Other"]),
-    "an empty cell": ("DrugQA", [("q", "a"), ("q2", None)], ["(D3)", "output is empty"]),
+    "an empty cell": ("DrugQA", [("q", "a"), ("q2", None)], ["D3: output is empty"]),
 }
 
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator import __version__
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import write_atomic
-from orchestrator.base.layout import ACCOUNT, FEW, REJECTED, TEST, TRAIN
+from orchestrator.base.layout import ACCOUNT, DATA, FEW, REJECTED, TEST, TRAIN
 from orchestrator.base.plan import Artifact, Plan, Progress
 from orchestrator.engines.job import FoundSource, Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning.job import REHEARSAL_ROWS
-from orchestrator.planning.stages import preference
-from orchestrator.planning.stages.columns import unify
 from orchestrator.verifying.artifacts import ROWS
+
+if TYPE_CHECKING:
+    from data_tools import Account, DataError, Input, Outcome, Pipeline
+
+NEEDED = {"rm": "rejected", "dpo": "rejected", "kto": "kto_tag"}
+"""What every row of a training stage must have."""
 
 
 def plan(job: Job, root: Path) -> Plan:
@@ -65,136 +69,93 @@ class ConvertRows:
         try:
             return self._run(root, progress)
         except DataError as error:
-            raise RecipeError(
-                error.what, where=error.where or None, why=error.why or None, fix=error.fix or None
-            ) from error
+            raise _in_recipe_words(error, root / REJECTED) from error
 
     def _run(self, root: Path, progress: Progress) -> Mapping[str, object]:
-        import data_tools
+        from data_tools import Account, run
 
-        (root / "data").mkdir(parents=True, exist_ok=True)
-        rejected: list[dict[str, Any]] = []
-        by_source: list[list[Any]] = []
-        accounts = []
-        for found in self.job.file_sources:
-            read, account = self._read(found, rejected, progress)
-            by_source.append(read)
-            accounts.append({"source": found.name, **account})
-        _store_rejected(root, rejected)
-        _accept(accounts, rejected, self.job.recipe.data.max_rejects, root / REJECTED)
-        mixed, shares = self._mixed(by_source)
-        rows = self._without_duplicates(mixed, accounts, rejected)
-        _store_rejected(root, rejected)
-        split = self.job.recipe.data.split
-        train, test = data_tools.split(
-            rows,
-            train=float(split.train),  # a whole number would be a count of rows, not a share
-            seed=split.seed,
-            group="request" if split.keep_duplicates_together else None,
-        )
-        counts = {"rows": len(rows), "train_rows": len(train), "test_rows": len(test)}
-        train, drawn = self._drawn(train)
-        left_out = self._write(root, train, test)
-        report: dict[str, Any] = {**counts, "rejected": len(rejected), "sources": accounts}
-        warnings = [*shares, *drawn, *left_out]
-        if self.job.unchecked:
-            warnings.append(f"expect is not checked: {self.job.unchecked}")
-        if warnings:
+        (root / DATA).mkdir(parents=True, exist_ok=True)
+        account = Account(tick=lambda rows: progress(rows, 0, "rows"))
+        job = self._pipeline(root, progress)
+        outcome = run(job, account)
+        if self.job.rehearsal:
+            write_atomic(root / FEW, _head(root / TRAIN, REHEARSAL_ROWS))
+        train, test = (*outcome.written, 0)[:2]
+        counts = {"rows": train + test, "train_rows": train, "test_rows": test}
+        report: dict[str, Any] = {**counts, **account.to_dict()}
+        names = [found.name for found in self.job.file_sources]
+        sources = zip(names, outcome.inputs, strict=True)
+        report["sources"] = [{"source": name, **own.to_dict()} for name, own in sources]
+        if warnings := [*self._drawn(names, outcome), *_dropped(account)]:
             report["warnings"] = warnings
         write_atomic(root / ACCOUNT, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         self._expected(counts)
         return report
 
-    def _drawn(self, train: list[Any]) -> tuple[list[Any], list[str]]:
-        """`train.max_samples` rows over all sources, and how many came of each, in words."""
-        import data_tools
+    def _pipeline(self, root: Path, progress: Progress) -> Pipeline:
+        from data_tools import Pipeline, Split
 
-        wanted = self.job.recipe.train.max_samples
-        if wanted is None or wanted >= len(train):
-            return train, []
-        seed = self.job.recipe.data.split.seed
-        drawn = data_tools.sample(train, wanted, seed=seed)
-        said = (
-            f"max_samples: {wanted} of {len(train)} rows, drawn over all sources with seed {seed}"
+        data, train = self.job.recipe.data, self.job.recipe.train
+        split = Split(
+            train=float(data.split.train),  # a whole number would be a count of rows, not a share
+            group="request" if data.split.keep_duplicates_together else None,
         )
-        return drawn, [f"{said} ({_per_source(drawn)})"]
+        return Pipeline(
+            inputs=[self._input(found, progress) for found in self.job.file_sources],
+            outputs=[root / name for name in ((TRAIN,) if split.train == 1 else (TRAIN, TEST))],
+            to=self._form(),
+            columns=self._columns(),
+            drop=data.drop,
+            dedupe={"by": data.dedupe} if data.dedupe else None,
+            seed=data.split.seed,
+            split=split,
+            limit=train.max_samples,
+            rejected=root / REJECTED,
+            max_rejects=data.max_rejects,
+        )
 
-    def _read(
-        self, found: FoundSource, rejected: list[dict[str, Any]], progress: Progress
-    ) -> tuple[list[Any], dict[str, Any]]:
-        import data_tools
-
-        account = data_tools.Account(sink=rejected.append)
-        rows: list[Any] = []
-        for row in self._cleaned(found, account, progress):
-            rows.append(row)
-            if len(rows) % 1000 == 0:
-                progress(len(rows), 0, found.name)
-        account.written = len(rows)
-        account.check()
-        return rows, account.to_dict()
-
-    def _mixed(self, by_source: list[list[Any]]) -> tuple[list[Any], list[str]]:
-        """One source after the other, or their weighted mix and how much each gave, in words."""
-        import data_tools
-
-        weights = [found.source.weight for found in self.job.file_sources]
-        if all(weight is None for weight in weights):
-            return [row for rows in by_source for row in rows], []
-        shares = [1.0 if weight is None else weight for weight in weights]
-        seed = self.job.recipe.data.split.seed
-        mixed = data_tools.mix(by_source, weights=shares, seed=seed, shuffle=False)
-        return mixed, [f"mixed by weight: {_per_source(mixed)}"]
-
-    def _without_duplicates(
-        self, rows: list[Any], accounts: list[dict[str, Any]], rejected: list[dict[str, Any]]
-    ) -> list[Any]:
-        """`data.dedupe` over all sources, with an account of its own."""
-        import data_tools
-
-        how = self.job.recipe.data.dedupe
-        if how is None:
-            return rows
-        account = data_tools.Account(read=len(rows), sink=rejected.append)
-        kept = list(data_tools.apply_steps(rows, {"dedupe": how}, account=account))
-        account.written = len(kept)
-        account.check()
-        accounts.append({"source": f"dedupe: {how}", **account.to_dict()})
-        return kept
-
-    def _cleaned(self, found: FoundSource, account: Any, progress: Progress) -> Iterator[Any]:
-        import data_tools
+    def _input(self, found: FoundSource, progress: Progress) -> Input:
+        from data_tools import Input, ReadOptions, self_cognition
 
         source = found.source
         steps: dict[str, Any] = {"clean": source.clean} if source.clean else {}
-        if source.sample_rows is not None:
-            seed = self.job.recipe.data.split.seed
-            steps["sample"] = {"count": source.sample_rows, "seed": seed}
-        return data_tools.apply_steps(self._rows(found, account, progress), steps, account=account)
-
-    def _rows(self, found: FoundSource, account: Any, progress: Progress) -> Iterator[Any]:
-        import data_tools
-
-        source = found.source
-        stage = self.job.recipe.train.stage
-        if stage in preference.REQUIRED:
-            path = self._path(found, progress)
-            return preference.read(path, stage, source.system, account)
+        if needed := NEEDED.get(self.job.recipe.train.stage):
+            steps["require"] = needed
+        mixed: dict[str, Any] = {
+            "steps": steps,
+            "count": source.sample_rows,
+            "weight": source.weight,
+        }
         if source.self_cognition is not None:
-            generated = source.self_cognition.model_dump()
-            rows = data_tools.self_cognition(**generated)
-            return _counted(rows, account)
-        columns = source.columns.model_dump(exclude_none=True) if source.columns else None
-        return data_tools.read(
-            self._path(found, progress),
+            options = source.self_cognition.model_dump()
+            return Input(rows=lambda: self_cognition(**options), **mixed)
+        reading = ReadOptions(
             format=source.format,
             sheet=source.sheet,
-            columns=columns,
+            columns=source.columns.model_dump(exclude_none=True) if source.columns else None,
             header_row=source.header_row,
             system=source.system,
-            account=account,
-            keep_raw=source.map_fn is not None,
         )
+        return Input(files=self._path(found, progress), reading=reading, **mixed)
+
+    def _drawn(self, names: Sequence[str], outcome: Outcome) -> Iterator[str]:
+        """What was drawn of each source, in words."""
+        recipe = self.job.recipe
+        if any(found.source.weight is not None for found in self.job.file_sources):
+            yield f"mixed by weight: {_each(names, [own.written for own in outcome.inputs])}"
+        left = (
+            outcome.account.rejects[f"not drawn (at most {recipe.train.max_samples:,} rows)"]
+            if recipe.train.max_samples
+            else 0
+        )
+        if left:
+            train = outcome.written[0]
+            yield (
+                f"max_samples: {train} of {train + left} rows, drawn over all sources with seed "
+                f"{recipe.data.split.seed} ({_each(names, outcome.shares[0])})"
+            )
+        if self.job.unchecked:
+            yield f"expect is not checked: {self.job.unchecked}"
 
     def _path(self, found: FoundSource, progress: Progress) -> Path:
         if found.path is not None:
@@ -204,30 +165,22 @@ class ConvertRows:
 
         url = found.source.url
         assert url is not None  # a source without a file and without a url was refused before
-        into = downloads_dir()
-        return fetch_file(url, found.source.sha256, into, progress=progress)
+        return fetch_file(url, found.source.sha256, downloads_dir(), progress=progress)
 
-    def _write(self, root: Path, train: list[Any], test: list[Any]) -> list[str]:
-        """Write the rows as the engine reads them; what had to be left out, in words."""
-        import data_tools
-
-        few = train[:REHEARSAL_ROWS] if self.job.rehearsal else []
+    def _columns(self) -> Mapping[str, Any] | None:
+        """The keys of every row: readers infer a file's columns from its first rows, so that a
+        field which only some rows have would stop the training. None: rows as their source has
+        them, for the engine's own map function."""
+        if self._form() == "same":
+            return None
         columns = engine_of(self.job).row_columns(self.job.recipe)
-        left_out: dict[str, None] = {}
-        for rows, name in ((train, TRAIN), (test, TEST), (few, FEW)):
-            if not rows and name != TRAIN:
-                continue
-            data_tools.write(rows, root / name, format=self._form())
-            if columns is not None:
-                left_out.update(dict.fromkeys(unify(root / name, columns)))
-        return [f"the engine does not read these keys: {', '.join(left_out)}"] if left_out else []
+        return {"conversation": []} if columns is None else columns
 
     def _form(self) -> str:
-        as_read = any(found.source.map_fn for found in self.job.file_sources)
-        stage = self.job.recipe.train.stage
-        if as_read or stage in preference.REQUIRED:
+        if any(found.source.map_fn for found in self.job.file_sources):
             return "same"
-        return "text" if stage == "pt" else engine_of(self.job).row_format
+        pretraining = self.job.recipe.train.stage == "pt"
+        return "text" if pretraining else engine_of(self.job).row_format
 
     def _expected(self, counts: Mapping[str, int]) -> None:
         if self.job.unchecked:
@@ -248,57 +201,32 @@ class ConvertRows:
             )
 
 
-def _per_source(rows: list[Any]) -> str:
-    counts = Counter(Path(row.source.file).name for row in rows)
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+def _each(names: Sequence[str], rows: Sequence[int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in zip(names, rows, strict=True))
 
 
-def _accept(
-    accounts: list[dict[str, Any]],
-    rejected: list[dict[str, Any]],
-    limit: int | str,
-    stored: Path,
-) -> None:
-    """RecipeError naming the rows that cannot be used when the recipe accepts fewer.
+def _dropped(account: Account) -> Iterator[str]:
+    if account.dropped:
+        fields = ", ".join(f"{name} ({rows} rows)" for name, rows in account.dropped.items())
+        yield f"left out as data.drop says: {fields}"
 
-    Rows that the recipe itself asked to leave out (cleaning rules) are no faults.
-    """
-    faults = sum(account["faults"] for account in accounts)
-    total = sum(account["read"] for account in accounts)
-    share = str(limit).endswith("%")
-    allowed = total * float(str(limit)[:-1]) / 100 if share else float(limit)
-    if faults <= allowed:
-        return
-    shown = [_place(one) for one in rejected[:5]]
-    more = [f"and {len(rejected) - 5} more, all in {stored}"] if rejected[5:] else []
-    raise RecipeError(
-        f"{faults} of {total} rows cannot be used, and the recipe accepts {limit}.",
-        where="\n         ".join([*shown, *more]),
-        why="a row that cannot be used is never dropped without being asked",
-        fix=f"mend these rows, or leave them out: --set data.max_rejects={faults}",
+
+def _head(path: Path, rows: int) -> str:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return "".join(islice(lines, rows))
+
+
+def _in_recipe_words(error: DataError, stored: Path) -> RecipeError:
+    """The same error with the recipe's own keys as the next step."""
+    from data_tools import Lossy, TooManyRejects
+
+    fix = error.fix
+    if isinstance(error, TooManyRejects):
+        more = f"; every rejected row is in {stored}"
+        fix = f"correct these rows, or leave them out: --set data.max_rejects={error.faults}{more}"
+    if isinstance(error, Lossy):
+        fields = ", ".join(error.fields)
+        fix = f"leave it out on purpose: --set 'data.drop=[{fields}]'"
+    return RecipeError(
+        error.what, where=error.where or None, why=error.why or None, fix=fix or None
     )
-
-
-def _place(rejected: Mapping[str, Any]) -> str:
-    """``book.xlsx sheet DrugQA line 3 (D3): output is empty``."""
-    hidden = ("file", "reason", "at", "cell", "row")
-    place = [
-        f"{k} {v}" for k, v in rejected.items() if k not in hidden and isinstance(v, (int, str))
-    ]
-    spot = next((f" ({rejected[key]})" for key in ("cell", "at") if rejected.get(key)), "")
-    return f"{' '.join([str(rejected.get('file', '')), *place])}{spot}: {rejected.get('reason')}"
-
-
-def _counted(rows: Iterator[Any], account: Any) -> Iterator[Any]:
-    for row in rows:
-        account.read += 1
-        yield row
-
-
-def _store_rejected(root: Path, rejected: list[dict[str, Any]]) -> None:
-    path = root / REJECTED
-    if not rejected:
-        path.unlink(missing_ok=True)
-        return
-    lines = [json.dumps(one, ensure_ascii=False, default=str) for one in rejected]
-    write_atomic(path, "\n".join(lines) + "\n")

@@ -48,7 +48,8 @@ def row(
 def plain_rows(draw: st.DrawFn, texts: st.SearchStrategy[str] = TEXT) -> Row:
     """Rows of one or more whole turns, with or without a system text."""
     system = draw(st.none() | texts)
-    turns = draw(st.lists(st.tuples(texts, texts), min_size=1, max_size=4))
+    answers = texts.filter(lambda text: bool(text.strip()))  # an empty answer is no row
+    turns = draw(st.lists(st.tuples(texts, answers), min_size=1, max_size=4))
     return row(*turns, system=system)
 
 

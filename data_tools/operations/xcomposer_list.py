@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from data_tools.containers.atomic import atomic
 from data_tools.containers.files import look_into
 from data_tools.containers.reading import raw_items
 from data_tools.errors import DataError
+from data_tools.formats.xcomposer import IMAGE
 from data_tools.operations.mixing import parse_spec
-from data_tools.rows import IMAGE
 
 MANY = 1000  # thousands of rows from one file: more likely a number of rows by mistake
 
@@ -106,7 +106,7 @@ def _raise_faults(findings: list[Finding]) -> None:
         raise DataError(
             f"The list would not train: {len(faults)} faults",
             why="\n".join(faults[:10]) + more,
-            fix="mend the files and write the list again",
+            fix="correct the files and write the list again",
         )
 
 
@@ -169,10 +169,10 @@ def lint_file(
     )
     rows = 0
     with_images: bool | None = None
-    for _, at, raw in raw_items(path, account):
+    for source, at, raw in raw_items(path, account):
         rows += 1
         with_images = isinstance(raw, dict) and "image" in raw if rows == 1 else with_images
-        place = f"{name}:{at} (row {rows})"
+        place = replace(source, file=name).where(at)
         problems = _record(raw, bool(with_images), Path(root) if images else None)
         findings += [Finding(place, what, fault) for what, fault in problems]
     if not rows:
