@@ -7,12 +7,11 @@ import datetime
 import gzip
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from data_tools.account import Account
-from data_tools.containers.kinds import FileKind
+from data_tools.containers.kinds import ZIP_TROUBLE, FileKind
 from data_tools.containers.sparse import SparseSheet, reaches_far
 from data_tools.containers.tables import letter
 from data_tools.errors import DataError, did_you_mean
@@ -164,7 +163,7 @@ def _trouble(where: str) -> Iterator[None]:
     except PasswordError as error:
         why = "it is protected by a password"
         raise DataError("The workbook cannot be read", where, why, "save it without one") from error
-    except (CalamineError, OSError, EOFError, ValueError, zlib.error) as error:
+    except (CalamineError, *ZIP_TROUBLE) as error:
         why = str(error) or type(error).__name__
         raise DataError(
             "The workbook cannot be read", where, why, "save it again, or its rows as .csv"
