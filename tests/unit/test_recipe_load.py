@@ -264,9 +264,7 @@ def test_another_engine_from_the_command_line(folder: Path) -> None:
     got = loaded(engine="xtuner@0.1.9")
     assert got.recipe.engine_version == "0.1.9"
     assert got.provenance["engine"].file == "--engine"
-    with pytest.raises(
-        RecipeFaults, match="--engine  engine: there is no engine release 'xtunr@0.1.9'"
-    ):
+    with pytest.raises(RecipeFaults, match="there is no engine release 'xtunr@0"):
         loaded(engine="xtunr@0.1.9")
 
 
