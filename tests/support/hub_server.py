@@ -76,7 +76,7 @@ class StandIn:
         wanted = [each for each in self.asked if each.method == "GET"]
         return [each for each in wanted if file_of(each) == file]
 
-    def wait_until_gone(self, file: str, seconds: float = 30) -> None:
+    def wait_until_gone(self, file: str, seconds: float = 120) -> None:
         """Until nobody is reading the file any more: its reader has gone."""
         deadline = time.monotonic() + seconds
         while self.sending.count(file):

@@ -57,13 +57,13 @@ class Case:
         return list((self.home / "recipe").rglob(f"{self.id.replace('/', '-')}-*.json"))
 
     def slow_shard(self, size: int) -> None:
-        """Make the second shard take size / 0.3 MB seconds, once."""
+        """Make the second shard take size / 0.3 MB seconds, however often it is asked for."""
         self.files[OTHER] = safetensors(["layers.1.weight"], size)
-        self.server.fail(OTHER, "slow")
+        self.server.fail(OTHER, "slow", times=99)
 
     def wait_for_body(self) -> None:
         """Until the second shard is on its way."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not self.server.bodies(OTHER):
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -177,10 +177,12 @@ def test_a_killed_download_goes_on_in_the_next_run(case: Case, start: Start) -> 
     client.send("fetch", hub=case.hub, id=case.id)
     case.wait_for_body()
     client.process.send_signal(signal.SIGKILL)
-    client.process.wait(timeout=10)
+    client.process.wait(timeout=120)
 
     assert case.known() == {"path": None}
+    case.server.wait_until_gone(OTHER)
     case.server.asked.clear()
+    case.server.faults.clear()
     found = case.fetch()
     assert Path(found["path"], OTHER).read_bytes() == case.files[OTHER]
     assert [name for name, _ in case.shards_asked] == [OTHER], "a whole file came again"
@@ -350,7 +352,7 @@ def test_a_download_is_stopped_at_once(case: Case, how: signal.Signals) -> None:
     )
     case.wait_for_body()
     process.send_signal(how)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     if how != signal.SIGKILL:
         assert errors.endswith("KeyboardInterrupt\n")
     case.server.wait_until_gone(OTHER)
