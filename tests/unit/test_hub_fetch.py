@@ -114,6 +114,8 @@ def start(server: StandIn, home: Path) -> Iterator[Callable[..., Client]]:
 
 
 Start = Callable[..., Client]
+#: What happens before or after a client is asked is the same for both.
+one_hub = pytest.mark.parametrize("case", ["modelscope"], indirect=True)
 
 
 def test_the_needed_files_come_once(case: Case, start: Start) -> None:
@@ -211,6 +213,7 @@ def test_a_file_that_stays_corrupted_is_named_and_removed(case: Case) -> None:
     assert case.shards_asked == [(SHARD, 0)]
 
 
+@one_hub
 def test_a_repository_whose_own_shard_is_short(case: Case) -> None:
     case.files[SHARD] = case.files[SHARD][:-9]
     for _ in range(2):  # an unfit copy is not taken for a whole one the second time either
@@ -219,6 +222,7 @@ def test_a_repository_whose_own_shard_is_short(case: Case) -> None:
         assert SHARD in error["why"]
 
 
+@one_hub
 def test_too_little_disk_is_said_before_anything_comes(case: Case) -> None:
     case.server.sizes[SHARD] = 10**15
     error = case.fetch()
@@ -238,6 +242,7 @@ def test_unknown_names(case: Case) -> None:
     assert "did you mean v1.0.3?" in error["fix"]
 
 
+@one_hub
 @pytest.mark.parametrize("name", ["../etc", "o/..", "a b/c", "/abs", "a/b/c", "o/m?x=1", "o\\m"])
 def test_what_is_not_an_id(case: Case, name: str) -> None:
     error = case.fetch(id=name)
@@ -246,6 +251,7 @@ def test_what_is_not_an_id(case: Case, name: str) -> None:
     assert case.server.asked == []
 
 
+@one_hub
 def test_a_folder_given_as_an_id(case: Case) -> None:
     assert f"--set model.path={case.home}" in case.fetch(id=str(case.home))["fix"]
 
@@ -264,6 +270,7 @@ def test_a_private_model_asks_for_the_right_token(case: Case) -> None:
     assert "let-me-in" not in kept[0]
 
 
+@one_hub
 def test_what_cannot_be_trained_is_refused_before_the_download(case: Case) -> None:
     adapter = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"x"}
     case.server.add("o/adapter", adapter)
@@ -374,6 +381,7 @@ def test_two_runs_bring_a_model_once(case: Case, start: Start) -> None:
     assert any(f"process {first.process.pid} on host" in what for what in waited)
 
 
+@one_hub
 def test_files_of_the_current_folder_are_not_imported(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
