@@ -62,16 +62,19 @@ def fetch_model(model: Model, *, progress: Progress | None = None) -> ModelFolde
         return known
     report = progress or _silent
     lock = receipts.place(model).with_suffix(".lock")
-    with locked(lock, lambda owner: report(0, 0, f"{model.id}: waiting for {owner}")):
-        return known_model(model) or _download(model, report)
+    with locked(lock, lambda owner: report(0, 0, f"{model.id}: waiting for {owner}")) as handle:
+        return known_model(model) or _download(model, report, handle)
 
 
 def _silent(_done: int, _total: int, _what: str) -> None:
     """Nobody looks."""
 
 
-def _download(model: Model, report: Progress) -> ModelFolder:
-    """Have a process of its own look for the model, or bring it; raises what it raised."""
+def _download(model: Model, report: Progress, lock: int) -> ModelFolder:
+    """Have a process of its own look for the model, or bring it; raises what it raised.
+
+    It inherits the lock, so that nobody else starts while one whose parent was killed still ends.
+    """
 
     def heard(line: str) -> None:
         step = _answer(line).get("step")
@@ -79,7 +82,8 @@ def _download(model: Model, report: Progress) -> ModelFolder:
             report(step[0], step[1], model.id)
 
     order = [str(_ROOT), json.dumps(model.model_dump(mode="json")), str(os.getpid())]
-    done = capture([sys.executable, "-c", _START, *order], env={**_QUIET, **os.environ}, line=heard)
+    env = {**_QUIET, **os.environ}
+    done = capture([sys.executable, "-c", _START, *order], env=env, line=heard, keep=[lock])
     answer = _answer((done.output.splitlines() or [""])[-1])
     if "error" in answer:
         raise RecipeError(answer["error"].pop("what"), **answer["error"])

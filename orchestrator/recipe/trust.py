@@ -66,7 +66,7 @@ def _whose(model: Model) -> str:
     if _is_folder(model):
         folder = model.path or model.id
         return say(f"whatever lies in {folder}", f"{folder} 里的一切")
-    at = f"{model.id} @ {_revision(model)}"
+    at = f"{model.id}@{_revision(model)}"
     if _revision(model) == MAIN_BRANCH[model.hub]:
         moves = say("a branch that may move", "分支，内容会变")
         return f"{at} ({moves})"

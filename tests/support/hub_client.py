@@ -74,7 +74,7 @@ class Client:
         return self.answer()
 
     def close(self) -> str:
-        _, errors = self.process.communicate(timeout=60)
+        _, errors = self.process.communicate(timeout=300)
         return errors
 
 

@@ -57,13 +57,13 @@ class Case:
         return list((self.home / "recipe").rglob(f"{self.id.replace('/', '-')}-*.json"))
 
     def slow_shard(self, size: int) -> None:
-        """Make the second shard take size / 0.3 MB seconds, once."""
+        """Make the second shard take size / 0.3 MB seconds, however often it is asked for."""
         self.files[OTHER] = safetensors(["layers.1.weight"], size)
-        self.server.fail(OTHER, "slow")
+        self.server.fail(OTHER, "slow", times=99)
 
     def wait_for_body(self) -> None:
         """Until the second shard is on its way."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not self.server.bodies(OTHER):
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -114,6 +114,8 @@ def start(server: StandIn, home: Path) -> Iterator[Callable[..., Client]]:
 
 
 Start = Callable[..., Client]
+#: What happens before or after a client is asked is the same for both.
+one_hub = pytest.mark.parametrize("case", ["modelscope"], indirect=True)
 
 
 def test_the_needed_files_come_once(case: Case, start: Start) -> None:
@@ -177,10 +179,12 @@ def test_a_killed_download_goes_on_in_the_next_run(case: Case, start: Start) -> 
     client.send("fetch", hub=case.hub, id=case.id)
     case.wait_for_body()
     client.process.send_signal(signal.SIGKILL)
-    client.process.wait(timeout=10)
+    client.process.wait(timeout=120)
 
     assert case.known() == {"path": None}
+    case.server.wait_until_gone(OTHER)
     case.server.asked.clear()
+    case.server.faults.clear()
     found = case.fetch()
     assert Path(found["path"], OTHER).read_bytes() == case.files[OTHER]
     assert [name for name, _ in case.shards_asked] == [OTHER], "a whole file came again"
@@ -209,6 +213,7 @@ def test_a_file_that_stays_corrupted_is_named_and_removed(case: Case) -> None:
     assert case.shards_asked == [(SHARD, 0)]
 
 
+@one_hub
 def test_a_repository_whose_own_shard_is_short(case: Case) -> None:
     case.files[SHARD] = case.files[SHARD][:-9]
     for _ in range(2):  # an unfit copy is not taken for a whole one the second time either
@@ -217,6 +222,7 @@ def test_a_repository_whose_own_shard_is_short(case: Case) -> None:
         assert SHARD in error["why"]
 
 
+@one_hub
 def test_too_little_disk_is_said_before_anything_comes(case: Case) -> None:
     case.server.sizes[SHARD] = 10**15
     error = case.fetch()
@@ -236,6 +242,7 @@ def test_unknown_names(case: Case) -> None:
     assert "did you mean v1.0.3?" in error["fix"]
 
 
+@one_hub
 @pytest.mark.parametrize("name", ["../etc", "o/..", "a b/c", "/abs", "a/b/c", "o/m?x=1", "o\\m"])
 def test_what_is_not_an_id(case: Case, name: str) -> None:
     error = case.fetch(id=name)
@@ -244,6 +251,7 @@ def test_what_is_not_an_id(case: Case, name: str) -> None:
     assert case.server.asked == []
 
 
+@one_hub
 def test_a_folder_given_as_an_id(case: Case) -> None:
     assert f"--set model.path={case.home}" in case.fetch(id=str(case.home))["fix"]
 
@@ -262,6 +270,7 @@ def test_a_private_model_asks_for_the_right_token(case: Case) -> None:
     assert "let-me-in" not in kept[0]
 
 
+@one_hub
 def test_what_cannot_be_trained_is_refused_before_the_download(case: Case) -> None:
     adapter = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"x"}
     case.server.add("o/adapter", adapter)
@@ -350,7 +359,7 @@ def test_a_download_is_stopped_at_once(case: Case, how: signal.Signals) -> None:
     )
     case.wait_for_body()
     process.send_signal(how)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     if how != signal.SIGKILL:
         assert errors.endswith("KeyboardInterrupt\n")
     case.server.wait_until_gone(OTHER)
@@ -372,6 +381,7 @@ def test_two_runs_bring_a_model_once(case: Case, start: Start) -> None:
     assert any(f"process {first.process.pid} on host" in what for what in waited)
 
 
+@one_hub
 def test_files_of_the_current_folder_are_not_imported(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

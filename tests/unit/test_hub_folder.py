@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -118,6 +120,36 @@ def test_no_folder_an_empty_folder_a_file(tmp_path: Path) -> None:
     assert "empty" in (refusal(tmp_path).why or "")
     (tmp_path / "model.safetensors").write_bytes(safetensors(["w"]))
     assert str(tmp_path) in (refusal(tmp_path / "model.safetensors").fix or "")
+
+
+@pytest.mark.parametrize("name", ["config.json", SHARD, "tokenizer.model"])
+def test_a_file_that_may_not_be_read_is_named(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, really = write(tmp_path, model_files()), Path.open
+
+    def guarded(path: Path, *args: Any, **more: Any) -> Any:
+        if path.name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(path, *args, **more)
+
+    monkeypatch.setattr(Path, "open", guarded)
+    error = refusal(folder)
+    assert f"Permission denied: {folder / name}" in (error.why or "")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "model.safetensors/below"])
+def test_a_path_that_no_disk_takes(tmp_path: Path, name: str) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    refusal(tmp_path / name)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    folder = write(tmp_path, model_files())
+    for name in (SHARD, "tokenizer.model"):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+    assert f"{SHARD}: missing" in (refusal(folder).why or "")
 
 
 def test_a_cut_torch_file_is_noticed(tmp_path: Path) -> None:

@@ -89,19 +89,19 @@ def test_a_download_is_named_by_its_commit_and_checksums(
     facts = run(made, root)
     assert (facts["id"], facts["asked"], facts["revision"]) == ("o/m", "main", COMMIT)
     assert {facts["files"][name]["sha256"] for name in shards} == {"a" * 64}
-    assert f"take o/m at {COMMIT} from {folder}" in made.describe()
+    assert f"take o/m@{COMMIT} from {folder}" in made.describe()
 
 
 @pytest.mark.parametrize(
     ("sets", "words", "trusted"),
     [
-        ((), "is run: Shanghai_AI_Laboratory/internlm-chat-7b @ v1.0.3, known", True),
+        ((), "is run: Shanghai_AI_Laboratory/internlm-chat-7b@v1.0.3, known", True),
         (
             ("model.revision=v9",),
-            "is not run (Shanghai_AI_Laboratory/internlm-chat-7b @",
+            "is not run (Shanghai_AI_Laboratory/internlm-chat-7b@",
             False,
         ),
-        (("model.id=evil/m",), "is not run (evil/m @ v1.0.3)", False),
+        (("model.id=evil/m",), "is not run (evil/m@v1.0.3)", False),
         (("model.path=here",), "is not run (whatever lies in here)", False),
         (("model.path=here", "model.trust_remote_code=true"), "is run: whatever lies in", True),
     ],

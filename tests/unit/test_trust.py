@@ -20,7 +20,7 @@ def model(**fields: Any) -> Model:
 
 def test_what_a_shipped_recipe_names_is_trusted() -> None:
     assert trusts_remote_code(model())
-    assert "internlm-chat-7b @ v1.0.3" in trust_in_words(model())
+    assert "internlm-chat-7b@v1.0.3" in trust_in_words(model())
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_recipe_s_word_decides(other: dict[str, Any]) -> None:
 
 def test_a_branch_is_said_to_move() -> None:
     words = trust_in_words(model(id="o/m", revision=None, trust_remote_code=True))
-    assert "o/m @ master (a branch that may move)" in words
+    assert "o/m@master (a branch that may move)" in words
 
 
 def test_every_entry_belongs_to_a_shipped_recipe() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.layout import TRAIN
 from orchestrator.base.plan import Artifact, Facts, Plan, Progress, Proof
 from orchestrator.engines.job import Job
@@ -37,23 +38,26 @@ class LinkModel:
     job: Job
 
     def describe(self) -> str:
-        model = self.job.recipe.model
-        revision = f" at {model.revision}" if model.revision else ""
-        how = self._known() or f"find or download {model.id}{revision} ({model.hub})"
-        return f"{how}, link it as {self.link}; {trust_in_words(model)}"
+        link = say(f"link it as {self.link}", f"链接为 {self.link}")
+        return f"{self._where()}, {link}; {trust_in_words(self.job.recipe.model)}"
 
-    def _known(self) -> str | None:
-        """The copy that a run would take now; None: it is not here, or the run will say why not."""
+    def _where(self) -> str:
+        """Where the model would come from now; what is wrong with a folder, the run itself says."""
         from orchestrator.hub.fetch import known_model
 
+        model = self.job.recipe.model
         try:
-            folder = known_model(self.job.recipe.model)
+            folder = known_model(model)
         except RecipeError:
-            return None
-        if folder is None:
-            return None
-        revision = f" at {folder.revision}" if folder.revision else ""
-        return f"take {folder.id}{revision} from {folder.path}"
+            folder = None
+        if folder is not None:
+            named = f"{folder.id}@{folder.revision}" if folder.revision else folder.id
+            return say(f"take {named} from {folder.path}", f"使用 {folder.path} 中的 {named}")
+        if model.path is not None or model.hub == "local":
+            place = model.path or model.id
+            return say(f"take the model from {place}", f"使用 {place} 中的模型")
+        named = f"{model.id}@{model.revision}" if model.revision else model.id
+        return say(f"find or download {named} ({model.hub})", f"查找或下载 {named}（{model.hub}）")
 
     @property
     def link(self) -> str:
