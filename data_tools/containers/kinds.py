@@ -33,7 +33,7 @@ LOOKS = (
     (b"version https://git-lfs", "a Git LFS pointer: the file itself was not downloaded"),
 )
 
-_ZIP_TROUBLE = (
+ZIP_TROUBLE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError),
     *(NotImplementedError, OverflowError, RuntimeError),
 )
@@ -69,7 +69,7 @@ def _zip_container(path: Path, gzipped: bool) -> str:
     try:
         with gzip.open(path, "rb") if gzipped else path.open("rb") as file:
             names = zipfile.ZipFile(cast(BinaryIO, file)).namelist()
-    except _ZIP_TROUBLE as error:
+    except ZIP_TROUBLE as error:
         raise DataError(
             "The workbook is damaged",
             str(path),

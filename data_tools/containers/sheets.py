@@ -7,12 +7,11 @@ import datetime
 import gzip
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from data_tools.account import Account
-from data_tools.containers.kinds import FileKind
+from data_tools.containers.kinds import ZIP_TROUBLE, FileKind
 from data_tools.containers.sparse import SparseSheet, reaches_far
 from data_tools.containers.tables import letter
 from data_tools.errors import DataError, did_you_mean
@@ -109,14 +108,15 @@ class SheetRows:
         held: dict[tuple[int, int], Any] = {}
         sparse = self._sparse
         rows = enumerate(self._sheet.iter_rows()) if sparse is None else sparse.rows()
-        for index, cells in rows:
-            row = [*pad, *cells] if pad else cells
-            if merged and index in merged:
-                if sparse is not None:
-                    reach = max(right + 1 for _, _, _, right in merged[index])
-                    row = row + [""] * (reach - len(row))
-                _fill(row, index, merged[index], held)
-            yield index + 1, row
+        with _trouble(self.where):
+            for index, cells in rows:
+                row = [*pad, *cells] if pad else cells
+                if merged and index in merged:
+                    if sparse is not None:
+                        reach = max(right + 1 for _, _, _, right in merged[index])
+                        row = row + [""] * (reach - len(row))
+                    _fill(row, index, merged[index], held)
+                yield index + 1, row
 
     def _merged(self) -> dict[int, list[Merged]]:
         """The merged ranges that cross each row."""
@@ -150,7 +150,7 @@ class SheetRows:
                 sheet: Any = book[self.name]
                 sheet.reset_dimensions()
                 return _specials(sheet)
-        except (ValueError, KeyError, OSError, zipfile.BadZipFile, SyntaxError):
+        except (KeyError, SyntaxError, *ZIP_TROUBLE):
             return {}  # calamine reads workbooks that are too odd for openpyxl
 
 
@@ -164,7 +164,7 @@ def _trouble(where: str) -> Iterator[None]:
     except PasswordError as error:
         why = "it is protected by a password"
         raise DataError("The workbook cannot be read", where, why, "save it without one") from error
-    except (CalamineError, OSError, EOFError, ValueError, zlib.error) as error:
+    except (CalamineError, KeyError, SyntaxError, *ZIP_TROUBLE) as error:
         why = str(error) or type(error).__name__
         raise DataError(
             "The workbook cannot be read", where, why, "save it again, or its rows as .csv"
