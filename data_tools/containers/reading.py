@@ -211,4 +211,4 @@ def _renamed(raw: Any, columns: Mapping[str, str]) -> Any:
 def _parquet_raws(reader: Reader) -> Iterator[tuple[int, Any]]:
     from data_tools.containers.parquet import read_parquet
 
-    return read_parquet(reader.kind, reader.options.columns)
+    return read_parquet(reader.kind, reader.options.columns, reader.bad)

@@ -108,14 +108,15 @@ class SheetRows:
         held: dict[tuple[int, int], Any] = {}
         sparse = self._sparse
         rows = enumerate(self._sheet.iter_rows()) if sparse is None else sparse.rows()
-        for index, cells in rows:
-            row = [*pad, *cells] if pad else cells
-            if merged and index in merged:
-                if sparse is not None:
-                    reach = max(right + 1 for _, _, _, right in merged[index])
-                    row = row + [""] * (reach - len(row))
-                _fill(row, index, merged[index], held)
-            yield index + 1, row
+        with _trouble(self.where):
+            for index, cells in rows:
+                row = [*pad, *cells] if pad else cells
+                if merged and index in merged:
+                    if sparse is not None:
+                        reach = max(right + 1 for _, _, _, right in merged[index])
+                        row = row + [""] * (reach - len(row))
+                    _fill(row, index, merged[index], held)
+                yield index + 1, row
 
     def _merged(self) -> dict[int, list[Merged]]:
         """The merged ranges that cross each row."""
@@ -149,7 +150,7 @@ class SheetRows:
                 sheet: Any = book[self.name]
                 sheet.reset_dimensions()
                 return _specials(sheet)
-        except (ValueError, KeyError, OSError, zipfile.BadZipFile, SyntaxError):
+        except (KeyError, SyntaxError, *ZIP_TROUBLE):
             return {}  # calamine reads workbooks that are too odd for openpyxl
 
 
@@ -163,7 +164,7 @@ def _trouble(where: str) -> Iterator[None]:
     except PasswordError as error:
         why = "it is protected by a password"
         raise DataError("The workbook cannot be read", where, why, "save it without one") from error
-    except (CalamineError, *ZIP_TROUBLE) as error:
+    except (CalamineError, KeyError, SyntaxError, *ZIP_TROUBLE) as error:
         why = str(error) or type(error).__name__
         raise DataError(
             "The workbook cannot be read", where, why, "save it again, or its rows as .csv"
