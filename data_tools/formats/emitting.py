@@ -100,7 +100,7 @@ class Emitter:
         self._lost.add(name)
 
     def _count(self, row: Row) -> None:
-        for name in self._lost:
+        for name in sorted(self._lost):
             if self._all or name in self._drop:
                 self.account.drop(name)
             else:

@@ -474,3 +474,80 @@ def test_items_of_an_array_are_told_by_line_and_number(tmp_path: Path) -> None:
     assert [(r["line"], r["item"]) for r in records] == [(1, 2), (1, 4)]
     assert "a.json line 1 item 2: text is empty" in account.examples[0]
     assert list(read(src, on_reject=lambda *_: None))[1].where == f"{src}:1, item 3"
+
+
+# the layouts of LLaMA-Factory's demo files and of ms-swift, in rows of our own
+
+
+DEMOS: dict[str, dict[str, Any]] = {
+    "mllm_demo": {
+        "messages": [
+            {"content": "<image>What is this?", "role": "user"},
+            {"content": "A kettle.", "role": "assistant"},
+            {"content": "And this?<image>", "role": "user"},
+            {"content": "A cup.", "role": "assistant"},
+        ],
+        "images": ["kitchen/1.jpg", "kitchen/2.jpg"],
+    },
+    "mllm_video_audio_demo": {
+        "messages": [
+            {"content": "<video><audio>What happens?", "role": "user"},
+            {"content": "Water boils.", "role": "assistant"},
+        ],
+        "videos": ["kitchen/1.mp4"],
+        "audios": ["kitchen/1.mp3"],
+    },
+    "dpo_demo": {
+        "conversations": [
+            {"from": "human", "value": "Tea or coffee?"},
+            {"from": "gpt", "value": "For when?"},
+            {"from": "human", "value": "For the evening."},
+        ],
+        "chosen": {"from": "gpt", "value": "Tea."},
+        "rejected": {"from": "gpt", "value": "Coffee."},
+    },
+    "kto_demo": {
+        "messages": [
+            {"content": "Tea or coffee?", "role": "user"},
+            {"content": "Tea.", "role": "assistant"},
+        ],
+        "label": True,
+    },
+    "swift": {
+        "system": "s",
+        "query": "<image>What is this?",
+        "response": "A cup.",
+        "history": [["Hello", "Hello."]],
+        "images": ["kitchen/2.jpg"],
+        "rejected_response": "A kettle.",
+    },
+}
+
+
+@pytest.mark.parametrize("target", ["messages", "sharegpt", "alpaca"])
+@pytest.mark.parametrize("name", DEMOS)
+def test_demo_layouts_go_through_whole(tmp_path: Path, name: str, target: str) -> None:
+    raw = DEMOS[name]
+    src = put_json(tmp_path / "demo.json", [raw, raw], indent=2)
+    account = convert(src, tmp_path / "o.jsonl", to=target)
+    assert (account.read, account.written, dict(account.dropped)) == (2, 2, {})
+    made = lines_of(tmp_path / "o.jsonl")[0]
+    for kind in ("images", "videos", "audios"):
+        assert made.get(kind) == raw.get(kind)
+    text = json.dumps(made)
+    assert text.count("<image>") == len(raw.get("images", []))
+    assert made.get("kto_tag") == raw.get("label")
+    assert ("rejected" in made) == (name in ("dpo_demo", "swift"))
+    back = convert(tmp_path / "o.jsonl", tmp_path / "back.jsonl", to="messages")
+    assert back.written == 2
+    if name in ("mllm_demo", "mllm_video_audio_demo"):
+        assert lines_of(tmp_path / "back.jsonl")[0] == raw
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_the_tutorials_format_refuses_what_it_cannot_train(tmp_path: Path, name: str) -> None:
+    src = put_json(tmp_path / "demo.json", [DEMOS[name]])
+    with pytest.raises(Lossy) as caught:
+        convert(src, tmp_path / "o.jsonl", to="conversation")
+    assert set(caught.value.fields) <= {"images", "videos", "audios", "preference", "kto_tag"}
+    assert convert(src, tmp_path / "o.jsonl", to="conversation", drop=caught.value.fields).written
