@@ -88,7 +88,7 @@ def merge(sources: tuple[str, ...], output: str | None, **given: Any) -> None:
 @click.option("--max-answer", type=int, help="Leave out rows with a longer answer.")
 @click.option("--max-turns", type=int, help="Leave out rows with more turns.")
 @click.option("--dedupe", type=click.Choice(["exact", "request", "near"]), help="See dedupe.")
-@click.option("--near", type=float, default=0.85, show_default=True, help="Similarity.")
+@click.option("--near", type=float, default=0.5, show_default=True, help="Similarity.")
 @reading
 @writing
 @accounting
@@ -115,7 +115,7 @@ def clean(sources: tuple[str, ...], output: str | None, emollm: bool, **given: A
 @output
 @to_same
 @click.option("--by", type=click.Choice(["exact", "request", "near"]), default="exact")
-@click.option("--near", type=float, default=0.85, show_default=True, help="Similarity.")
+@click.option("--near", type=float, default=0.5, show_default=True, help="Similarity.")
 @reading
 @writing
 @accounting

@@ -100,7 +100,7 @@ class Emitter:
         self._lost.add(name)
 
     def _count(self, row: Row) -> None:
-        for name in self._lost:
+        for name in sorted(self._lost):
             if self._all or name in self._drop:
                 self.account.drop(name)
             else:
@@ -166,8 +166,9 @@ class Emitter:
         elif "id" in row and "id" in self._drop and raw.pop("id", None) is not None:
             self._lose("id")
         kind = recognise(raw) if "extra" in row else None
+        same = row.source.format == fmt.NAME
         for name, value in row.get("extra", {}).items():
-            taken = name in raw or name in fmt.COLUMNS or name in self._drop
+            taken = name in raw or name in self._drop or (name in fmt.COLUMNS and not same)
             if taken or recognise({**raw, name: value}) is not kind:
                 self._lose(name)
             else:

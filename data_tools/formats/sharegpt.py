@@ -151,24 +151,35 @@ def emit(row: Row, lose: Lose) -> Raw:
 
 
 def _turns(messages: list[Message]) -> list[Raw]:
-    """Calls that follow each other become one turn, unless the later one has fields of its own."""
+    """Calls that follow each other become one turn, unless the later one has fields of its own.
+
+    There is no place for the ids of calls: an answer belongs to the first call without one.
+    """
     turns: list[Raw] = []
     calls: list[Raw] = []
+    open_ids: list[Any] = []
     for message in messages:
-        if message["role"] != "call":
-            calls = []
-            turn = {"from": NAMES[message["role"]], "value": dump(message["content"])}
-            turns.append({**turn, **_rest(message)})
-            continue
-        call = {"name": message["name"], "arguments": message["arguments"]}
         rest = _rest(message)
-        calls = [*calls, call] if calls and not set(rest) - {"loss"} else [call]
-        value = dump(calls if len(calls) > 1 else call)
-        if len(calls) > 1:
-            turns[-1]["value"] = value
-        else:
-            turns.append({"from": "function_call", "value": value, **rest})
+        if message["role"] == "call":
+            open_ids.append(message.get("id"))
+            call = {"name": message["name"], "arguments": message["arguments"]}
+            calls = [*calls, call] if calls and not set(rest) - {"loss"} else [call]
+            if len(calls) > 1:
+                turns[-1]["value"] = dump(calls)
+            else:
+                turns.append({"from": "function_call", "value": dump(call), **rest})
+            continue
+        calls = []
+        if message["role"] == "observation" and open_ids:
+            _check_order(message, open_ids.pop(0))
+        turn = {"from": NAMES[message["role"]], "value": dump(message["content"])}
+        turns.append({**turn, **rest})
     return turns
+
+
+def _check_order(observation: Message, call_id: Any) -> None:
+    if observation.get("id") not in (None, call_id):
+        raise Reject("tools answer in another order than they were called")
 
 
 def _rest(message: Message) -> Raw:

@@ -21,10 +21,12 @@ WHAT = {
     "near": "a near-duplicate",
 }
 KINDS = tuple(WHAT)
-NEAR = 0.6
+NEAR = 0.5
+"""From which similarity rows count as the same: 99% of the copies with 5% of their characters
+changed are above it (docs/decisions/data-near-duplicates.md)."""
 SHINGLE = 4
 PERMUTATIONS = 128
-BANDS = 16
+BANDS = 32
 SEED = 42
 
 

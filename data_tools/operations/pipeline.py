@@ -237,7 +237,8 @@ def _parts(job: Pipeline, held: Held, accounts: Sequence[Account]) -> list[array
     held.count_draw(chosen, accounts)
     parts = [spread(held.order, chosen) if job.shuffle else chosen]
     if job.split is not None:
-        order = held.order.take(chosen)
+        every = weights is None and not any(count is not None for count in counts)
+        order = held.order if every else held.order.take(chosen)
         sides = assign(order, train=job.split.train, test=job.split.test)
         picked = [array("I", (chosen[i] for i in order if sides[i] == s)) for s in range(3)]
         held.leave_out(picked[REST], "belongs to neither side: the counts are full", accounts)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from data_tools.account import Account
 from data_tools.containers.emitting import reject_row
 from data_tools.errors import DataError, Reject, did_you_mean
-from data_tools.rows import Row
+from data_tools.rows import MARKS, Row
 
-CHANGING = {"clean", "roleplay"}
+CHANGING = {"clean", "roleplay", "media"}
 """Steps after which a row cannot be written as it was, but in its own format."""
 REQUIRED = {
     "rejected": "it has no chosen and rejected answers",
@@ -29,6 +30,7 @@ def apply_steps(
         clean: the keyword arguments of `clean`; `replace` also as {pattern: text}
         roleplay: {file: system text, …}, `default` among them for all others
         dedupe: exact, request or near, or {by: near, near: 0.9}
+        media: a folder: paths of images, videos and audios that name files in it become absolute
         require: rejected or kto_tag: rows without it cannot be used
 
     Raises:
@@ -86,6 +88,22 @@ def _with(rows: Iterable[Row], options: str, account: Account) -> Iterator[Row]:
             reject_row(account, Reject(REQUIRED[options]), row)
 
 
+def _media(rows: Iterable[Row], options: Any, account: Account) -> Iterator[Row]:
+    folder = Path(options)
+    for row in rows:
+        held = {kind: row[kind] for kind in MARKS if kind in row}
+        yield (
+            row.changed(**{k: [_found(v, folder) for v in held[k]] for k in held}) if held else row
+        )
+
+
+def _found(path: Any, folder: Path) -> Any:
+    """The path as it is, or absolute when it names a file in the folder."""
+    if isinstance(path, list):
+        return [_found(part, folder) for part in path]
+    return str((folder / path).resolve()) if (folder / path).is_file() else path
+
+
 def _options(name: str, function: Callable[..., Any], options: Any) -> Mapping[str, Any]:
     if not isinstance(options, Mapping):
         raise DataError(f"{name} needs options", f"data.{name}", f"it is {options!r}")
@@ -106,4 +124,5 @@ STEPS: dict[str, Step] = {
     "roleplay": _roleplay,
     "dedupe": _dedupe,
     "require": _require,
+    "media": _media,
 }

@@ -277,3 +277,20 @@ def test_steps_over_files_keep_the_account(tmp_path: Path) -> None:
     assert lines_of(tmp_path / "o.jsonl") == raws[:3]
     assert (account.read, account.written, account.rejected, account.faults) == (9, 3, 6, 0)
     assert len(lines_of(tmp_path / "o.jsonl.rejected.jsonl")) == 6
+
+
+def test_media_paths_are_found_beside_the_file_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.jpg").write_bytes(b"x")
+    raw = {
+        "instruction": "<image><image><video>",
+        "output": "a",
+        "images": ["pictures/1.jpg", "elsewhere/2.jpg"],
+        "videos": [["pictures/1.jpg"]],
+    }
+    src = put_lines(tmp_path / "a.jsonl", [raw, conversation(("q", "a"))])
+    convert(src, tmp_path / "o.jsonl", to="alpaca", steps={"media": tmp_path})
+    found = str((tmp_path / "pictures" / "1.jpg").resolve())
+    row = lines_of(tmp_path / "o.jsonl")[0]
+    assert row["images"] == [found, "elsewhere/2.jpg"]
+    assert row["videos"] == [[found]]

@@ -102,6 +102,40 @@ KINDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             "kto_tag": True,
         },
     ),
+    (
+        "dpo",
+        {
+            "conversations": [{"from": "human", "value": "q"}],
+            "chosen": {"from": "gpt", "value": "good"},
+            "rejected": {"from": "gpt", "value": "bad"},
+        },
+        {
+            "instruction": "q",
+            "input": "",
+            "system": "",
+            "history": [],
+            "chosen": "good",
+            "rejected": "bad",
+        },
+    ),
+    (
+        "kto",
+        {
+            "messages": [
+                {"role": "user", "content": "q"},
+                {"role": "assistant", "content": "a"},
+            ],
+            "label": False,
+        },
+        {
+            "instruction": "q",
+            "input": "",
+            "output": "a",
+            "system": "",
+            "history": [],
+            "kto_tag": False,
+        },
+    ),
     ("pt", {"text": "many words"}, {"text": "many words"}),
 ]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from orchestrator.base.errors import RecipeError
 from orchestrator.planning.job import build
 from orchestrator.planning.stages.data import ConvertRows
 from orchestrator.recipe.load import load
@@ -28,12 +29,13 @@ def convert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             "\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8"
         )
 
-    def run(data: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def run(data: dict[str, Any], **train: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         recipe = {
             "title": "t",
             "engine": "xtuner@0.2.0",
             "model": {"id": "a/b", "template": "internlm2_chat"},
             "data": data,
+            "train": train,
         }
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
         job = build(load(str(tmp_path / "mine.yaml")))
@@ -83,3 +85,40 @@ def test_cleaning_rules_change_texts(convert: Any) -> None:
     source = {"path": "b.jsonl", "clean": {"emoji": "😀", "strip": True}}
     _, rows = convert({"sources": [source]})
     assert {row["conversation"][0]["output"] for row in rows} == {"yes"}
+
+
+def test_the_account_equals_the_files_when_rows_are_drawn(convert: Any, tmp_path: Path) -> None:
+    data = {"sources": [{"path": "a.jsonl"}, {"path": "b.jsonl"}], "split": {"train": 0.8}}
+    report, rows = convert(data, max_samples=6)
+    assert (report["train_rows"], report["test_rows"], report["rows"]) == (6, 5, 11)
+    assert len(rows) == 6
+    assert len(lines(tmp_path / "data" / "test.jsonl")) == 5
+    assert report["rejects"] == {"not drawn (at most 6 rows)": 14}
+    assert report["read"] == report["written"] + report["rejected"] == 25
+    assert len(lines(tmp_path / "data" / "rejected.jsonl")) == report["rejected"]
+    assert sum(source["written"] for source in report["sources"]) == 11
+    stored = json.loads((tmp_path / "data" / "account.json").read_text(encoding="utf-8"))
+    assert stored == report
+
+
+def test_a_field_without_a_place_stops_the_run_and_data_drop_leaves_it_out(
+    convert: Any, tmp_path: Path
+) -> None:
+    rich = {"instruction": "q", "output": "a", "id": 7, "images": ["x.jpg"], "note": "n"}
+    (tmp_path / "rich.jsonl").write_text(json.dumps(rich) + "\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match="id, images, note") as caught:
+        convert({"sources": [{"path": "rich.jsonl"}]})
+    assert "--set 'data.drop=[id, images, note]'" in str(caught.value)
+    assert not (tmp_path / "data" / "train.jsonl").exists()
+    drop = ["images", "id", "note"]
+    report, rows = convert({"sources": [{"path": "rich.jsonl"}], "drop": drop})
+    assert rows == [{"conversation": [{"input": "q", "output": "a"}]}]
+    assert report["dropped"] == {"images": 1, "id": 1, "note": 1}
+
+
+def test_too_many_unusable_rows_name_the_recipes_own_key(convert: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text('[{"instruction": "q", "output": ""}, {"text": "a"}]')
+    with pytest.raises(RecipeError, match="1 of 2 rows cannot be used") as caught:
+        convert({"sources": [{"path": "bad.json"}]})
+    assert "bad.json line 1 item 1: output is empty" in str(caught.value)
+    assert "--set data.max_rejects=1" in str(caught.value)

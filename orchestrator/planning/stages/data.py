@@ -136,7 +136,9 @@ class ConvertRows:
             header_row=source.header_row,
             system=source.system,
         )
-        return Input(files=self._path(found, progress), reading=reading, **mixed)
+        path = self._path(found, progress)
+        steps["media"] = path if path.is_dir() else path.parent  # as the engines' data sets have it
+        return Input(files=path, reading=reading, **mixed)
 
     def _drawn(self, names: Sequence[str], outcome: Outcome) -> Iterator[str]:
         """What was drawn of each source, in words."""
