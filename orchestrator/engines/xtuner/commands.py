@@ -9,8 +9,8 @@ from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Argument, Command
 from orchestrator.engines.job import Job
+from orchestrator.engines.xtuner import capabilities as can
 from orchestrator.engines.xtuner.checkpoints import NewestCheckpoint
-from orchestrator.engines.xtuner.config import has_train_loop
 from orchestrator.engines.xtuner.template_names import template
 
 #: MKL beside libgomp stops converting and merging without these two (XTuner tutorial, 2.3.6).
@@ -78,7 +78,7 @@ def merge(job: Job) -> Command:
     env = {**MKL, **_device(job)}
     if job.recipe.export.device == "cpu" and not job.rehearsal:
         # 0.1.9 has no --device: hiding the GPUs puts the merge on the CPU there.
-        if has_train_loop(job.release.version):
+        if can.MERGE_DEVICE in job.release.capabilities:
             argv += ["--device", "cpu"]
         else:
             env["CUDA_VISIBLE_DEVICES"] = ""
@@ -87,15 +87,7 @@ def merge(job: Job) -> Command:
 
 
 def _safe(job: Job) -> list[str]:
-    if not job.recipe.export.safe_serialization:
-        return []
-    if not has_train_loop(job.release.version):
-        raise UsageError(
-            "XTuner 0.1.9 cannot write safetensors.",
-            where="export.safe_serialization",
-            fix="remove the key, or use a newer release (recipe env list)",
-        )
-    return ["--safe-serialization"]
+    return ["--safe-serialization"] if job.recipe.export.safe_serialization else []
 
 
 def _device(job: Job) -> dict[str, str]:
@@ -119,10 +111,9 @@ CHAT_VALUES = (
 
 def chat(job: Job, options: Mapping[str, Any]) -> Command:
     """``xtuner chat MODEL [--adapter …] --prompt-template T …`` with the run's own template."""
-    modern = has_train_loop(job.release.version)
-    if job.rehearsal and not modern:
+    if job.rehearsal and can.CPU_CHAT not in job.release.capabilities:
         raise UsageError(
-            "A rehearsal of XTuner 0.1.9 cannot be talked to.",
+            f"A rehearsal of XTuner {job.release.version} cannot be talked to.",
             why="its chat asks for a GPU whatever the model, and a rehearsal runs on the CPU",
             fix="rehearse the recipe with the release 0.2.0 to try the chat: --engine",
         )
@@ -152,6 +143,6 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
 def _stop_words(given: Mapping[str, Any], job: Job) -> list[str]:
     """0.1.9 has a stop word for commands and one for answers; 0.2.0 takes a list of stop words."""
     words = {key: given[key] for key in ("command_stop_word", "answer_stop_word") if key in given}
-    if has_train_loop(job.release.version):
+    if can.STOP_WORDS in job.release.capabilities:
         return ["--stop-words", *words.values()] if words else []
     return [part for key, word in words.items() for part in (f"--{key.replace('_', '-')}", word)]

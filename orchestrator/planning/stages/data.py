@@ -193,7 +193,7 @@ class ConvertRows:
             header_row=source.header_row,
             system=source.system,
             account=account,
-            keep_raw=source.map_fn is not None,
+            keep_raw=self.job.file_map_fn is not None,
         )
 
     def _path(self, found: FoundSource, progress: Progress) -> Path:
@@ -223,7 +223,7 @@ class ConvertRows:
         return [f"the engine does not read these keys: {', '.join(left_out)}"] if left_out else []
 
     def _form(self) -> str:
-        as_read = any(found.source.map_fn for found in self.job.file_sources)
+        as_read = self.job.file_map_fn is not None
         stage = self.job.recipe.train.stage
         if as_read or stage in preference.REQUIRED:
             return "same"
