@@ -10,7 +10,7 @@ from orchestrator.engines.job import FoundSource, Job
 from orchestrator.engines.xtuner import capabilities as can
 from orchestrator.engines.xtuner.config import FAMILIES, attempt
 from orchestrator.engines.xtuner.template_names import table
-from orchestrator.engines.xtuner.values import OPTIMIZERS, SCHEDULERS
+from orchestrator.engines.xtuner.values import OPTIMIZERS, SCHEDULERS, TRACKERS
 from orchestrator.envs.release import Release
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
@@ -28,7 +28,14 @@ NEEDS: Mapping[str, Sequence[tuple[str, object, str]]] = {
     can.SAFETENSORS: (("export.safe_serialization", True, "this release writes no safetensors"),),
 }
 #: Keys that XTuner has no equivalent for, whatever they say.
-LACKING = ("liger", "neftune_alpha", "freeze_layers")
+LACKING = (
+    "train.liger",
+    "train.neftune_alpha",
+    "train.freeze_layers",
+    "train.preference.beta",
+    "train.preference.loss",
+    "train.preference.sft_share",
+)
 
 
 def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
@@ -36,6 +43,7 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
     objections = [
         *_training(recipe, release),
         *_choices(recipe),
+        *_trackers(recipe),
         *_sources(recipe),
     ]
     if recipe.train.stage not in FAMILIES or objections:
@@ -61,8 +69,8 @@ def _training(recipe: Recipe, release: Release) -> Iterator[Objection]:
             if _value(recipe, key) == value and not (train.method == "full" and "lora" in key):
                 yield Objection(key, f"{what} (XTuner {release.version})")
     for key in LACKING:
-        if getattr(train, key) is not None:
-            yield Objection(f"train.{key}", "XTuner has no such switch")
+        if _value(recipe, key) is not None:
+            yield Objection(key, "XTuner has no such switch")
     if recipe.evaluate.validation_share:
         why = "it computes no loss on held-out rows"
         yield Objection("evaluate.validation_share", "XTuner has no such thing", why)
@@ -76,6 +84,14 @@ def _choices(recipe: Recipe) -> Iterator[Objection]:
             yield Objection(f"train.{key}", what, listed(list(known)), nearest(word, known))
 
 
+def _trackers(recipe: Recipe) -> Iterator[Objection]:
+    for number, word in enumerate(recipe.train.report_to or ()):
+        if word not in TRACKERS:
+            what = f"mmengine writes no curves for {word!r}"
+            key = f"train.report_to.{number}"
+            yield Objection(key, what, listed(list(TRACKERS)), nearest(word, TRACKERS))
+
+
 def _sources(recipe: Recipe) -> Iterator[Objection]:
     for number, source in enumerate(recipe.data.sources):
         name = source.map_fn
@@ -83,6 +99,10 @@ def _sources(recipe: Recipe) -> Iterator[Objection]:
             what = f"{name!r} cannot be one of XTuner's map functions"
             why = "names look like oasst1_map_fn or alpaca_map_fn"
             yield Objection(f"data.sources.{number}.map_fn", what, why)
+        for key in ("fields", "tags"):
+            if getattr(source, key):
+                what = "XTuner reads the columns of a hub data set through a map function"
+                yield Objection(f"data.sources.{number}.{key}", what, "name one: map_fn")
         if source.dataset is not None and source.weight is not None:
             why = "the engine loads a hub data set whole; rows in a file can be weighted"
             what = "XTuner cannot weight a hub data set"

@@ -29,6 +29,16 @@ OPTIMIZERS = {
     "AdamW8bit": "bitsandbytes.optim",
 }
 SCHEDULERS = ("cosine", "linear", "constant")
+#: Where the curves go: the words of `train.report_to` and mmengine's classes.
+TRACKERS = {
+    "tensorboard": "TensorboardVisBackend",
+    "wandb": "WandbVisBackend",
+    "mlflow": "MLflowVisBackend",
+    "clearml": "ClearMLVisBackend",
+    "neptune": "NeptuneVisBackend",
+    "dvclive": "DVCLiveVisBackend",
+    "aim": "AimVisBackend",
+}
 KERNELS = {"fa2": "flash_attention_2", "sdpa": "sdpa"}
 #: How XTuner's own configs load the tokenizer of a model family; all others pad on the right.
 TOKENIZERS: tuple[tuple[str, Mapping[str, object]], ...] = (
@@ -86,6 +96,7 @@ def values(job: Job) -> dict[str, Any]:
         "warmup_ratio": warmup_ratio(recipe, job.release),
         "schedule_imports": _schedule_imports(recipe, job.release),
         "dtype": dtype(recipe),
+        "trackers": [Name(TRACKERS[word]) for word in recipe.train.report_to or ()],
         "attention": KERNELS.get(recipe.train.flash_attention or ""),
         # XTuner's hook formats the system text twice, so its own braces are doubled once.
         "system": (recipe.evaluate.system or "").replace("{", "{{").replace("}", "}}"),
