@@ -88,6 +88,15 @@ class Job:
             return None
         return layout.FEW if self.rehearsal else layout.TRAIN
 
+    @property
+    def file_map_fn(self) -> str | None:
+        """The engine's map function for the run's own file of rows; None: they are converted.
+
+        One file has one: rows of several sources that ask for different ones are all converted.
+        """
+        asked = {found.source.map_fn for found in self.file_sources}
+        return asked.pop() if len(asked) == 1 else None
+
 
 def safe_folder_name(model_id: str) -> str:
     """The last part of a model id, without dots: remote code becomes a Python module of that name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from orchestrator.recipe.find import checked_name, find
 from orchestrator.recipe.layers import Origin, Setting
 from orchestrator.recipe.params import Parameter
 from orchestrator.recipe.schema import Recipe
-from orchestrator.recipe.yaml_tree import merge
+from orchestrator.recipe.yaml_tree import Node, merge
 
 __all__ = ["Loaded", "dump", "load"]
 
@@ -112,6 +112,7 @@ def load(
     for param in missing:
         if param.example or keys.members(keys.kind_at(param.path)) == (str,):
             tree = layers.apply(tree, _standin(param), [])
+    _place_template(tree)
     recipe = check(tree, faults, judge)
     if faults or recipe is None:
         raise RecipeFaults(name, faults)
@@ -123,3 +124,11 @@ def _standin(param: Parameter) -> Setting:
     """A value in the place of a parameter that is not given yet: the rest can be checked."""
     text = param.example or "…"
     return Setting(param.path, text, param.at, "required", literal=True)
+
+
+def _place_template(tree: Node) -> None:
+    """A template stands beside the file that names it; from the command line, in the folder."""
+    node = tree.value.get("template_file") if isinstance(tree.value, dict) else None
+    if node is not None and isinstance(node.value, str) and node.value:
+        folder = Path(node.at.file).parent if node.at.line is not None else Path()
+        tree.value["template_file"] = replace(node, value=str((folder / node.value).resolve()))

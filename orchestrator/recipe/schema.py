@@ -187,6 +187,20 @@ class Recipe(Value):
         default_factory=dict,
         metadata=about("Native keys of the engine, passed through and checked against the engine"),
     )
+    trust_code: list[str] = field(
+        default_factory=list,
+        metadata=about(
+            "Python modules or objects outside the engine's own libraries that "
+            "`engine_options` may name; their code runs"
+        ),
+    )
+    template_file: str | None = field(
+        default=None,
+        metadata=about(
+            "A config template of your own, beside the recipe, instead of the engine's",
+            min_length=1,
+        ),
+    )
 
     @classmethod
     def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:

@@ -97,16 +97,25 @@ def merge(base: Node | None, over: Node) -> Node:
 
 
 def at_path(tree: Node, path: Sequence[str]) -> tuple[Node, int]:
-    """The node as far down ``path`` as the tree goes, and how many parts that were."""
-    node = tree
-    for depth, part in enumerate(path):
-        if isinstance(node.value, dict) and part in node.value:
-            node = node.value[part]
-        elif isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
+    """The node as far down ``path`` as the tree goes, and how many parts that were.
+
+    A key may have dots of its own, as those of `engine_options` do.
+    """
+    node, depth = tree, 0
+    while depth < len(path):
+        part, taken = path[depth], 1
+        if isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
             node = node.value[int(part)]
+        elif isinstance(node.value, dict):
+            ends = range(len(path), depth, -1)
+            key = next((k for n in ends if (k := ".".join(path[depth:n])) in node.value), None)
+            if key is None:
+                break
+            node, taken = node.value[key], key.count(".") + 1
         else:
-            return node, depth
-    return node, len(path)
+            break
+        depth += taken
+    return node, depth
 
 
 def scalar(text: str) -> Any:

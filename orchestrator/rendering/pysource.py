@@ -11,6 +11,7 @@ import keyword
 import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 _WIDTH = 88
@@ -48,9 +49,28 @@ def _atom(value: Any) -> str:
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value!r} cannot be written as a Python number")
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if type(value) is float:
+        return _float(value)
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     raise TypeError(f"a {type(value).__name__} cannot be written as Python source")
+
+
+def _text(value: str) -> str:
+    """In double quotes, as formatters write it; with a double quote in it, as ``repr`` does."""
+    plain = repr(value)
+    return plain if '"' in plain else f'"{plain[1:-1]}"'
+
+
+def _float(value: float) -> str:
+    """2e-4 rather than 0.0002: the shortest of the two that gives the same number."""
+    plain = repr(value)
+    if "e" not in plain and not 0 < abs(value) < 1e-3:
+        return plain
+    digits, _, exponent = format(Decimal(plain).normalize(), "e").partition("e")
+    return f"{digits}e{int(exponent)}"
 
 
 def _mapping_parts(value: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, Any]]]:

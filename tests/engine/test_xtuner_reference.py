@@ -15,6 +15,33 @@ from tests.support.xtuner_cases import CASES, HOSTILE, config_of
 Keys = dict[str, str]
 VERSIONS = ("0.2.0", "0.1.9")
 REFERENCE, FULL = "internlm_chat_7b_qlora_oasst1_e3", "internlm_7b_full_oasst1_e3"
+#: What each release's templates were copied from.
+MODERN, OLD_PRETRAIN = "internlm2_chat_7b_qlora_oasst1_e3", "mistral_7b_qlora_skypile_pretrain_e1"
+THREE = "internlm_7b_qlora_alpaca_enzh_oasst1_e3"
+PRETRAINING = {
+    "0.2.0": (
+        "train.stage=pt",
+        "train.method=full",
+        "train.learning_rate=2e-5",
+        "train.epochs=1",
+        f"data.sources=[{{path: {REPOSITORY}/recipes/data/oasst1-sample.jsonl}}]",
+        "data.shuffle=false",
+    ),
+    "0.1.9": (
+        "train.stage=pt",
+        "train.epochs=1",
+        "data.sources=[{dataset: Skywork/SkyPile-150B}]",
+        "engine_options={tokenizer.type: transformers.LlamaTokenizer.from_pretrained, "
+        "model.llm.type: transformers.MistralForCausalLM.from_pretrained}",
+    ),
+}
+DEFAULT_TEMPLATE = {"0.2.0": "default", "0.1.9": "internlm_chat"}
+THREE_SETS = (
+    "data.sources=[{dataset: tatsu-lab/alpaca, map_fn: alpaca_map_fn}, "
+    "{dataset: silk-road/alpaca-data-gpt4-chinese, map_fn: alpaca_zh_map_fn}, "
+    "{dataset: timdettmers/openassistant-guanaco, map_fn: oasst1_map_fn}]",
+    "engine_options.SYSTEM={$ref: xtuner.utils.SYSTEM_TEMPLATE.alpaca}",
+)
 #: A system text with everything that a template could take for its own.
 HOSTILE_SETS = (
     f"evaluate.system={HOSTILE}",
@@ -35,10 +62,29 @@ def texts(version: str) -> dict[str, str]:
         ),
         "hostile": config_of("medqa-qlora", *HOSTILE_SETS, version=version),
         "no warm-up": config_of("medqa-qlora", "train.warmup_ratio=0", version=version),
+        "pretrain": config_of("oasst1-qlora", *PRETRAINING[version], version=version),
+        "three data sets": config_of(
+            "oasst1-qlora",
+            f"model.template={DEFAULT_TEMPLATE[version]}",
+            *THREE_SETS,
+            version=version,
+        ),
     }
     for name, (sets, _) in CASES.items():
         found[name] = config_of("medqa-qlora", *sets, version=version)
     return found
+
+
+def references(version: str) -> dict[str, str]:
+    """Our name of one of XTuner's own configs -> its name there."""
+    new = version == "0.2.0"
+    return {
+        REFERENCE: REFERENCE,
+        FULL: FULL,
+        "own pretrain": "internlm2_7b_full_custom_pretrain_e1" if new else OLD_PRETRAIN,
+        "own three data sets": THREE,
+        **({MODERN: MODERN} if new else {}),
+    }
 
 
 @pytest.fixture(scope="session", params=VERSIONS)
@@ -48,7 +94,7 @@ def loaded(
     """name -> dotted key -> repr of the value, as mmengine gives it; XTuner's own beside ours."""
     environment = ensure(registry.release(f"xtuner@{request.param}"))
     folder = tmp_path_factory.mktemp("configs")
-    words = [f"{name}=ref:{name}" for name in (REFERENCE, FULL)]
+    words = [f"{name}=ref:{own}" for name, own in references(request.param).items()]
     for number, (name, text) in enumerate(texts(request.param).items()):
         path = folder / f"config_{number}.py"
         path.write_text(text, encoding="utf-8")
@@ -59,6 +105,13 @@ def loaded(
     found: dict[str, Keys] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert {name: keys["error"] for name, keys in found.items() if "error" in keys} == {}
     return found
+
+
+#: Variables that only help to write a config: what uses them is compared.
+HELPERS = {
+    "sampler": "the sampler's choice is a variable in the templates of 0.2.0",
+    "sequence_parallel_size": "1, which is what a config without it means",
+}
 
 
 _MODEL = "the tutorial's local model path, linked into the run under this name"
@@ -96,7 +149,7 @@ INTENDED: dict[str, tuple[str | None, str | None, str]] = {
 
 
 def differences(ours: Keys, theirs: Keys) -> dict[str, tuple[str | None, str | None]]:
-    keys = sorted(ours.keys() | theirs.keys())
+    keys = sorted((ours.keys() | theirs.keys()) - HELPERS.keys())
     return {k: (ours.get(k), theirs.get(k)) for k in keys if ours.get(k) != theirs.get(k)}
 
 
@@ -115,9 +168,57 @@ def test_oasst1_differs_in_the_models_path_alone(loaded: dict[str, Keys]) -> Non
 
 def test_full_fine_tuning_is_xtuners_own_full_config(loaded: dict[str, Keys]) -> None:
     found = differences(loaded["full"], loaded[FULL])
-    # 0.2.0 prints tokens a second for a full training; it changes nothing of the training.
-    assert found.pop("custom_hooks.2.type", (None, "ThroughputHook")) == (None, "ThroughputHook")
     assert {key.rpartition(".")[2] for key in found} == {"pretrained_model_name_or_path"}
+
+
+def test_pre_training_is_xtuners_own_config_of_custom_rows(loaded: dict[str, Keys]) -> None:
+    found = differences(loaded["pretrain"], loaded["own pretrain"])
+    rows = ("data_path", "data_files", "data_files.train")
+    model = ("pretrained_model_name_or_path", "quantization_config.type")
+    assert all(key.endswith((*rows, *model)) for key in found), found
+
+
+def test_several_data_sets_are_xtuners_own_enzh_oasst1_config(loaded: dict[str, Keys]) -> None:
+    ours, theirs = (
+        {plain(key): value for key, value in loaded[name].items() if is_read(key)}
+        for name in ("three data sets", "own three data sets")
+    )
+    found = differences(ours, theirs)
+    assert {key.rpartition(".")[2] for key in found} == {"pretrained_model_name_or_path"}
+    mapped = [value for key, value in ours.items() if key.endswith(".dataset_map_fn")]
+    assert mapped == ["alpaca_map_fn", "alpaca_zh_map_fn", "oasst1_map_fn"] * 2
+    assert sum(key.startswith("train_dataset.datasets") for key in theirs) > 30
+
+
+def plain(key: str) -> str:
+    """0.1.9 names each data set of a list: the names are the writer's own."""
+    names = {"alpaca_en": "0", "alpaca_data": "0", "alpaca_zh": "1", "oasst1": "2"}
+    names |= {"alpaca_data_gpt4_chinese_data": "1", "openassistant_guanaco_data": "2"}
+    return ".".join(names.get(part, part) for part in key.split("."))
+
+
+def is_read(key: str) -> bool:
+    """Whether XTuner reads it: a data set's own variable is read where it is used."""
+    return not key.split(".")[0].startswith(("alpaca", "oasst1", "openassistant"))
+
+
+def test_the_text_is_xtuners_own_file() -> None:
+    """Not only the values: section headings, comments, switches and spelling are XTuner's."""
+    release = registry.release("xtuner@0.2.0")
+    (own,) = ensure(release).root.glob(f"lib/*/site-packages/xtuner/configs/**/{MODERN}.py")
+    ours = config_of("oasst1-qlora", "model.template=internlm2_chat", version="0.2.0").splitlines()
+    theirs = own.read_text(encoding="utf-8").splitlines()
+    begin = ours.index("import torch")
+    assert theirs.index("import torch") == 1
+    differing = [
+        (our, their) for our, their in zip(ours[begin:], theirs[1:], strict=True) if our != their
+    ]
+    assert differing == [
+        (
+            'pretrained_model_name_or_path = "./internlm-chat-7b"',
+            'pretrained_model_name_or_path = "internlm/internlm2-chat-7b"',
+        )
+    ]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -152,5 +253,5 @@ def test_hostile_text_is_data(loaded: dict[str, Keys]) -> None:
 
 
 def test_what_an_old_release_lacks_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"XTuner 0\.1\.9 cannot do what this recipe asks for"):
+    with pytest.raises(UsageError, match=r"train\.lora\.dora: .*\(XTuner 0\.1\.9\)"):
         config_of("medqa-qlora", "train.lora.dora=true", version="0.1.9")

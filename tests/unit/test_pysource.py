@@ -76,7 +76,7 @@ def test_long_containers_are_wrapped_one_item_a_line() -> None:
     value = {"type": Name("LoraConfig"), "words": ["a" * 40, "b" * 40], "r": 64}
     assert to_source(value) == (
         "dict(\n    type=LoraConfig,\n    words=[\n"
-        f"        '{'a' * 40}',\n        '{'b' * 40}',\n    ],\n    r=64,\n)"
+        f'        "{"a" * 40}",\n        "{"b" * 40}",\n    ],\n    r=64,\n)'
     )
     assert to_source({"r": 64}) == "dict(r=64)"
     assert to_source({}) == "dict()"
@@ -101,7 +101,7 @@ def _atoms_in(value: Any) -> list[Any]:
 
 
 def test_a_name_is_printed_bare() -> None:
-    assert to_source([Name("torch.float16"), "torch.float16"]) == "[torch.float16, 'torch.float16']"
+    assert to_source([Name("torch.float16"), "torch.float16"]) == '[torch.float16, "torch.float16"]'
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -5,14 +5,12 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.errors import UsageError
-from orchestrator.engines.xtuner.options import place
 from orchestrator.recipe.listing import listing
 from tests.support.xtuner_cases import CASES, HOSTILE, config_of
 
@@ -94,82 +92,18 @@ def test_a_name_that_would_be_printed_bare_must_be_one(key: str) -> None:
     assert key in str(caught.value)
 
 
-@pytest.mark.parametrize("key", ["a-b", "1a", "class", "", "a b", "import os"])
-def test_an_option_that_python_cannot_name(key: str) -> None:
-    with pytest.raises(UsageError, match="cannot be a variable of a Python config"):
-        place({key: 1}, (), {}, ())
-
-
-SETTINGS = ("max_norm", "lr")
-SECTIONS: dict[str, Any] = {"model": {"lora": {}}, "param_scheduler": []}
-
-
-@pytest.mark.parametrize(
-    ("options", "settings", "lines"),
-    [
-        ({"max_norm": 2}, {"max_norm": 2}, []),
-        ({"model.lora.r": 4}, {}, ["model.setdefault('lora', {})", "model['lora']['r'] = 4"]),
-        ({"model": {"a": 1}}, {}, ["model['a'] = 1"]),
-        ({"model": {"a": {}}}, {}, ["model['a'] = dict()"]),
-        ({"env_cfg": {"x": 1}}, {}, ["env_cfg['x'] = 1"]),
-        ({"env_cfg": 5}, {}, ["env_cfg = 5"]),
-        ({"param_scheduler": [1]}, {}, ["param_scheduler = [1]"]),
-        ({"new": {"a": "b"}}, {}, ["new = dict(a='b')"]),
-        ({"model.a": 1, "model": {"b": 2}}, {}, ["model['a'] = 1", "model['b'] = 2"]),
-    ],
-)
-def test_where_an_option_goes(
-    options: dict[str, Any], settings: dict[str, Any], lines: list[str]
-) -> None:
-    placed = place(options, SETTINGS, SECTIONS, ("env_cfg",))
-    assert dict(placed.settings) == settings
-    assert list(placed.lines[3:]) == lines
-    assert len(placed.lines[:3]) == (3 if lines else 0)
-
-
-def test_a_plain_value_and_a_deeper_one_under_the_same_key() -> None:
-    with pytest.raises(UsageError, match="set to a plain value too"):
-        place({"model": 1, "model.lora.r": 2}, (), SECTIONS, ())
-
-
-values = st.none() | st.booleans() | st.integers() | texts
-nested = st.recursive(
-    values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
-)
-
-
-@given(st.dictionaries(st.sampled_from(["model", "fresh", "env_cfg", "lr"]), nested))
-def test_options_run_as_python_give_what_the_recipe_says(options: dict[str, Any]) -> None:
-    """The statements, really executed over the sections, leave every asked value in place."""
-    placed = place(options, SETTINGS, SECTIONS, ("env_cfg",))
-    scope: dict[str, Any] = {"model": {"lora": {}, "kept": 1}, "env_cfg": {"kept": 1}}
-    exec("\n".join(placed.lines), scope)
-    for key, value in options.items():
-        if key == "lr":
-            assert placed.settings[key] == value
-        elif isinstance(value, dict) and key != "fresh":
-            assert all(_holds(scope[key][inner], value[inner]) for inner in value)
-            assert scope[key].get("kept") == value.get("kept", 1)
-        else:
-            assert scope[key] == value
-
-
-def _holds(have: Any, wanted: Any) -> bool:
-    if isinstance(wanted, dict) and wanted:
-        return all(_holds(have[key], inner) for key, inner in wanted.items())
-    return bool(have == wanted)
-
-
 #: (--set, release, words of the refusal)
 REFUSED = [
     ("train.stage=dpo", "0.2.0", "train.stage: dpo"),
+    ("train.stage=kto", "0.1.9", "train.stage: kto"),
+    ("train.stage=rm", "0.2.0", "train.stage: rm"),
     ("train.method=freeze", "0.2.0", "train.method: XTuner cannot freeze"),
     ("train.liger=true", "0.2.0", "train.liger"),
     ("train.neftune_alpha=5", "0.2.0", "train.neftune_alpha"),
     ("train.optimizer=Lion", "0.2.0", "(AdamW, Adam"),
     ("train.scheduler=wsd", "0.2.0", "(cosine, linear or constant)"),
     ("evaluate.validation_share=0.1", "0.2.0", "evaluate.validation_share"),
-    ("train.lora.rslora=true", "0.1.9", "newer than the peft"),
+    ("train.lora.rslora=true", "0.1.9", "train.lora.rslora: is newer than this release's peft"),
     ("train.gradient_checkpointing=false", "0.1.9", "always checkpoints"),
 ]
 
@@ -194,6 +128,6 @@ def test_all_refusals_come_at_once() -> None:
 def test_a_hub_data_set_is_loaded_by_name() -> None:
     text = config_of("oasst1-qlora", version="0.2.0")
     assert "dataset=dict(type=load_dataset, path=data_path)" in text
-    assert "data_path = 'timdettmers/openassistant-guanaco'" in text
+    assert 'data_path = "timdettmers/openassistant-guanaco"' in text
     assert "dataset_map_fn=oasst1_map_fn" in text
     assert "from xtuner.dataset.map_fns import oasst1_map_fn, template_map_fn_factory" in text

@@ -10,13 +10,14 @@ from typing import Any
 from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Plan, PlannedFile
 from orchestrator.engines.job import Job
+from orchestrator.engines.xtuner import capabilities as can
 from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.checkpoints import CHECKPOINT, whole_checkpoint
-from orchestrator.engines.xtuner.config import has_train_loop, render_config
-from orchestrator.engines.xtuner.config import unsupported as unsupported
+from orchestrator.engines.xtuner.config import render_config
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
 from orchestrator.engines.xtuner.template_names import template as template
+from orchestrator.engines.xtuner.unsupported import unsupported as unsupported
 from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
@@ -35,7 +36,9 @@ _TOOLS = (
 )
 
 
-def _release(version: str, standins: Mapping[str, str]) -> Release:
+def _release(
+    version: str, standins: Mapping[str, str], capabilities: frozenset[str] = frozenset()
+) -> Release:
     return Release(
         engine=name,
         version=version,
@@ -44,11 +47,12 @@ def _release(version: str, standins: Mapping[str, str]) -> Release:
         imports=_TOOLS,
         command="xtuner",
         standins=standins,
+        capabilities=capabilities,
     )
 
 
 releases = (
-    _release("0.2.0", {"glm": "llama", "glm4": "llama", "qwen3": "qwen2"}),
+    _release("0.2.0", {"glm": "llama", "glm4": "llama", "qwen3": "qwen2"}, can.SINCE_0_2),
     # Its patched Llama attention does not fit transformers 4.34; GPT-NeoX is left alone.
     _release("0.1.9", {"*": "gpt_neox"}),
 )
@@ -70,7 +74,7 @@ def files(job: Job) -> tuple[PlannedFile, ...]:
 
 
 def _bridged(job: Job) -> bool:
-    return job.rehearsal and has_train_loop(job.release.version)
+    return job.rehearsal and can.CPU_BRIDGE in job.release.capabilities
 
 
 def _with_bridge(command: Command, job: Job) -> Command:

@@ -9,8 +9,9 @@ from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Argument, Command
 from orchestrator.engines.job import Job
+from orchestrator.engines.xtuner import capabilities as can
 from orchestrator.engines.xtuner.checkpoints import NewestCheckpoint
-from orchestrator.engines.xtuner.config import has_train_loop
+from orchestrator.engines.xtuner.config import render_config
 from orchestrator.engines.xtuner.template_names import template
 
 #: MKL beside libgomp stops converting and merging without these two (XTuner tutorial, 2.3.6).
@@ -44,15 +45,18 @@ def train(job: Job) -> Command:
         env["NPROC_PER_NODE"] = str(gpus)
     elif deepspeed:
         defaults = ONE_PROCESS
-    silenced = {"custom_hooks", "log_level"} & {
-        key.split(".")[0] for key in job.recipe.engine_options
-    }
     return Command(
         argv=tuple(argv),
-        env={**env, **_device(job)},
-        defaults=defaults,
-        succeeded=None if silenced else AFTER_TRAIN,
+        env={**env, **_variables(job)},
+        defaults={**defaults, **_threads(job)},
+        succeeded=AFTER_TRAIN if _says_so(job) else None,
     )
+
+
+def _says_so(job: Job) -> bool:
+    """Whether the config has the hook whose last words :data:`AFTER_TRAIN` is, and logs them."""
+    text = render_config(job)
+    return "type=EvaluateChatHook" in text and 'log_level = "INFO"' in text
 
 
 def convert(job: Job) -> Command:
@@ -66,7 +70,9 @@ def convert(job: Job) -> Command:
         argv.append("--fp32")
     argv += _safe(job)
     argv += job.passthrough.get("convert", ())
-    return Command(argv=tuple(argv), env={**MKL, **_device(job)}, succeeded=ALL_DONE)
+    return Command(
+        argv=tuple(argv), env={**MKL, **_variables(job)}, defaults=_threads(job), succeeded=ALL_DONE
+    )
 
 
 def merge(job: Job) -> Command:
@@ -75,31 +81,29 @@ def merge(job: Job) -> Command:
     argv += [job.model, layout.ADAPTER, layout.MERGED]
     argv += ["--max-shard-size", job.recipe.export.max_shard_size]
     argv += _safe(job)
-    env = {**MKL, **_device(job)}
+    env = {**MKL, **_variables(job)}
     if job.recipe.export.device == "cpu" and not job.rehearsal:
         # 0.1.9 has no --device: hiding the GPUs puts the merge on the CPU there.
-        if has_train_loop(job.release.version):
+        if can.MERGE_DEVICE in job.release.capabilities:
             argv += ["--device", "cpu"]
         else:
             env["CUDA_VISIBLE_DEVICES"] = ""
     argv += job.passthrough.get("merge", ())
-    return Command(argv=tuple(argv), env=env, succeeded=ALL_DONE)
+    return Command(argv=tuple(argv), env=env, defaults=_threads(job), succeeded=ALL_DONE)
 
 
 def _safe(job: Job) -> list[str]:
-    if not job.recipe.export.safe_serialization:
-        return []
-    if not has_train_loop(job.release.version):
-        raise UsageError(
-            "XTuner 0.1.9 cannot write safetensors.",
-            where="export.safe_serialization",
-            fix="remove the key, or use a newer release (recipe env list)",
-        )
-    return ["--safe-serialization"]
+    return ["--safe-serialization"] if job.recipe.export.safe_serialization else []
 
 
-def _device(job: Job) -> dict[str, str]:
-    return {"CUDA_VISIBLE_DEVICES": ""} if job.rehearsal else {}
+def _variables(job: Job) -> dict[str, str]:
+    """The recipe's own variables; a rehearsal hides the GPUs."""
+    return {**job.recipe.env, **({"CUDA_VISIBLE_DEVICES": ""} if job.rehearsal else {})}
+
+
+def _threads(job: Job) -> dict[str, str]:
+    """A tiny model is slower with many threads: one, unless the user's environment says more."""
+    return {"OMP_NUM_THREADS": "1"} if job.rehearsal else {}
 
 
 #: Options of ``xtuner chat`` (the tutorial's table), as click parameter names.
@@ -119,10 +123,9 @@ CHAT_VALUES = (
 
 def chat(job: Job, options: Mapping[str, Any]) -> Command:
     """``xtuner chat MODEL [--adapter …] --prompt-template T …`` with the run's own template."""
-    modern = has_train_loop(job.release.version)
-    if job.rehearsal and not modern:
+    if job.rehearsal and can.CPU_CHAT not in job.release.capabilities:
         raise UsageError(
-            "A rehearsal of XTuner 0.1.9 cannot be talked to.",
+            f"A rehearsal of XTuner {job.release.version} cannot be talked to.",
             why="its chat asks for a GPU whatever the model, and a rehearsal runs on the CPU",
             fix="rehearse the recipe with the release 0.2.0 to try the chat: --engine",
         )
@@ -146,12 +149,12 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
     if job.rehearsal:
         argv += ["--torch-dtype", "fp32"]
     argv += given.get("extra", ())
-    return Command(argv=tuple(argv), env={**MKL, **_device(job)})
+    return Command(argv=tuple(argv), env={**MKL, **_variables(job)}, defaults=_threads(job))
 
 
 def _stop_words(given: Mapping[str, Any], job: Job) -> list[str]:
     """0.1.9 has a stop word for commands and one for answers; 0.2.0 takes a list of stop words."""
     words = {key: given[key] for key in ("command_stop_word", "answer_stop_word") if key in given}
-    if has_train_loop(job.release.version):
+    if can.STOP_WORDS in job.release.capabilities:
         return ["--stop-words", *words.values()] if words else []
     return [part for key, word in words.items() for part in (f"--{key.replace('_', '-')}", word)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.base.language import say
+from orchestrator.engines.xtuner.values import tokenizer_arguments
 from orchestrator.recipe.schema import Recipe, Train
 
 MAX_LENGTH = 256
@@ -28,6 +29,13 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
             "评估提问的回答：600 -> 16 个新 token",
         )
     )
+    if "eos_token" in tokenizer_arguments(recipe.model):
+        said.append(
+            say(
+                "tokenizer: the stand-in has an end token of its own",
+                "分词器：替身使用自己的结束符",
+            )
+        )
     update = {key: value for key, value, _ in changes}
     changed = recipe.model_copy(update={"train": train.model_copy(update=update)})
     return changed, tuple(said)
@@ -43,6 +51,8 @@ def _changes(train: Train) -> Iterator[Change]:
     yield "precision", "fp32", ("mixed precision needs a GPU", "混合精度需要 GPU")
     yield "deepspeed", None, ("DeepSpeed needs a GPU", "DeepSpeed 需要 GPU")
     yield "gpus", None, _ONE_PROCESS
+    if train.report_to:
+        yield "report_to", None, ("a rehearsal has no curve to show", "预演没有可看的曲线")
     if train.workers:
         yield "workers", 0, _ONE_PROCESS
     yield "epochs", 1, ("enough to try every step", "足以试遍每一步")

@@ -179,7 +179,7 @@ class ConvertRows:
         return {"conversation": []} if columns is None else columns
 
     def _form(self) -> str:
-        if any(found.source.map_fn for found in self.job.file_sources):
+        if self.job.file_map_fn is not None:
             return "same"
         pretraining = self.job.recipe.train.stage == "pt"
         return "text" if pretraining else engine_of(self.job).row_format

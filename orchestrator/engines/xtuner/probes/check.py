@@ -123,28 +123,42 @@ def check_packages(cfg, rehearsal, deepspeed):
 def load_tokenizer(cfg):
     from transformers import AutoTokenizer, __version__
 
-    folder = cfg.pretrained_model_name_or_path
+    arguments = dict(cfg.tokenizer)
+    arguments.pop("type")
+    folder = arguments.pop("pretrained_model_name_or_path")
     fix = "use the model's -hf weights, or an older engine release"
     if refuse_old_tokenizer(Path(folder), __version__, fix=fix):
         return None
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=True, padding_side="right")
+        return AutoTokenizer.from_pretrained(folder, **arguments)
     except Exception as error:
         fault(f"The tokenizer in {folder} cannot be loaded.", why=str(error).strip()[:500])
         return None
 
 
+def data_sets(cfg):
+    """The data sets of a config: one, or those of a ConcatDataset (a list, in 0.1.9 by name)."""
+    whole = cfg.train_dataset
+    parts = whole.get("datasets") or whole.get("datasets_cfg")
+    if parts is None:
+        return [whole]
+    return list(parts.values()) if isinstance(parts, dict) else list(parts)
+
+
 def rows_of(cfg, context):
-    """The rows as XTuner's own map functions make them; None when they are on a hub."""
+    """The rows on this disk as XTuner's own map functions make them, and whether that is all."""
+    sets = data_sets(cfg)
+    local = [one for one in sets if (one.get("dataset") or {}).get("data_files")]
+    return [row for one in local for row in mapped(one, context)], len(local) == len(sets)
+
+
+def mapped(dataset, context):
     from datasets import load_dataset
     from xtuner.dataset.map_fns import template_map_fn
 
-    loader = cfg.train_dataset["dataset"]
-    files = loader.get("data_files")
-    if not files:
-        return None
+    files = dataset["dataset"]["data_files"]
     rows = load_dataset("json", data_files=dict(files), split="train")
-    map_fn = cfg.train_dataset.get("dataset_map_fn")
+    map_fn = dataset.get("dataset_map_fn")
     if map_fn is not None:
         try:
             rows = rows.map(build(map_fn))
@@ -152,7 +166,7 @@ def rows_of(cfg, context):
             fault(
                 f"The map function {getattr(map_fn, '__name__', map_fn)} does not fit these rows.",
                 why=f"{type(error).__name__}: {error}",
-                fix="remove data.sources.0.map_fn, or name the one made for this data set",
+                fix="remove map_fn from data.sources, or name the one made for this data set",
             )
             return []
     if "conversation" not in rows.column_names:
@@ -162,9 +176,9 @@ def rows_of(cfg, context):
             fix="give data.sources.0.map_fn, or convert them: recipe data convert",
         )
         return []
-    if context is None:
-        return []
-    return (template_map_fn(row, context) for row in rows)
+    if dataset.get("template_map_fn") is None:
+        return list(rows)
+    return [] if context is None else [template_map_fn(row, context) for row in rows]
 
 
 def build(value):
@@ -239,12 +253,14 @@ def main():
         check_hardware(cfg, rehearsing)
         check_packages(cfg, rehearsing, deepspeed == "1")
         tokenizer = load_tokenizer(cfg)
-        rows = rows_of(cfg, template)
-        if rows is None:
-            WARNINGS.append("the rows are on a hub: how many are cut or dropped is not known yet")
-        elif tokenizer is not None and not FAULTS:
+        rows, all_here = rows_of(cfg, template)
+        if not all_here:
+            WARNINGS.append("rows are on a hub: how many are cut or dropped is not known yet")
+        if rows and tokenizer is not None and not FAULTS:
             lengths = count_tokens(cfg, tokenizer, rows)
-            check_steps(cfg, lengths, int(os.environ.get("NPROC_PER_NODE", "1")), rehearsing)
+            if all_here:
+                processes = int(os.environ.get("NPROC_PER_NODE", "1"))
+                check_steps(cfg, lengths, processes, rehearsing)
     write(report)
 
 

@@ -1,0 +1,30 @@
+"""What XTuner's releases can do that others cannot, by name; a release lists what it has."""
+
+from __future__ import annotations
+
+WARM_UP = "warm-up"
+"""Its reference configs warm up over 3% of the training, with torch's own AdamW."""
+NEW_PEFT = "new-peft"
+"""DoRA and rank-stabilised LoRA."""
+OPTIONAL_CHECKPOINTING = "optional-checkpointing"
+SAFETENSORS = "safetensors"
+MERGE_DEVICE = "merge-device"
+"""`convert merge --device cpu`."""
+STOP_WORDS = "stop-words"
+"""`chat --stop-words`, a list; without it one option a word."""
+CPU_CHAT = "cpu-chat"
+CPU_BRIDGE = "cpu-bridge"
+"""Trains on a CPU once `shim/sitecustomize.py` is on its path."""
+
+SINCE_0_2 = frozenset(
+    {
+        WARM_UP,
+        NEW_PEFT,
+        OPTIONAL_CHECKPOINTING,
+        SAFETENSORS,
+        MERGE_DEVICE,
+        STOP_WORDS,
+        CPU_CHAT,
+        CPU_BRIDGE,
+    }
+)
