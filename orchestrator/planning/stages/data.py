@@ -173,8 +173,7 @@ class ConvertRows:
         them, for the engine's own map function."""
         if self._form() == "same":
             return None
-        columns = engine_of(self.job).row_columns(self.job.recipe)
-        return {"conversation": []} if columns is None else columns
+        return engine_of(self.job).row_columns(self.job.recipe)
 
     def _form(self) -> str:
         if any(found.source.map_fn for found in self.job.file_sources):
