@@ -110,7 +110,8 @@ def _files(job: Job) -> list[PlannedFile]:
 
 def _columns(job: Job) -> list[str] | None:
     """The keys of alpaca rows; None for conversations."""
-    columns = engine_of(job).row_columns(job.recipe)
+    engine = engine_of(job)
+    columns = engine.row_columns(job.recipe) if engine.row_format == "alpaca" else None
     return list(columns) if columns else None
 
 

@@ -17,7 +17,7 @@ from orchestrator.base.process import run_attached
 from orchestrator.base.program import command_line
 from orchestrator.engines import registry
 from orchestrator.engines.job import Job
-from orchestrator.engines.protocol import Chats, Serves
+from orchestrator.engines.protocol import Chats, Engine, Serves
 from orchestrator.envs.release import Release
 from orchestrator.planning.script import shell_line
 from orchestrator.recipe.load import load
@@ -53,27 +53,30 @@ def prepare(run: str, options: Mapping[str, Any]) -> Talk:
     Raises :class:`UsageError` for a run that is not there, :class:`RecipeError` for one that made
     neither a merged model nor an adapter yet.
     """
-    made = _made(run, options)
-    engine = registry.engine_of(made.job)
+    root = directories.find_run(run, runs_dir())
+    engine = _engine(root)
     if not isinstance(engine, Chats):
         raise UsageError(
-            f"{made.job.release.engine} has no chat of its own.",
-            fix=f"load the model with another program: {made.root / layout.MERGED}",
+            f"{engine.name} has no chat of its own.",
+            fix=f"load what it made with another program: {root}",
         )
+    made = _made(root, options)
     options = {**made.options, "system": _system(made.job.recipe, options)}
     return made.talk(engine.chat(made.job, options))
 
 
 def prepare_server(run: str, options: Mapping[str, Any]) -> Talk:
     """The server of what ``run`` made; the errors of :func:`prepare`."""
-    made = _made(run, options)
-    engine = registry.engine_of(made.job)
+    root = directories.find_run(run, runs_dir())
+    engine = _engine(root)
     if not isinstance(engine, Serves):
+        chat = f"talk to it: {command_line(['chat', str(root)])}"
         raise UsageError(
-            f"{made.job.release.engine} has no server of its own.",
-            why=f"another program can serve {made.root / layout.MERGED}",
-            fix=f"talk to it: {command_line(['chat', str(made.root)])}",
+            f"{engine.name} has no server of its own.",
+            why=f"another program can serve what it made: {root}",
+            fix=chat if isinstance(engine, Chats) else None,
         )
+    made = _made(root, options)
     return made.talk(engine.serve(made.job, made.options))
 
 
@@ -119,8 +122,12 @@ def _again(root: Path, record: RunRecord) -> str:
     return Request.of(record.request, run=str(root)).line()
 
 
-def _made(run: str, options: Mapping[str, Any]) -> _Made:
-    root = directories.find_run(run, runs_dir())
+def _engine(root: Path) -> Engine:
+    """The engine of the run in ``root``."""
+    return registry.get(registry.release(records.read(root).engine).engine)
+
+
+def _made(root: Path, options: Mapping[str, Any]) -> _Made:
     record = records.read(root)
     if not (root / layout.LOCK).is_file():
         raise _nothing_yet(root, record)

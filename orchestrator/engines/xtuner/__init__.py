@@ -156,8 +156,9 @@ def newest_checkpoint(root: Path) -> Path | None:
     return whole_checkpoint(root / "work")
 
 
-def row_columns(_recipe: Recipe) -> None:
-    """A conversation's keys are the same in every row already."""
+def row_columns(_recipe: Recipe) -> Mapping[str, Any]:
+    """A conversation, and nothing beside it."""
+    return {"conversation": []}
 
 
 def notes(recipe: Recipe) -> tuple[str, ...]:

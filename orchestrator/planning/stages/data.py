@@ -175,8 +175,7 @@ class ConvertRows:
         them, for the engine's own map function."""
         if self._form() == "same":
             return None
-        columns = engine_of(self.job).row_columns(self.job.recipe)
-        return {"conversation": []} if columns is None else columns
+        return engine_of(self.job).row_columns(self.job.recipe)
 
     def _form(self) -> str:
         if self.job.file_map_fn is not None:
