@@ -6,18 +6,17 @@ import re
 import shlex
 from collections.abc import Sequence
 
+_SPACES = frozenset("\n\t\u00a0\u3000")
 _PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+")
 
 
 def printable(text: str) -> str:
     """Text that any terminal takes: lone surrogates and control characters are spelled out.
 
-    Line breaks stay. What files say goes through here before it is printed.
+    Line breaks, tabs and the spaces of other scripts stay. What files say goes through here before
+    it is printed.
     """
-    if text.isascii() and text.replace("\n", "").isprintable():
-        return text
-    safe = "".join(char if char.isprintable() or char == "\n" else _spelled(char) for char in text)
-    return safe.encode("utf-8", "backslashreplace").decode()
+    return "".join(map(_safe, text))
 
 
 def one_line(text: str) -> str:
@@ -25,8 +24,8 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def _spelled(char: str) -> str:
-    return repr(char)[1:-1]
+def _safe(char: str) -> str:
+    return char if char.isprintable() or char in _SPACES else repr(char)[1:-1]
 
 
 def quoted(word: str) -> str:

@@ -12,7 +12,8 @@ import click
 from orchestrator import __version__
 from orchestrator.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
 from orchestrator.base.language import say
-from orchestrator.cli.groups import Verbs, with_guesses
+from orchestrator.cli.groups import Verbs
+from orchestrator.cli.output import echo
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -50,7 +51,7 @@ class LazyGroup(Verbs):
             return None
         module, attribute, _ = VERBS[name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        return with_guesses(command)
+        return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The verbs, without importing any of them, and the options of `recipe` itself."""
@@ -139,6 +140,6 @@ def _report_bug(error: Exception) -> None:
 
 def _print_error(text: str) -> None:
     first, *rest = text.splitlines() or [""]
-    click.secho(f"{say('error', '错误')}: {first}", fg="red", err=True)
+    echo(f"{say('error', '错误')}: {first}", fg="red", err=True)
     for line in rest:
-        click.echo(line, err=True)
+        echo(line, err=True)

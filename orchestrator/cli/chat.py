@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from orchestrator.base.language import say
+from orchestrator.cli.completing import RunName
 from orchestrator.cli.groups import PassesOn
-from orchestrator.cli.options import RunName
+from orchestrator.cli.output import echo
 
 
 @click.command(cls=PassesOn)
@@ -49,13 +50,11 @@ def chat(run: str, dry_run: bool, engine_arguments: tuple[str, ...], **options: 
     from orchestrator.running import talk
 
     command = talk.prepare(run, {**options, "extra": engine_arguments})
-    click.echo(f"$ {command.line}", err=not dry_run)
+    echo(f"$ {command.line}", err=not dry_run)
     if dry_run:
         return
     for warning in command.warnings:
-        click.secho(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
+        echo(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
     if command.rehearsal:
-        click.echo(
-            "THIS MODEL IS FROM A REHEARSAL: tiny and untrained, its answers are noise.", err=True
-        )
+        echo("THIS MODEL IS FROM A REHEARSAL: tiny and untrained, its answers are noise.", err=True)
     sys.exit(talk.run_on_terminal(command))

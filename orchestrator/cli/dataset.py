@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from orchestrator.cli.groups import Verbs
+from orchestrator.cli.output import echo
 
-@click.group()
+
+@click.group(cls=Verbs)
 def dataset() -> None:
     """Make data sets known to an engine's own checkout."""
 
@@ -36,5 +39,5 @@ def register(file: Path, into: Path, name: str | None, force: bool) -> None:
     chosen = name if name is not None else file.stem
     path, outcome = engine.register_rows(file, into, name=chosen, force=force)
     said = {"added": "added to", "replaced": "replaced in", "unchanged": "already in"}[outcome]
-    click.echo(f"{chosen} {said} {path}")
-    click.echo(f"  use it with: dataset: {chosen}")
+    echo(f"{chosen} {said} {path}")
+    echo(f"  use it with: dataset: {chosen}")

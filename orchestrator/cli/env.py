@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestrator.base.errors import EXIT_FAILED, UsageError
+from orchestrator.cli.groups import Verbs
 from orchestrator.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class TorchBackend(_TextType):
         return [CompletionItem(name) for name in _BACKENDS if name.startswith(incomplete)]
 
 
-@click.group()
+@click.group(cls=Verbs)
 def env() -> None:
     """Install, list, check and remove engine releases.
 

@@ -31,20 +31,6 @@ class Verbs(click.Group):
         )
 
 
-def with_guesses(command: click.Command) -> click.Command:
-    """The same group of verbs as :class:`Verbs`; any other command as it is."""
-    if not isinstance(command, click.Group) or isinstance(command, Verbs):
-        return command
-    return Verbs(
-        command.name,
-        command.commands,
-        callback=command.callback,
-        params=command.params,
-        help=command.help,
-        context_settings=command.context_settings,
-    )
-
-
 class PassesOn(click.Command):
     """A verb that hands the words after ``--``, and only those, to the engine.
 

@@ -12,7 +12,9 @@ from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
 from orchestrator.base.names import is_name
 from orchestrator.base.text import one_line, quoted
-from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
+from orchestrator.cli.completing import RecipeName
+from orchestrator.cli.options import json_option, param_option, set_option
+from orchestrator.cli.output import echo, echo_json
 from orchestrator.cli.table import columns, terminal_width, width, wrapped
 
 if TYPE_CHECKING:
@@ -29,13 +31,13 @@ def list_(as_json: bool) -> None:
 
     found = listing()
     if as_json:
-        _echo_json([_listed_json(one) for one in found])
+        echo_json([_listed_json(one) for one in found])
         return
     table = columns([_line(one) for one in found])
     room = terminal_width()
     if room is not None and any(width(line) > room for line in table):
         table = [line for one in found for line in _block(one, room)]
-    click.echo("\n".join(table))
+    echo("\n".join(table))
 
 
 def _listed_json(one: Listed) -> dict[str, Any]:
@@ -105,22 +107,17 @@ def show(
         if whole or origin.layer != "default"
     }
     if as_json:
-        _echo_json(_shown(loaded, values))
+        echo_json(_shown(loaded, values))
         return
-    click.echo(f"# {loaded.name}: {' <- '.join(one_line(str(file)) for file in loaded.files)}")
+    echo(f"# {loaded.name}: {' <- '.join(str(file) for file in loaded.files)}")
     for param in loaded.missing:
-        about = f" ({one_line(param.about)})" if param.about else ""
-        click.echo(f"# {say('a run needs', '运行时须给出')} {one_line(param.word)}{about}")
-    rows = [
-        (f"{key}:", as_yaml(values[key]), f"# {one_line(str(loaded.provenance[key]))}")
-        for key in values
-    ]
-    click.echo("\n".join(columns(rows, limit=48)))
+        about = f" ({param.about})" if param.about else ""
+        echo(f"# {say('a run needs', '运行时须给出')} {param.word}{about}")
+    rows = [(f"{key}:", as_yaml(values[key]), f"# {loaded.provenance[key]}") for key in values]
+    echo("\n".join(columns(rows, limit=48)))
     hidden = len(loaded.provenance) - len(values)
     if hidden:
-        click.echo(
-            say(f"# {hidden} more values are defaults: --all", f"# 另有 {hidden} 个默认值：--all")
-        )
+        echo(say(f"# {hidden} more values are defaults: --all", f"# 另有 {hidden} 个默认值：--all"))
 
 
 def _shown(loaded: Loaded, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,9 +146,9 @@ def new(name: str, parent: str, force: bool) -> None:
     path, missing = write_child(name, parent, force=force)
     named = quoted(str(path))
     run = " ".join([f"recipe run {named} --rehearse", *(param.word for param in missing)])
-    click.echo(f"{say('wrote', '已写入')} {path}")
+    echo(f"{say('wrote', '已写入')} {path}")
     edit, then = say("next: edit it, then", "下一步：编辑它，然后"), say("and", "和")
-    click.echo(f"{edit}  recipe validate {named}  {then}  {run}")
+    echo(f"{edit}  recipe validate {named}  {then}  {run}")
 
 
 @click.command()
@@ -183,10 +180,10 @@ def _verdict(name: str) -> dict[str, Any]:
 def _tell(told: list[dict[str, Any]], as_json: bool) -> None:
     texts = [(one["recipe"], one.pop("text")) for one in told]
     if as_json:
-        _echo_json(told)
+        echo_json(told)
     else:
         for name, text in texts:
-            click.echo(f"faulty  {name}\n{text}" if text else f"ok      {name}")
+            echo(f"faulty  {name}\n{text}" if text else f"ok      {name}")
     faulty = [name for name, text in texts if text]
     if faulty:
         raise UsageError(f"{len(faulty)} of {len(texts)} recipes have faults: {', '.join(faulty)}.")
@@ -197,10 +194,4 @@ def schema() -> None:
     """Print the JSON Schema of a recipe file, for an editor that completes and checks it."""
     from orchestrator.recipe.schema import json_schema
 
-    _echo_json(json_schema())
-
-
-def _echo_json(value: object) -> None:
-    import json
-
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    echo_json(json_schema())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,15 @@ from orchestrator.base import layout
 from orchestrator.base.language import say
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.program import command_line
+from orchestrator.cli.completing import RecipeName, ReleaseName, RunName, StageName
 from orchestrator.cli.groups import PassesOn
-from orchestrator.cli.options import RecipeName, json_option, param_option, set_option
-from orchestrator.running.deciding import Selection
-from orchestrator.running.record import RunRecord, stale
+from orchestrator.cli.options import json_option, param_option, set_option
+from orchestrator.cli.output import echo, echo_json
 from orchestrator.running.request import Request
 
 if TYPE_CHECKING:
     from orchestrator.engines.job import Job
+    from orchestrator.running.record import RunRecord
     from orchestrator.running.workflow import Asked
 
 
@@ -29,7 +29,12 @@ def _recipe_options(command: Any) -> Any:
         click.argument("recipe", type=RecipeName()),
         set_option,
         param_option,
-        click.option("--engine", metavar="NAME@VERSION", help="Use this engine release instead."),
+        click.option(
+            "--engine",
+            type=ReleaseName(),
+            metavar="NAME@VERSION",
+            help="Use this engine release instead.",
+        ),
     ):
         command = option(command)
     return command
@@ -42,10 +47,14 @@ _only_available = click.option(
 )
 
 
+def _stage_option(name: str, keyword: str, about: str) -> Any:
+    return click.option(name, keyword, type=StageName(), metavar="STAGE", help=about)
+
+
 def _stage_options(command: Any) -> Any:
     for option in (
-        click.option("--from", "first", metavar="STAGE", help="Start at this stage, run it again."),
-        click.option("--until", "last", metavar="STAGE", help="Stop after this stage."),
+        _stage_option("--from", "first", "Start at this stage, run it again."),
+        _stage_option("--until", "last", "Stop after this stage."),
         click.option("-f", "--force", is_flag=True, help="Run stages again even when done."),
     ):
         command = option(command)
@@ -64,7 +73,9 @@ def _run_options(command: Any) -> Any:
     for option in (
         click.option("--new", is_flag=True, help="Start a new run directory."),
         click.option("--name", metavar="NAME", help="Give the run a name of its own."),
-        click.option("--run", metavar="RUN", help="Go on in this run, whatever began it."),
+        click.option(
+            "--run", type=RunName(), metavar="RUN", help="Go on in this run, whatever began it."
+        ),
         click.option(
             "--python", type=click.Path(path_type=Path), help="A Python with the engine in it."
         ),
@@ -106,6 +117,7 @@ def run(
     from orchestrator.cli.env import installing
     from orchestrator.cli.terminal import Terminal
     from orchestrator.running import directories, workflow
+    from orchestrator.running.deciding import Selection
 
     request = _request(**given)
     selection = Selection(first, last, force)
@@ -130,14 +142,14 @@ def run(
 
 def _announce(job: Job, root: Path) -> None:
     kind = say("Rehearsal of", "预演") if job.rehearsal else say("Run of", "运行")
-    click.secho(f"{kind} {job.name} ({job.release.name}): {job.recipe.title}", bold=True)
-    click.echo(f"  {say('in', '目录')} {_short(root)}")
+    echo(f"{kind} {job.name} ({job.release.name}): {job.recipe.title}", bold=True)
+    echo(f"  {say('in', '目录')} {_short(root)}")
     for note in job.notes:
-        click.echo(f"  {say('note', '注意')}: {note}")
+        echo(f"  {say('note', '注意')}: {note}")
     if job.rehearsal:
-        click.echo(say("  THIS IS A REHEARSAL. It changes:", "  这是预演（REHEARSAL），改动如下："))
+        echo(say("  THIS IS A REHEARSAL. It changes:", "  这是预演（REHEARSAL），改动如下："))
         for change in job.changes:
-            click.echo(f"    - {change}")
+            echo(f"    - {change}")
 
 
 def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
@@ -150,22 +162,24 @@ def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
             "The rehearsal went through every stage; its weights mean nothing.",
             "预演走完了所有阶段；它的权重没有意义。",
         )
-    click.secho(ended, fg="green")
-    click.echo(f"  {say('everything it made:', '全部产物：')} {_short(root)}")
+    echo(ended, fg="green")
+    echo(f"  {say('everything it made:', '全部产物：')} {_short(root)}")
     chat = command_line(["chat", _short(root)])
-    click.echo(f"  {say('talk to it:        ', '和它对话：')} {chat}")
+    echo(f"  {say('talk to it:        ', '和它对话：')} {chat}")
 
 
 def _say_what_is_left(asked: Asked, root: Path, record: RunRecord) -> None:
     """The stages that are not done, or no longer follow from what they were made of."""
+    from orchestrator.running.record import stale
+
     out_of_date = stale(record, root)
     for name, why in out_of_date.items():
         old = say(f"{name} is out of date: {why}", f"{name} 已过期：{why}")
-        click.secho(f"  {old}", fg="yellow")
+        echo(f"  {old}", fg="yellow")
     stopped = say("Stopped as asked. Go on with", "已按要求停下，继续请输入")
     if out_of_date:
         stopped = say("Not finished. Go on with", "尚未完成，继续请输入")
-    click.echo(f"{stopped}: {asked.request.line()}")
+    echo(f"{stopped}: {asked.request.line()}")
 
 
 def _short(path: Path) -> str:
@@ -187,34 +201,35 @@ def plan(
 ) -> None:
     """Print what a run of RECIPE would do: files, commands, and why each stage runs."""
     from orchestrator.running import workflow
+    from orchestrator.running.deciding import Selection
 
     request = _request(**given)
     with request.completing():
         asked = workflow.ask(request, new=new)
         steps = workflow.describe(asked, Selection(first, last, force))
     if as_json:
-        click.echo(json.dumps(steps, ensure_ascii=False, indent=2))
+        echo_json(steps)
     else:
         _print_plan(steps)
 
 
 def _print_plan(description: dict[str, Any]) -> None:
-    click.secho(f"{description['recipe']} with {description['engine']}", bold=True)
-    click.echo(f"  in {description['directory']}")
+    echo(f"{description['recipe']} with {description['engine']}", bold=True)
+    echo(f"  in {description['directory']}")
     for note in description["notes"]:
-        click.echo(f"  note: {note}")
+        echo(f"  note: {note}")
     for change in description["changes"]:
-        click.echo(f"  rehearsal: {change}")
+        echo(f"  rehearsal: {change}")
     for step in description["stages"]:
-        click.secho(f"{step['stage']}: {step['decision']}", bold=True)
+        echo(f"{step['stage']}: {step['decision']}", bold=True)
         if step["task"]:
-            click.echo(f"  {step['task']}")
+            echo(f"  {step['task']}")
         if step["moves"]:
-            click.echo(f"  move {', '.join(step['moves'])} to {layout.SUPERSEDED}/")
+            echo(f"  move {', '.join(step['moves'])} to {layout.SUPERSEDED}/")
         for name in step["files"]:
-            click.echo(f"  write {name}")
+            echo(f"  write {name}")
         for line in step["commands"]:
-            click.echo(f"  $ {line}")
+            echo(f"  $ {line}")
 
 
 @click.command()
@@ -233,10 +248,10 @@ def render(output: Path, force: bool, **given: Any) -> None:
     from orchestrator.planning import pack
 
     def note(text: str) -> None:
-        click.echo(f"{say('note', '注意')}: {text}", err=True)
+        echo(f"{say('note', '注意')}: {text}", err=True)
 
     request = Request(**given)
     with request.completing():
         names = pack.write(**given, note=note, folder=output, force=force)
     for name in names:
-        click.echo(f"{output / name}")
+        echo(f"{output / name}")

@@ -7,8 +7,9 @@ import sys
 import click
 
 from orchestrator.base.language import say
+from orchestrator.cli.completing import RunName
 from orchestrator.cli.groups import PassesOn
-from orchestrator.cli.options import RunName
+from orchestrator.cli.output import echo
 
 
 @click.command(cls=PassesOn)
@@ -51,20 +52,20 @@ def serve(
             "extra": engine_arguments,
         },
     )
-    click.echo(f"$ {served.line}", err=not dry_run)
+    echo(f"$ {served.line}", err=not dry_run)
     if dry_run:
         return
     key = talk.api_key(api_key_env)
     reachable = host not in ("127.0.0.1", "localhost", "::1")
     if reachable and not key:
-        click.secho(
+        echo(
             f"  warning: anybody who reaches {host}:{port} can use it; set {api_key_env} first",
             fg="yellow",
             err=True,
         )
     for warning in served.warnings:
-        click.secho(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
+        echo(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
     if served.rehearsal:
-        click.echo("  THIS MODEL IS FROM A REHEARSAL: its answers are noise.", err=True)
-    click.echo(f"  http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
+        echo("  THIS MODEL IS FROM A REHEARSAL: its answers are noise.", err=True)
+    echo(f"  http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
     sys.exit(talk.run_on_terminal(served, {"API_KEY": key} if key else {}))

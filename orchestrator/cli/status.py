@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -15,7 +14,10 @@ from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.program import command_line
-from orchestrator.cli.options import RunName, json_option
+from orchestrator.base.text import printable
+from orchestrator.cli.completing import LogName, RunName
+from orchestrator.cli.options import json_option
+from orchestrator.cli.output import echo, echo_json
 from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.request import Request, words_of
@@ -68,16 +70,16 @@ def _state(record: records.RunRecord, stale: Mapping[str, str]) -> str:
 def _show_all(as_json: bool) -> None:
     found = [_summary(root) for root in directories.all_runs(runs_dir())]
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        echo_json(found)
         return
     if not found:
         start = command_line(["run", "NAME", "--rehearse"])
-        click.echo(f"There is no run in {runs_dir()}. Start one: {start}")
+        echo(f"There is no run in {runs_dir()}. Start one: {start}")
     for run in found:
         mode = "rehearsal" if run.get("rehearsal") else ""
         state = click.style(f"{run['state']:<12}", fg=_COLOURS.get(run["state"]))
         more = "  ".join(["", *run.get("parameters", []), *filter(None, [run.get("why")])])
-        click.echo(f"{state} {run.get('stage') or '':<8} {mode:<10} {run['run']}{more}")
+        click.echo(f"{state} {run.get('stage') or '':<8} {mode:<10} {printable(run['run'] + more)}")
 
 
 def _show_one(root: Path, as_json: bool) -> None:
@@ -86,16 +88,16 @@ def _show_one(root: Path, as_json: bool) -> None:
     state = _state(record, stale)
     if as_json:
         shown = {**asdict(record), "state": state, "stale": stale, "directory": str(root)}
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        echo_json(shown)
         return
     mode = "REHEARSAL of " if record.rehearsal else ""
-    click.secho(f"{mode}{record.recipe} with {record.engine}: {record.title}", bold=True)
-    click.echo(f"  in {root}")
+    echo(f"{mode}{record.recipe} with {record.engine}: {record.title}", bold=True)
+    echo(f"  in {root}")
     if record.request:
-        click.echo(f"  {Request.of(record.request, run=str(root)).line()}")
+        echo(f"  {Request.of(record.request, run=str(root)).line()}")
     click.secho(f"  {state}", fg=_COLOURS.get(state))
     for change in record.changes:
-        click.echo(f"  rehearsal: {change}")
+        echo(f"  rehearsal: {change}")
     for stage in record.stages:
         _show_stage(stage, state, stale.get(stage.name))
 
@@ -109,12 +111,12 @@ def _show_stage(stage: records.StageRecord, run_state: str, stale: str | None) -
     took = f"{stage.seconds:8.1f} s" if stage.seconds is not None else ""
     click.echo(f"  {stage.name:<8} {click.style(f'{state:<12}', fg=_COLOURS.get(state))}{took}")
     for text in filter(None, (stage.error, stale)):
-        click.echo(f"           {text}")
+        echo(f"           {text}")
 
 
 @click.command()
 @click.argument("run", type=RunName())
-@click.argument("stage", required=False)
+@click.argument("stage", required=False, type=LogName())
 @click.option("-f", "--follow", is_flag=True, help="Print what comes, until the run ends.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), help="Only the last LINES lines.")
 def logs(run: str, stage: str | None, follow: bool, lines: int | None) -> None:

@@ -11,11 +11,12 @@ import click
 from orchestrator.base.language import say
 from orchestrator.base.plan import Plan
 from orchestrator.base.secrets import redacted
+from orchestrator.cli.output import echo
 from orchestrator.running.record import StageRecord
 
 
 class Terminal:
-    """A Prints what a run does (a ``Reporter``). ``quiet`` keeps engine output out."""
+    """Prints what a run does (a ``Reporter``). ``quiet`` keeps engine output out."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -24,7 +25,7 @@ class Terminal:
 
     def skipped(self, stage: str, seconds: float | None) -> None:
         took = f" ({seconds:.0f} s)" if seconds else ""
-        click.echo(
+        echo(
             say(
                 f"{stage}: done before, nothing it depends on has changed{took}",
                 f"{stage}：之前已完成，所依赖的内容没有变化{took}",
@@ -33,14 +34,14 @@ class Terminal:
 
     def started(self, number: int, count: int, plan: Plan, why: str | None) -> None:
         because = f"  ({say('again', '重跑')}: {why})" if why else ""
-        click.secho(f"[{number}/{count}] {plan.stage}{because}", bold=True)
+        echo(f"[{number}/{count}] {plan.stage}{because}", bold=True)
         if plan.task is not None:
-            click.echo(f"  {redacted(plan.task.describe())}")
+            echo(f"  {redacted(plan.task.describe())}")
         for file in plan.files:
-            click.echo(f"  {say('write', '写入')} {file.path}")
+            echo(f"  {say('write', '写入')} {file.path}")
 
     def command(self, line: str) -> None:
-        click.echo(f"  $ {line}")
+        echo(f"  $ {line}")
 
     def output(self, chunk: bytes) -> None:
         if not self.quiet:
@@ -51,12 +52,12 @@ class Terminal:
     def finished(self, record: StageRecord) -> None:
         self._clear_bar()
         took = f"{record.seconds:.1f} s{_figures(record)}"
-        click.echo(f"  {say(f'{record.name} done in', f'{record.name} 完成，用时')} {took}")
+        echo(f"  {say(f'{record.name} done in', f'{record.name} 完成，用时')} {took}")
         for warning in _warnings(record):
-            click.secho(f"  {say('warning', '注意')}: {warning}", fg="yellow")
+            echo(f"  {say('warning', '注意')}: {warning}", fg="yellow")
 
     def note(self, text: str) -> None:
-        click.echo(f"  {text}")
+        echo(f"  {text}")
 
     def progress(self, done: int, total: int, what: str, /) -> None:
         """A one-line bar on a terminal, at most five times a second; nothing elsewhere."""

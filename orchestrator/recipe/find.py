@@ -10,7 +10,7 @@ from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
 from orchestrator.base.names import as_name, is_name, name_rule
 from orchestrator.base.nearest import near, nearest
-from orchestrator.base.paths import shipped_recipes_dir, user_recipes_dirs
+from orchestrator.base.paths import expanded, shipped_recipes_dir, user_recipes_dirs
 from orchestrator.base.text import quoted
 
 SUFFIXES = (".yaml", ".yml")
@@ -39,10 +39,11 @@ def _files(folder: Path) -> list[Path]:
     """The recipe files of a folder: regular ones only, a pipe would be waited for."""
     try:
         with os.scandir(folder) as entries:
-            names = [one.name for one in entries if one.name.endswith(SUFFIXES) and one.is_file()]
+            names = [entry.name for entry in entries if entry.name.endswith(SUFFIXES)]
     except OSError:  # a folder of RECIPE_PATH that is not there holds no recipes
         return []
-    return [folder / name for name in sorted(names) if not name.startswith(".")]
+    visible = (folder / name for name in sorted(names) if not name.startswith("."))
+    return [path for path in visible if _is_file(path)]
 
 
 def find(name: str, *, said_in: Path | None = None) -> Path:
@@ -73,7 +74,7 @@ def checked_name(path: Path) -> str:
 
 
 def _by_path(name: str, said_in: Path | None) -> Path:
-    path = Path(name).expanduser()
+    path = expanded(name)
     if said_in is not None:
         path = said_in.parent / path
     if _is_file(path):

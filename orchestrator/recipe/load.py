@@ -9,6 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from orchestrator.base.paths import expanded
 from orchestrator.recipe import keys, layers
 from orchestrator.recipe import params as params_of
 from orchestrator.recipe.chain import read_chain
@@ -51,7 +52,7 @@ class Loaded:
 
     def candidates(self, text: str) -> tuple[Path, ...]:
         """Where such a path is looked for: the current folder, then the file's that said it."""
-        path = Path(text).expanduser()
+        path = expanded(text)
         if path.is_absolute():
             return (path,)
         places = [Path.cwd() / path, *(folder / path for folder in self._said_in(text))]

@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.base.errors import UsageError
 from orchestrator.base.files import write_atomic
 from orchestrator.base.language import say
-from orchestrator.base.paths import user_recipes_dirs
+from orchestrator.base.paths import expanded, user_recipes_dirs
 from orchestrator.base.text import quoted
 from orchestrator.recipe.dump import dump_mapping, one_line
 from orchestrator.recipe.find import SUFFIXES, checked_name, is_path
@@ -43,7 +43,7 @@ def write_child(
     Raises :class:`UsageError` when the file is there already (unless ``force``), when the name
     cannot be a recipe's or leads out of the folders of recipes, or when there is no such parent.
     """
-    path = Path(name if name.endswith(SUFFIXES) else f"{name}.yaml").expanduser()
+    path = expanded(name if name.endswith(SUFFIXES) else f"{name}.yaml")
     checked_name(path)
     _refuse_elsewhere(path, parent)
     if not path.parent.is_dir():

@@ -202,35 +202,3 @@ def test_completion_code_is_printed(tmp_path: Path, shell: str, part: str) -> No
     assert done.returncode == 0
     assert part in done.stdout
     assert "_RECIPE_COMPLETE" in done.stdout
-
-
-def complete(cwd: Path, *words: str) -> list[str]:
-    """What bash offers for the last of the words."""
-    code = "from orchestrator.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=cwd,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "_RECIPE_COMPLETE": "bash_complete",
-            "COMP_WORDS": " ".join(["recipe", *words]),
-            "COMP_CWORD": str(len(words)),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return [line.partition(",")[2] for line in done.stdout.splitlines()]
-
-
-def test_the_shell_completes_names_and_keys(tmp_path: Path) -> None:
-    assert complete(tmp_path, "show", "medqa-q") == ["medqa-qlora", "medqa-qlora-0.1.9"]
-    assert complete(tmp_path, "new", "x", "--from", "self-cognition-q") == ["self-cognition-qlora"]
-    assert complete(tmp_path, "show", "medqa-qlora", "--set", "train.lora.r") == [
-        "train.lora.rank=",
-        "train.lora.rslora=",
-    ]
-    assert complete(tmp_path, "sche") == ["schema"]
-    assert complete(tmp_path, "--vers") == ["--version"]
-    assert {"list", "run", "completion"} <= set(complete(tmp_path, ""))
