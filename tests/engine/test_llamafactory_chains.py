@@ -168,7 +168,6 @@ def test_an_example_of_the_engine_goes_through_its_options(
 #: What only the engine's own classes know; names and words are known offline.
 FAULTS = [
     ("engine_options={interleave_probs: '0.5'}", "only valid for interleaved mixing"),
-    ("engine_options={quantization_bit: 4, resize_vocab: true, val_size: nan}", "val_size"),
     ("engine_options={dataset_dir: /nowhere, dataset: mine}", "cannot be read"),
 ]
 
