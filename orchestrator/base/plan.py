@@ -45,6 +45,10 @@ class Command:
         """The same command with more variables set."""
         return replace(self, env={**self.env, **extra})
 
+    def with_defaults(self, extra: Mapping[str, str]) -> Command:
+        """The same command with more variables set where the user's environment lacks them."""
+        return replace(self, defaults={**self.defaults, **extra})
+
 
 Facts = dict[str, Any]
 Check = Callable[[Path, Path | None], Facts]

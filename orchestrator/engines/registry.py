@@ -5,8 +5,11 @@ This file is the only one outside an engine's own package that knows an engine's
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.base.errors import UsageError
 from orchestrator.base.nearest import did_you_mean
+from orchestrator.base.plan import Plan
 from orchestrator.engines import llamafactory, xtuner
 from orchestrator.engines.job import Job
 from orchestrator.engines.protocol import Engine
@@ -30,6 +33,13 @@ def get(name: str) -> Engine:
 
 def engine_of(job: Job) -> Engine:
     return get(job.release.engine)
+
+
+def engine_plan(stage: str, job: Job) -> Plan:
+    """The engine's plan of ``stage``; its commands have the recipe's own variables."""
+    plan = engine_of(job).plan(stage, job)
+    commands = tuple(command.with_defaults(job.recipe.env) for command in plan.commands)
+    return replace(plan, commands=commands)
 
 
 def release(name: str) -> Release:

@@ -162,6 +162,7 @@ def _where_to_get(source: Source, number: int, *, recipe_name: str) -> str:
 
 
 def _as_rehearsal(job: Job) -> Job:
+    _only_rows_that_are_here(job)
     recipe, changes = engine_of(job).rehearse(job.recipe)
     said = [
         f"model: {job.recipe.model.id} -> "
@@ -188,6 +189,21 @@ def _as_rehearsal(job: Job) -> Job:
         rehearsal=True,
         changes=tuple(said),
     )
+
+
+def _only_rows_that_are_here(job: Job) -> None:
+    """A rehearsal downloads nothing: UsageError naming the hub data sets without a sample."""
+    sources = job.recipe.data.sources
+    on_hub = [found.source for found in job.hub_sources]
+    numbers = [n for n, source in enumerate(sources) if any(source is one for one in on_hub)]
+    if numbers:
+        names = ", ".join(source_name(sources[number]) for number in numbers)
+        raise UsageError(
+            f"A rehearsal downloads nothing, and there is no sample of {names}.",
+            where=", ".join(f"data.sources.{number}" for number in numbers),
+            fix="give a few rows of it: "
+            + " ".join(f"--set data.sources.{number}.sample=FILE" for number in numbers),
+        )
 
 
 def only_known_stages(job: Job, *names: str | None) -> None:

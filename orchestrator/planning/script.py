@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from orchestrator.base.plan import Argument, Artifact, Command, Plan
 from orchestrator.base.secrets import redacted
 from orchestrator.engines.job import Job
-from orchestrator.engines.registry import engine_of
+from orchestrator.engines.registry import engine_of, engine_plan
 from orchestrator.rendering.templates import render
 
 
 def commands_script(job: Job, *, before: tuple[str, ...] = ()) -> str:
     """The script's text. ``before`` are lines that come first: data and model of a pack."""
     engine = engine_of(job)
-    plans = [engine.plan(name, job) for name in engine.stages(job.recipe)]
+    plans = [engine_plan(name, job) for name in engine.stages(job.recipe)]
     steps = [{"name": plan.stage, "lines": list(_lines(plan))} for plan in plans]
     return render("commands.sh.jinja", job=job, steps=steps, before=before)
 

@@ -111,6 +111,7 @@ class _Made:
             for name, why in records.stale(self.record, self.root).items()
         )
         release, rehearsal = self.job.release, self.job.rehearsal
+        command = command.with_defaults(self.job.recipe.env)
         return Talk(command, self.root, release, rehearsal, warnings=warnings, python=own)
 
 

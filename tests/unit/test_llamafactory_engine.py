@@ -62,6 +62,8 @@ def test_a_rehearsal_sees_no_gpu() -> None:
     rehearsal = job(rehearse=True)
     for stage in ("check", "train", "export"):
         assert command(rehearsal, stage).env["CUDA_VISIBLE_DEVICES"] == ""
+        assert command(rehearsal, stage).defaults["OMP_NUM_THREADS"] == "1"
+        assert "OMP_NUM_THREADS" not in command(job(), stage).defaults
 
 
 def checkpoint(folder: Path, number: int, *, without: str | None = None) -> Path:
@@ -159,14 +161,24 @@ def test_what_this_chat_cannot_do_is_refused() -> None:
 
 
 def test_a_rehearsal_leaves_options_out_that_need_a_gpu() -> None:
-    sets = "engine_options={preprocessing_num_workers: 16, bf16: true, group_by_length: true}"
+    sets = "engine_options={preprocessing_num_workers: 16, bf16: true, dataloader_drop_last: true}"
     made = job("emollm-glm4-lora", sets, rehearse=True)
     options = made.recipe.engine_options
     assert "bf16" not in options
-    assert (options["preprocessing_num_workers"], options["group_by_length"]) == (1, True)
+    assert (options["preprocessing_num_workers"], options["dataloader_drop_last"]) == (1, True)
     said = "\n".join(made.changes)
     assert "engine_options.bf16: True -> left out" in said
     assert "engine_options.preprocessing_num_workers: 16 -> 1" in said
+
+
+def test_options_cannot_make_a_rehearsal_long() -> None:
+    long = "engine_options={num_train_epochs: 100, max_steps: 9999, cutoff_len: 8192}"
+    options = job("emollm-glm4-lora", long, rehearse=True).recipe.engine_options
+    assert options["num_train_epochs"] == 1.0
+    assert options["max_steps"] == 16
+    assert options["cutoff_len"] == 512
+    tracked = job("emollm-glm4-lora", "train.report_to=[wandb]", rehearse=True)
+    assert tracked.recipe.train.report_to == []
 
 
 def test_missing_sources_are_named_together(

@@ -74,11 +74,8 @@ def _check(job: Job) -> Plan:
         "rehearsal": job.rehearsal,
         "torchrun": commands.uses_torchrun(job),
     }
-    command = Command(
-        argv=("python", str(_CHECK), "check.json", json.dumps(request, sort_keys=True)),
-        env=commands.environment(job),
-        by_hand=False,
-    )
+    words = ("python", str(_CHECK), "check.json", json.dumps(request, sort_keys=True))
+    command = commands.command(job, *words, by_hand=False)
     inputs = (*_reads(job), *(["export.yaml"] if job.recipe.export.merge else []))
     return Plan(
         stage="check",
@@ -103,11 +100,8 @@ def _train(job: Job) -> Plan:
 
 
 def _export(job: Job) -> Plan:
-    compare = Command(
-        argv=("python", str(_COMPARE), "export.yaml", str(int(job.rehearsal))),
-        env=commands.environment(job),
-        by_hand=False,
-    )
+    words = ("python", str(_COMPARE), "export.yaml", str(int(job.rehearsal)))
+    compare = commands.command(job, *words, by_hand=False)
     trained = settings.output_dir(job)
     inputs = (job.model, trained) if settings.is_adapter(job.recipe) else (trained,)
     return Plan(

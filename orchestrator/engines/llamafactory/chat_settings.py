@@ -7,7 +7,6 @@ from typing import Any
 from orchestrator.base import layout
 from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory.options import SHARED
-from orchestrator.engines.llamafactory.remote_code import needs_remote_code
 from orchestrator.engines.llamafactory.settings import (
     Group,
     finetuning_type,
@@ -15,6 +14,7 @@ from orchestrator.engines.llamafactory.settings import (
     placed,
 )
 from orchestrator.engines.llamafactory.template_names import template
+from orchestrator.recipe.trust import trusts_remote_code
 
 
 def groups(job: Job) -> list[Group]:
@@ -29,7 +29,7 @@ def groups(job: Job) -> list[Group]:
     keys["template"] = template(job.recipe)
     keys["finetuning_type"] = finetuning_type(job.recipe)
     keys["infer_backend"] = "huggingface"
-    if needs_remote_code(job.recipe.model):
+    if trusts_remote_code(job.recipe.model):
         keys["trust_remote_code"] = True
     shared = {key: value for key, value in placed(job.recipe).train.items() if key in SHARED}
     return [Group("model", {**keys, **shared})]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from orchestrator.base.plan import Argument, Command
 from orchestrator.engines.job import Job
 
@@ -11,9 +13,23 @@ PLAIN = {"USE_V1": "0"}
 LOCAL = "127.0.0.1"
 
 
-def environment(job: Job) -> dict[str, str]:
-    """A rehearsal sees no GPU; everything else is the user's own environment."""
-    return {**PLAIN, **({"CUDA_VISIBLE_DEVICES": ""} if job.rehearsal else {})}
+def command(
+    job: Job,
+    *argv: Argument,
+    env: Mapping[str, str] | None = None,
+    defaults: Mapping[str, str] | None = None,
+    by_hand: bool = True,
+) -> Command:
+    """A command in the engine's environment. A rehearsal sees no GPU, and its tiny model wants one
+    thread: beside other work 16 steps take 0.4 s with it and 15 s without."""
+    small = {"CUDA_VISIBLE_DEVICES": ""} if job.rehearsal else {}
+    threads = {"OMP_NUM_THREADS": "1"} if job.rehearsal else {}
+    return Command(
+        argv=argv,
+        env={**PLAIN, **small, **(env or {})},
+        defaults={**threads, **(defaults or {})},
+        by_hand=by_hand,
+    )
 
 
 def uses_torchrun(job: Job) -> bool:
@@ -29,16 +45,13 @@ def train(job: Job) -> Command:
     if job.resume_from:
         argv.append(f"resume_from_checkpoint={job.resume_from}")
     argv += job.passthrough.get("train", ())
-    env = environment(job)
     gpus = job.recipe.train.gpus
-    if gpus:
-        env["NPROC_PER_NODE"] = str(gpus)
+    env = {"NPROC_PER_NODE": str(gpus)} if gpus else {}
     # NNODES, NODE_RANK, MASTER_ADDR and MASTER_PORT are the user's, and pass through.
     defaults = {"FORCE_TORCHRUN": "1"} if uses_torchrun(job) else {}
-    return Command(argv=tuple(argv), env=env, defaults=defaults)
+    return command(job, *argv, env=env, defaults=defaults)
 
 
 def export(job: Job) -> Command:
     """``llamafactory-cli export export.yaml``."""
-    argv = (PROGRAM, "export", "export.yaml", *job.passthrough.get("export", ()))
-    return Command(argv=argv, env=environment(job))
+    return command(job, PROGRAM, "export", "export.yaml", *job.passthrough.get("export", ()))

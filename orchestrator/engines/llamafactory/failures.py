@@ -39,6 +39,12 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "check the rows with `recipe data check`; --from data writes them again with one type",
     ),
     Explanation(
+        r"KeyError: '(?P<detail>instruction|input|output|history|system|conversations|messages|"
+        r"chosen|rejected|kto_tag|text|tools|images|videos|audios)'",
+        "a data set has no column called {detail}",
+        "say what its columns are called: data.sources.N.fields: {{instruction: …, output: …}}",
+    ),
+    Explanation(
         r"Output directory already exists and is not empty",
         "an earlier training left files in the output folder",
         "run with --from train: `recipe` moves the earlier output aside",
@@ -71,7 +77,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
         r"contains custom code which must be executed|trust_remote_code=True",
         "the model brings its own code, and nobody said that it is trusted",
-        "set engine_options.trust_remote_code: true if you trust where the model comes from",
+        "--set model.trust_remote_code=true if you trust where the model comes from",
     ),
     Explanation(
         r"bf16/gpu|doesn't support bf16|does not support `pure_bf16`|[Bb]f16.*not supported",

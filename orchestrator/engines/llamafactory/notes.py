@@ -42,5 +42,13 @@ def _without_equivalent(recipe: Recipe) -> Iterator[str]:
         )
     if recipe.export.fp32:
         yield "export.fp32: no equivalent; set engine_options.infer_dtype: float32 to export so"
+    stage = recipe.train.stage
+    if recipe.train.pack and stage not in ("sft", "pt"):
+        yield f"train.pack: rows of {stage} are not packed"
+    if recipe.train.max_samples and any(one.dataset for one in recipe.data.sources):
+        yield (
+            "train.max_samples: the first rows of the hub data set, which the engine counts; "
+            "data.sources.0.sample_rows draws them"
+        )
     if recipe.train.save_total_limit == -1:
         yield "train.save_total_limit -1: every checkpoint is kept, which is the default here"

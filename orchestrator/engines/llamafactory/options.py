@@ -1,15 +1,21 @@
-"""Where ``engine_options`` go: a native key belongs to the training, to the export, or to both.
+"""``engine_options``: which native key belongs to which file, and which can be none at all.
 
-Whether a key exists, and whether its value fits, is asked of the engine's own parser (check stage).
+A release's keys and the words that they take stand in ``words/``; the engine's own parser is asked
+again in the check stage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from orchestrator.base.errors import UsageError
+from orchestrator.base.nearest import nearest
+from orchestrator.base.secrets import is_secret_name
+from orchestrator.base.text import listed, shown
+from orchestrator.engines.llamafactory.words import Kind, Words
+from orchestrator.recipe.faults import Objection
 
 #: Keys of the model and tokenizer that training and export must agree on.
 SHARED = frozenset(
@@ -27,7 +33,6 @@ SHARED = frozenset(
         "split_special_tokens",
         "template",
         "tool_format",
-        "trust_remote_code",
         "use_fast_tokenizer",
     }
 )
@@ -36,10 +41,22 @@ EXPORT_ONLY = frozenset({"infer_dtype", "offload_folder"})
 #: What a run decides itself, and why: an example of the engine pasted whole holds them too.
 OWNED = {
     "model_name_or_path": "the recipe's model is used: set model.id or model.path",
+    "trust_remote_code": "set model.trust_remote_code, which is shown in the plan",
     "output_dir": "a run keeps its own output folder",
     "export_dir": "a run keeps its own merged folder",
     "resume_from_checkpoint": "a run goes on from its own newest checkpoint",
     "do_train": "the train stage always trains",
+}
+_LAUNCHER = "only the engine's own launcher is wrapped: train.gpus on one machine, and NNODES, "
+_LAUNCHER += "NODE_RANK, MASTER_ADDR and MASTER_PORT of the environment for several"
+#: Keys that another launcher reads.
+_RAY = frozenset({"ray_num_workers", "ray_init_kwargs", "master_addr", "master_port"})
+#: Variables that choose another launcher, or say what a key of the recipe says.
+_VARIABLES = {
+    "USE_V1": f"the engine's other trainer reads other files; {_LAUNCHER}",
+    "USE_RAY": f"Ray is not in the engine's environment; {_LAUNCHER}",
+    "USE_MCA": f"Megatron (mcore_adapter) is not in the engine's environment; {_LAUNCHER}",
+    "NPROC_PER_NODE": "the recipe's own key is train.gpus",
 }
 
 
@@ -53,12 +70,11 @@ class Placed:
 
 
 def place(options: Mapping[str, Any]) -> Placed:
-    """Sort native keys; UsageError for a value that cannot be written as one."""
+    """Sort native keys by the file that they belong to."""
     train: dict[str, Any] = {}
     export: dict[str, Any] = {}
     ignored = []
     for key, value in options.items():
-        _check(key, value)
         if key in OWNED:
             ignored.append(f"engine_options.{key} is not used: {OWNED[key]}")
         elif key.startswith("export_") or key in EXPORT_ONLY:
@@ -70,17 +86,59 @@ def place(options: Mapping[str, Any]) -> Placed:
     return Placed(train, export, tuple(ignored))
 
 
-def _check(key: str, value: Any) -> None:
-    if not key.isidentifier():
-        raise UsageError(
-            f"{key!r} cannot be a key of this engine.",
-            where=f"engine_options.{key}",
-            fix="use the engine's own names, letters, digits and underscores",
+def objections(options: Mapping[str, Any], words: Words) -> Iterator[Objection]:
+    """Keys that the release does not know, values that they do not take, secrets, launchers."""
+    known = {**words.train, **words.export}
+    for key, value in options.items():
+        at = f"engine_options.{key}"
+        if key not in known:
+            what = "the engine knows no such key"
+            yield Objection(at, what, "it stands in no class of its arguments", nearest(key, known))
+        elif value is None or key in OWNED:
+            continue
+        elif is_secret_name(key):
+            why = "it would stand in the run's files; export HF_TOKEN, MODELSCOPE_API_TOKEN, "
+            why += "SWANLAB_API_KEY … before the command"
+            yield Objection(at, "a secret does not belong into a recipe", why)
+        elif key in _RAY:
+            yield Objection(at, "Ray is not in the engine's environment", _LAUNCHER)
+        else:
+            yield from _value_objections(at, key, value, known[key])
+
+
+def _value_objections(at: str, key: str, value: Any, kind: Kind) -> Iterator[Objection]:
+    if not isinstance(kind, str):
+        if value not in kind:
+            takes = listed([str(word) for word in kind])
+            near = nearest(str(value), map(str, kind))
+            yield Objection(at, f"cannot be {shown(value)}", f"it takes {takes}", near)
+    elif kind == "number" and (isinstance(value, bool) or not isinstance(value, int | float)):
+        why = "YAML 1.1 takes 1e-4 for text: it wants 1.0e-4" if isinstance(value, str) else ""
+        yield Objection(at, f"must be a number, not {shown(value)}", why)
+    elif kind == "flag" and not isinstance(value, bool):
+        yield Objection(at, f"must be true or false, not {shown(value)}")
+    elif key == "deepspeed" and isinstance(value, str) and not Path(value).is_absolute():
+        why = f"{value} would be looked for in the run; say train.deepspeed, or an absolute path"
+        yield Objection(at, "is a relative path", why)
+    elif "???" in _texts(value):
+        yield Objection(
+            at, "the text ??? cannot be a value", "OmegaConf takes it for a missing one"
         )
-    if key.endswith("_token") and isinstance(value, str) and value:
-        raise UsageError(
-            "A secret does not belong into a recipe.",
-            where=f"engine_options.{key}",
-            why="it would stand in the rendered file and in the record of the run",
-            fix="export HF_TOKEN or MODELSCOPE_API_TOKEN instead",
-        )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def variable_objections(env: Mapping[str, str]) -> Iterator[Objection]:
+    """Variables that would choose another launcher, or another number of processes."""
+    for name in env:
+        if name in _VARIABLES:
+            yield Objection(f"env.{name}", "is not the recipe's to set", _VARIABLES[name])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.base.errors import UsageError
+from orchestrator.engines.llamafactory.template_names import template
+from orchestrator.engines.llamafactory.words import words
 from orchestrator.recipe.schema import Recipe
 
 MAX_LENGTH = 512
@@ -12,11 +15,31 @@ _GPU_OPTIONS = (
     "bf16", "fp16", "pure_bf16", "fp8", "tf32", "deepspeed", "fsdp", "fsdp_config", "use_unsloth",
     "use_unsloth_gc", "enable_liger_kernel", "flash_attn", "ddp_timeout", "optim",
 )  # fmt: skip
-_FEW = {"preprocessing_num_workers": 1, "dataloader_num_workers": 0, "logging_steps": 1}
+#: Options that a rehearsal bounds: one process, few rows, few steps.
+_AT_MOST = {
+    "preprocessing_num_workers": 1,
+    "dataloader_num_workers": 0,
+    "logging_steps": 1,
+    "num_train_epochs": 1.0,
+    "max_steps": 16,
+    "gradient_accumulation_steps": 1,
+    "cutoff_len": MAX_LENGTH,
+}
 
 
 def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
-    """The recipe as a rehearsal runs it, and the list of changes in words."""
+    """The recipe as a rehearsal runs it, and the list of changes in words.
+
+    UsageError for a model that sees or hears: a stand-in is made of text alone.
+    """
+    name = template(recipe)
+    if name in words(recipe.engine_version).multimodal:
+        raise UsageError(
+            f"A model with the template {name} cannot be rehearsed.",
+            where="model.template",
+            why="it sees or hears, and a rehearsal's stand-in has no processor for that",
+            fix="try the files first: recipe run NAME --until check, on the machine with the model",
+        )
     train = recipe.train
     update: dict[str, object] = {}
     said: list[str] = []
@@ -35,6 +58,8 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
     change("max_steps", None, "one short epoch instead")
     change("accumulate", 1, "so that a few rows give optimizer steps")
     change("warmup_ratio", 0.0, "too few steps to warm up")
+    if train.report_to:
+        change("report_to", [], "no tracker is told of a rehearsal")
     change("save_steps", None, "one checkpoint, after the epoch")
     change("logging_steps", 1, "so that a few steps give a curve")
     change("workers", None, "one process on the CPU")
@@ -53,9 +78,10 @@ def _with_few_options(recipe: Recipe) -> tuple[Recipe, list[str]]:
     for key, value in recipe.engine_options.items():
         if key in _GPU_OPTIONS:
             said.append(f"engine_options.{key}: {value} -> left out (it needs a GPU)")
-        elif key in _FEW and value != _FEW[key]:
-            said.append(f"engine_options.{key}: {value} -> {_FEW[key]} (one process, few rows)")
-            options[key] = _FEW[key]
+        elif key in _AT_MOST and value is not None and value > _AT_MOST[key]:
+            most = _AT_MOST[key]
+            said.append(f"engine_options.{key}: {value} -> {most} (one process, few steps)")
+            options[key] = most
         else:
             options[key] = value
     return recipe.model_copy(update={"engine_options": options}), said

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.base import layout
-from orchestrator.base.errors import UsageError
 from orchestrator.engines.job import Job
+from orchestrator.engines.llamafactory.dataset import mixing
 from orchestrator.engines.llamafactory.options import Placed, place
-from orchestrator.engines.llamafactory.remote_code import needs_remote_code
 from orchestrator.engines.llamafactory.template_names import export_template, template
 from orchestrator.recipe.schema import Recipe
+from orchestrator.recipe.trust import trusts_remote_code
 
 Settings = dict[str, Any]
 #: The recipe's optimizer names that other engines use -> transformers' names.
@@ -28,8 +28,8 @@ OPTIMIZERS = {
     "PagedAdamW32bit": "paged_adamw_32bit",
 }
 ATTENTION = {"auto": "auto", "disabled": "disabled", "sdpa": "sdpa", "fa2": "fa2"}
-DATASET = "train"
 DATASET_DIR = "."
+_SAVE = {None: "epoch", -1: "no"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def train(job: Job) -> list[Group]:
     groups = [
         Group("model", _model(job)),
         Group("method", _method(job.recipe)),
-        Group("dataset", _dataset(job.recipe)),
+        Group("dataset", _dataset(job)),
         Group("output", _output(job)),
         Group("train", _train(job)),
         Group("eval", _evaluation(job.recipe)),
@@ -80,21 +80,7 @@ def export(job: Job) -> list[Group]:
 
 
 def placed(recipe: Recipe) -> Placed:
-    """``engine_options`` sorted by the file that they belong to.
-
-    UsageError for an option that says something else than the recipe about what is made.
-    """
-    own = {"stage": recipe.train.stage, "finetuning_type": finetuning_type(recipe)}
-    keys = {"stage": "train.stage", "finetuning_type": "train.method"}
-    for key, said in own.items():
-        given = recipe.engine_options.get(key, said)
-        if given != said:
-            raise UsageError(
-                f"engine_options.{key} says {given}, and the recipe says {said}.",
-                where=f"engine_options.{key}",
-                why="rows, stages and what must come out depend on it",
-                fix=f"--set {keys[key]}={given}",
-            )
+    """``engine_options`` sorted by the file that they belong to."""
     return place(recipe.engine_options)
 
 
@@ -116,7 +102,7 @@ def finetuning_type(recipe: Recipe) -> str:
 
 
 def _remote_code(recipe: Recipe) -> Settings:
-    return {"trust_remote_code": True} if needs_remote_code(recipe.model) else {}
+    return {"trust_remote_code": True} if trusts_remote_code(recipe.model) else {}
 
 
 def _model(job: Job) -> Settings:
@@ -148,9 +134,19 @@ def _method(recipe: Recipe) -> Settings:
         keys.update(_lora(recipe))
     if train.method == "freeze" and train.freeze_layers is not None:
         keys["freeze_trainable_layers"] = train.freeze_layers
+    keys.update(_preference(recipe))
     if train.deepspeed is not None:
         keys["deepspeed"] = f"deepspeed/{train.deepspeed}.json"
     return keys
+
+
+def _preference(recipe: Recipe) -> Settings:
+    native = {"beta": "pref_beta", "loss": "pref_loss", "sft_share": "pref_ftx"}
+    given = recipe.train.preference.model_dump(exclude_none=True)
+    return {
+        native[key]: float(value) if isinstance(value, int) else value
+        for key, value in given.items()
+    }
 
 
 def _lora(recipe: Recipe) -> Settings:
@@ -159,7 +155,7 @@ def _lora(recipe: Recipe) -> Settings:
     if lora.rank is not None:
         keys["lora_rank"] = lora.rank
     if lora.alpha is not None:
-        keys["lora_alpha"] = whole_alpha(lora.alpha)
+        keys["lora_alpha"] = int(lora.alpha)
     if lora.dropout is not None:
         keys["lora_dropout"] = float(lora.dropout)
     if lora.rslora:
@@ -169,30 +165,17 @@ def _lora(recipe: Recipe) -> Settings:
     return keys
 
 
-def whole_alpha(alpha: float | None) -> int | None:
-    """The engine takes no fraction."""
-    if alpha is None:
-        return None
-    if float(alpha) != int(alpha):
-        raise UsageError(
-            f"lora_alpha must be a whole number here, not {alpha}.",
-            where="train.lora.alpha",
-            fix="round it, and change the rank in the same proportion",
-        )
-    return int(alpha)
-
-
-def _dataset(recipe: Recipe) -> Settings:
-    train = recipe.train
+def _dataset(job: Job) -> Settings:
+    train = job.recipe.train
     keys: Settings = {
         "dataset_dir": DATASET_DIR,
-        "dataset": DATASET,
-        "template": template(recipe),
+        **mixing(job),
+        "template": template(job.recipe),
         "cutoff_len": train.max_length,
     }
     if train.max_samples is not None:
         keys["max_samples"] = train.max_samples
-    if train.pack or train.stage == "pt":
+    if train.stage == "pt" or (train.pack and train.stage == "sft"):
         keys["packing"] = train.pack
     keys["overwrite_cache"] = True
     if train.workers is not None:
@@ -205,12 +188,14 @@ def _output(job: Job) -> Settings:
     keys: Settings = {
         "output_dir": output_dir(job),
         "logging_steps": train.logging_steps or 10,
-        "save_strategy": "epoch" if train.save_steps is None else "steps",
+        "save_strategy": _SAVE.get(train.save_steps, "steps"),
     }
-    if train.save_steps is not None:
+    if train.save_steps not in _SAVE:
         keys["save_steps"] = train.save_steps
     if train.save_total_limit is not None and train.save_total_limit > 0:
         keys["save_total_limit"] = train.save_total_limit
+    if train.report_to is not None:
+        keys["report_to"] = train.report_to or "none"
     keys["plot_loss"] = True
     keys["overwrite_output_dir"] = True
     return keys
@@ -275,18 +260,7 @@ def _export(job: Job) -> Settings:
     export = job.recipe.export
     return {
         "export_dir": layout.MERGED,
-        "export_size": shard_size(export.max_shard_size),
+        "export_size": int(export.max_shard_size.removesuffix("GB")),
         "export_device": "cpu" if job.rehearsal or export.device != "cuda" else "auto",
         "export_legacy_format": export.safe_serialization is False,
     }
-
-
-def shard_size(text: str) -> int:
-    """Whole gigabytes, as ``export_size`` counts; UsageError for less than one."""
-    if text.endswith("MB"):
-        raise UsageError(
-            f"This engine writes shards of whole gigabytes, not {text}.",
-            where="export.max_shard_size",
-            fix="use 1GB or more",
-        )
-    return int(text[:-2])

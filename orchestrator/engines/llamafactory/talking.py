@@ -73,7 +73,7 @@ def _command(
     if "bits" in given:
         argv.append(override("quantization_bit", int(given["bits"])))
     argv += given.get("extra", ())
-    return Command(argv=tuple(argv), env={**commands.environment(job), **env})
+    return commands.command(job, *argv, env=env)
 
 
 def _places(job: Job, given: Mapping[str, Any]) -> list[str]:

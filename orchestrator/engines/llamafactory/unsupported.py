@@ -1,36 +1,103 @@
-"""What a recipe asks for that LLaMA-Factory cannot do, key by key."""
+"""What a recipe asks for that LLaMA-Factory cannot do, key by key, with the nearest choice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.base.errors import UsageError
-from orchestrator.engines.llamafactory import settings
+from orchestrator.base.nearest import nearest
+from orchestrator.base.text import listed
+from orchestrator.engines.llamafactory import hub_rows, options
+from orchestrator.engines.llamafactory.settings import OPTIMIZERS, finetuning_type
 from orchestrator.engines.llamafactory.template_names import table
+from orchestrator.engines.llamafactory.words import Words, words
 from orchestrator.envs.release import Release
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
 
 
-def unsupported(recipe: Recipe, _release: Release) -> list[Objection]:
-    """Every key whose value has no equivalent here, with the nearest choice."""
-    return list(_unsupported(recipe))
+def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
+    """Every key whose value has no equivalent in ``release``."""
+    known = words(release.version)
+    return [
+        *_template(recipe, release),
+        *_method(recipe),
+        *_words(recipe, known),
+        *_preference(recipe, known),
+        *hub_rows.objections(recipe),
+        *_own_rows(recipe),
+        *options.objections(recipe.engine_options, known),
+        *options.variable_objections(recipe.env),
+    ]
 
 
-def _unsupported(recipe: Recipe) -> Iterator[Objection]:
+def _template(recipe: Recipe, release: Release) -> Iterator[Objection]:
     option = recipe.engine_options.get("template")
     key = "engine_options.template" if option else "model.template"
-    named = table(recipe.engine_version).objection(option or recipe.model.template, key)
-    if named is not None:
-        yield named
-    checks = (
-        lambda: settings.placed(recipe),
-        lambda: settings.whole_alpha(recipe.train.lora.alpha),
-        lambda: settings.shard_size(recipe.export.max_shard_size),
+    found = table(release.version).objection(str(option or recipe.model.template), key)
+    if found is not None:
+        yield found
+
+
+def _method(recipe: Recipe) -> Iterator[Objection]:
+    alpha = recipe.train.lora.alpha
+    if alpha is not None and alpha != int(alpha):
+        why = "round it, and change the rank in the same proportion"
+        what = f"must be a whole number here, not {alpha:g}"
+        yield Objection("train.lora.alpha", what, why, str(round(alpha)))
+    if recipe.export.max_shard_size.endswith("MB"):
+        what = f"shards are whole gigabytes here, not {recipe.export.max_shard_size}"
+        yield Objection("export.max_shard_size", what, meant="1GB")
+    own = {
+        "stage": ("train.stage", recipe.train.stage),
+        "finetuning_type": ("train.method", finetuning_type(recipe)),
+    }
+    for option, (key, value) in own.items():
+        other = recipe.engine_options.get(option, value)
+        if other == value:
+            continue
+        what = f"says {other}, and the recipe's {key} makes it {value}"
+        why = "rows, stages and what must come out depend on it"
+        if other in ("oft", "ppo"):
+            why = f"{other} is not wrapped: it is nothing that a run can prove or export"
+        yield Objection(f"engine_options.{option}", what, why)
+
+
+def _words(recipe: Recipe, known: Words) -> Iterator[Objection]:
+    train, native = recipe.train, recipe.engine_options
+    trackers = (*known.trackers, "all", "none")
+    optimizer = OPTIMIZERS.get(train.optimizer or "", train.optimizer)
+    asked = (
+        ("train.optimizer", optimizer, (*OPTIMIZERS, *known.optimizers)),
+        ("engine_options.optim", native.get("optim"), known.optimizers),
+        ("train.scheduler", train.scheduler, known.schedulers),
+        ("engine_options.lr_scheduler_type", native.get("lr_scheduler_type"), known.schedulers),
+        *(("train.report_to", tracker, trackers) for tracker in train.report_to or ()),
     )
-    for check in checks:
-        try:
-            check()
-        except UsageError as error:
-            key = error.where or "engine_options"
-            yield Objection(key, error.what.rstrip("."), error.why or "", error.fix or "")
+    for key, word, choices in asked:
+        if word is not None and word not in choices:
+            what = f"the engine knows no {word!r}"
+            yield Objection(key, what, listed(choices), nearest(str(word), choices))
+
+
+def _preference(recipe: Recipe, known: Words) -> Iterator[Objection]:
+    stage, preference = recipe.train.stage, recipe.train.preference
+    used = {"dpo": ("beta", "loss", "sft_share"), "kto": ("beta", "sft_share")}.get(stage, ())
+    for key, value in preference.model_dump(exclude_none=True).items():
+        at = f"train.preference.{key}"
+        losses = [str(word) for word in known.train["pref_loss"]]
+        if key not in used:
+            yield Objection(at, f"does nothing in the stage {stage}")
+        elif key == "loss" and value not in losses:
+            yield Objection(at, f"cannot be {value!r}", listed(losses), nearest(value, losses))
+
+
+def _own_rows(recipe: Recipe) -> Iterator[Objection]:
+    """Names of data sets in the options must be in the run's own list, unless a folder is given."""
+    given = recipe.engine_options
+    if given.get("dataset_dir") or given.get("tokenized_path"):
+        return
+    for key in ("dataset", "eval_dataset"):
+        if given.get(key):
+            why = "a run has its own dataset_info.json; give each as one of data.sources, or name "
+            why += "the folder of another list with engine_options.dataset_dir"
+            yield Objection(f"engine_options.{key}", f"{given[key]} is in no list of the run", why)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.base.plan import Plan
 from orchestrator.engines.job import Job
-from orchestrator.engines.registry import engine_of
+from orchestrator.engines.registry import engine_plan
 from orchestrator.planning.stages import data, model, render
 
 Planner = Callable[[Job, Path], Plan]
@@ -20,4 +20,4 @@ def plan(stage: str, job: Job, root: Path) -> Plan:
     """The plan of one stage of ``job`` in the run directory ``root``."""
     if stage in SHARED:
         return SHARED[stage](job, root)
-    return engine_of(job).plan(stage, job)
+    return engine_plan(stage, job)

@@ -13,15 +13,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[3] / "probes"))
 
-from look_keys import (
-    check_dataset,
-    check_keys,
-    check_template,
-    check_values,
-    fields_of,
-    load_yaml,
-    parse,
-)
+from look_keys import check_dataset, load_yaml, parse
 from look_machine import check_combinations, check_deepspeed, check_machine, check_packages
 from look_rows import examine_rows
 from probe_findings import FAULTS, fault, refuse_old_tokenizer, write
@@ -47,7 +39,7 @@ def check_model(given):
         fault(
             "The model brings its own code, and nobody said that it is trusted.",
             why=f"config.json of {folder.name} has an auto_map",
-            fix="--set engine_options.trust_remote_code=true if you trust where it comes from",
+            fix="--set model.trust_remote_code=true if you trust where it comes from",
         )
         return False
     fix = "use the model's -hf weights (ZhipuAI/glm-4-9b-chat-hf), or another engine"
@@ -63,18 +55,12 @@ def check_files(request):
         export = load_yaml("export.yaml")
     if FAULTS:
         return None, None
-    check_keys("train.yaml", training, _TRAIN_ARGS, set())
-    check_values("train.yaml", training, _TRAIN_ARGS)
-    if export is not None:
-        check_keys("export.yaml", export, _INFER_ARGS, fields_of(_TRAIN_ARGS))
-        check_values("export.yaml", export, _INFER_ARGS)
     if not request["torchrun"]:
         training_only = training
     else:
         # Without torchrun's variables DeepSpeed cannot be set up; its file is read by itself.
         training_only = {key: one for key, one in training.items() if key != "deepspeed"}
         check_deepspeed(training.get("deepspeed"))
-    check_template(training)
     check_dataset(training)
     if FAULTS:
         return None, None

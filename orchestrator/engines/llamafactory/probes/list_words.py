@@ -56,6 +56,7 @@ def main():
     from llamafactory.data.template import TEMPLATES
     from llamafactory.hparams import parser
     from transformers import SchedulerType
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
     from transformers.training_args import OptimizerNames
 
     plugins = {name: type(one.mm_plugin).__name__ for name, one in TEMPLATES.items()}
@@ -65,6 +66,7 @@ def main():
         "without_modelfile": sorted(k for k, one in TEMPLATES.items() if not has_modelfile(one)),
         "optimizers": [one.value for one in OptimizerNames],
         "schedulers": [one.value for one in SchedulerType],
+        "trackers": sorted(INTEGRATION_TO_CALLBACK),
         "train": keys_of(parser._TRAIN_ARGS),
         "export": keys_of(parser._INFER_ARGS),
     }

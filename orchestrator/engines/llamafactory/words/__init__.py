@@ -27,6 +27,7 @@ class Words:
     """Templates with which the export ends in a traceback after the weights are saved."""
     optimizers: tuple[str, ...]
     schedulers: tuple[str, ...]
+    trackers: tuple[str, ...]
     train: Mapping[str, Kind]
     """The keys of ``train.yaml``."""
     export: Mapping[str, Kind]
@@ -43,6 +44,7 @@ def words(version: str) -> Words:
         without_modelfile=frozenset(read["without_modelfile"]),
         optimizers=tuple(read["optimizers"]),
         schedulers=tuple(read["schedulers"]),
+        trackers=tuple(read["trackers"]),
         train=read["train"],
         export=read["export"],
     )
