@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 NAME = "recipe"
 #: Settings that a later command needs as well: where recipes, runs and environments are.
-_PLACES = ("RECIPE_PATH", "RECIPE_RUNS", "RECIPE_CACHE")
+PLACES = ("RECIPE_PATH", "RECIPE_RUNS", "RECIPE_CACHE")
 
 
 def words() -> list[str]:
@@ -25,7 +26,16 @@ def words() -> list[str]:
     return [str(started)]
 
 
-def command_line(arguments: Iterable[str], *, variables: Iterable[str] = _PLACES) -> str:
+_COMMAND = re.compile(rf"(?<![\w./-]){NAME} (?=[a-z]+\b)")
+
+
+def pasteable(text: str) -> str:
+    """``text`` with every ``recipe VERB`` in it as the shell can find it."""
+    spelled = " ".join(map(shlex.quote, words()))
+    return text if spelled == NAME else _COMMAND.sub(lambda _match: f"{spelled} ", text)
+
+
+def command_line(arguments: Iterable[str], *, variables: Iterable[str] = PLACES) -> str:
     """``recipe ARGUMENTS`` as it can be pasted, with those of ``variables`` that are set now."""
     given = [f"{name}={shlex.quote(os.environ[name])}" for name in variables if name in os.environ]
     return " ".join([*given, *map(shlex.quote, [*words(), *arguments])])

@@ -12,6 +12,7 @@ import click
 from orchestrator import __version__
 from orchestrator.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
 from orchestrator.base.language import say
+from orchestrator.base.program import pasteable
 from orchestrator.cli.groups import Verbs
 from orchestrator.cli.output import echo
 
@@ -83,6 +84,7 @@ def main() -> None:
         if isinstance(code, int) and code:
             sys.exit(code)
     except RecipeError as error:
+        error.fix = error.fix and pasteable(error.fix)
         _print_error(str(error))
         sys.exit(error.exit_code)
     except click.exceptions.Exit as done:

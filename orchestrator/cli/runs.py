@@ -204,7 +204,7 @@ def plan(
     from orchestrator.running.deciding import Selection
 
     request = _request(**given)
-    with request.completing():
+    with request.completing("plan"):
         asked = workflow.ask(request, new=new)
         steps = workflow.describe(asked, Selection(first, last, force))
     if as_json:
@@ -251,7 +251,8 @@ def render(output: Path, force: bool, **given: Any) -> None:
         echo(f"{say('note', '注意')}: {text}", err=True)
 
     request = Request(**given)
-    with request.completing():
-        names = pack.write(**given, note=note, folder=output, force=force)
+    with request.completing("render", "-o", str(output)):
+        by_hand = request.line("--until", "data", anywhere=True)
+        names = pack.write(**given, note=note, folder=output, force=force, rows_command=by_hand)
     for name in names:
         echo(f"{output / name}")

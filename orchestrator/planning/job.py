@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.files import sha256
 from orchestrator.base.language import say
 from orchestrator.engines import registry
 from orchestrator.engines.job import FoundSource, Job, source_name
@@ -96,7 +95,7 @@ def _missing(loaded: Loaded, numbers: Sequence[int], *, rest: bool) -> UsageErro
     sources = loaded.recipe.data.sources
     names = ", ".join(repr(sources[number].path) for number in numbers)
     candidates = loaded.candidates(str(sources[numbers[0]].path))
-    steps = [_where_to_get(sources[number], number, recipe_name=loaded.name) for number in numbers]
+    steps = [_where_to_get(sources[number], number) for number in numbers]
     if any(sources[number].sample for number in numbers):
         steps.append("a rehearsal uses shipped sample rows instead: --rehearse")
     if rest:
@@ -138,26 +137,15 @@ def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...], *, whole: b
         if found.path is None:
             continue
         if found.source.sha256 is not None:
-            if sha256_of(found.path) != found.source.sha256:
+            if sha256(found.path) != found.source.sha256:
                 return f"{found.path.name} is another file than the recipe's (SHA-256 differs)"
         elif _rank(loaded, f"data.sources.{number}.path") > said:
             return f"{found.path.name} is another file than the recipe's"
     return None
 
 
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hex; empty for a folder."""
-    if not path.is_file():
-        return ""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _where_to_get(source: Source, number: int, *, recipe_name: str) -> str:
-    give = f"recipe run {recipe_name} --set data.sources.{number}.path=FILE"
+def _where_to_get(source: Source, number: int) -> str:
+    give = f"--set data.sources.{number}.path=FILE"
     return f"{source.path}: {source.get}; then {give}" if source.get else give
 
 

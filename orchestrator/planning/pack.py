@@ -36,11 +36,13 @@ def write(
     force: bool = False,
     only_available: bool = False,
     note: Callable[[str], object] = lambda _text: None,
+    rows_command: str = "",
 ) -> list[str]:
     """Write the pack of ``recipe`` (a name or a path) into ``folder``; the names of its files.
 
     The same recipe and rows give the same bytes. A file that is there with other content is never
-    overwritten without ``force`` (:class:`UsageError` names it).
+    overwritten without ``force`` (:class:`UsageError` names it). ``rows_command`` is what makes the
+    rows when the pack itself cannot.
     """
     loaded = load(recipe, sets=sets, params=params, engine=engine)
     job = jobs.build(loaded, must_find_rows=only_available, only_available=only_available)
@@ -50,7 +52,7 @@ def write(
         made = Path(scratch)
         if not _missing(job) and job.file_sources:
             ConvertRows(job).run(made, lambda _done, _total, _what: None)
-        for file in _files(job):
+        for file in _files(job, rows_command or f"recipe run {job.name} --until data"):
             write_atomic(made / file.path, file.text, executable=file.executable)
         names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
         _refuse_to_overwrite(made, folder, names, force)
@@ -86,16 +88,18 @@ def _refuse_to_overwrite(made: Path, folder: Path, names: list[str], force: bool
         )
 
 
-def _files(job: Job) -> list[PlannedFile]:
+def _files(job: Job, by_hand: str) -> list[PlannedFile]:
     lock = load_lock(job.release, None).text
     files = [
         *engine_of(job).files(job),
         PlannedFile(path="recipe.lock.yaml", text=dump(job.recipe)),
         PlannedFile(
-            path="commands.sh", text=commands_script(job, before=_before(job)), executable=True
+            path="commands.sh",
+            text=commands_script(job, before=_before(job, by_hand)),
+            executable=True,
         ),
         PlannedFile(path="requirements.txt", text=lock),
-        PlannedFile(path="README.md", text=render("pack/README.md.jinja", **_readme(job))),
+        PlannedFile(path="README.md", text=render("pack/README.md.jinja", **_readme(job, by_hand))),
     ]
     if _missing(job) and _can_convert(job):
         text = render(
@@ -125,11 +129,11 @@ def _can_convert(job: Job) -> bool:
     return plain and train.stage == "sft" and train.max_samples is None
 
 
-def _before(job: Job) -> tuple[str, ...]:
+def _before(job: Job, by_hand: str) -> tuple[str, ...]:
     """Shell lines that come first: the rows and the model, unless they are there."""
     lines = ["", "# data"]
     if _missing(job) and not _can_convert(job):
-        how = f"{TRAIN} is missing: make it with recipe run {job.name} --until data (README.md)"
+        how = f"{TRAIN} is missing: make it with: {by_hand} (README.md)"
         lines.append(f"[ -e {TRAIN} ] || {{ echo {shlex.quote(how)} >&2; exit 1; }}")
     elif _missing(job):
         lines.append(f"[ -e {TRAIN} ] || python make_data.py")
@@ -153,11 +157,12 @@ def _before(job: Job) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _readme(job: Job) -> dict[str, object]:
+def _readme(job: Job, by_hand: str) -> dict[str, object]:
     return {
         "job": job,
         "missing": _missing(job),
         "can_convert": _can_convert(job),
+        "rows_command": by_hand,
         "model_folder": job.model_name,
         "download": " ".join(map(shlex.quote, download_command(job.recipe.model, job.model_name))),
     }

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.base.program import command_line
+from orchestrator.base.program import NAME, PLACES, command_line
 from orchestrator.base.secrets import redacted, without_secrets
 
 _OVERRIDES = "RECIPE_SET_"
+_OPTION = (
+    r"(?:--(?:set|from|until|engine|name|run)[ =](?:'[^']*'|[^\s;,)`]+)"
+    r"|--(?:new|rehearse|only-available)\b|-p (?:'[^']*'|[^\s;,)`]+))"
+)
+#: Options of this program in a hint, as long as they stand for themselves: not inside a command.
+_OPTIONS = re.compile(rf"(?<![\w`'=-])(?<!recipe )(?:{_OPTION})(?: {_OPTION})*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +80,11 @@ class Request:
         }
         return Request(**values)
 
-    def line(self, *more: str, verb: str = "run") -> str:
-        """The command as it can be pasted; ``more`` are added to its options."""
+    def line(self, *more: str, verb: str = "run", anywhere: bool = False) -> str:
+        """The command as it can be pasted; ``more`` are added to its options.
+
+        ``anywhere``: for another machine, without this one's places.
+        """
         flags = {"--rehearse": self.rehearse, "--only-available": self.only_available}
         words = [verb, _near(self.recipe), *(flag for flag, is_set in flags.items() if is_set)]
         values = {"--engine": self.engine, "--python": self.python}
@@ -84,20 +95,38 @@ class Request:
         words += more
         if self.passthrough:
             words += ["--", *self.passthrough]
-        places = ("RECIPE_PATH", "RECIPE_RUNS", "RECIPE_CACHE")
-        return redacted(command_line(words, variables=(*places, *self.overrides)))
+        if anywhere:
+            own = [f"{name}={shlex.quote(value)}" for name, value in self.overrides.items()]
+            return redacted(" ".join([*own, NAME, *map(shlex.quote, words)]))
+        return redacted(command_line(words, variables=(*PLACES, *self.overrides)))
 
     @contextlib.contextmanager
-    def completing(self) -> Iterator[None]:
-        """Errors inside this block get the command that was typed as their next step."""
+    def completing(self, verb: str = "run", *more: str) -> Iterator[None]:
+        """Errors inside this block name the whole command that is their next step.
+
+        Who raises an error knows the option that helps (`--set a.b=v`), and here is known what was
+        typed: ``verb`` and ``more`` are the command's own words.
+        """
         try:
             yield
         except RecipeError as error:
             if error.retry:
-                line = self.line(*error.retry)
-                error.fix = f"{error.fix}: {line}" if error.fix else line
+                step = " ".join(map(shlex.quote, error.retry))
+                error.fix = f"{error.fix}: {step}" if error.fix else step
                 error.retry = ()
+            error.fix = error.fix and self.completed(error.fix, verb, *more)
             raise
+
+    def completed(self, text: str, verb: str = "run", *more: str) -> str:
+        """``text`` with every bare run of options as a command that can be pasted."""
+
+        def command(match: re.Match[str]) -> str:
+            words = shlex.split(match[0])
+            new = [word for word in words if not (word == "--rehearse" and self.rehearse)]
+            starts_stage = verb in ("run", "plan") or not {"--from", "--until"} & set(new)
+            return self.line(*more, *new, verb=verb if starts_stage else "run")
+
+        return "\n".join(_OPTIONS.sub(command, line) for line in text.split("\n"))
 
 
 def _near(recipe: str) -> str:

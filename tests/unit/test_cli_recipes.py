@@ -150,7 +150,7 @@ def test_new_may_inherit_from_a_path(tmp_path: Path) -> None:
         (("new", "a b", "--from", "medqa-qlora"), "cannot be the name of a recipe"),
         (("new", "x/y", "--from", "medqa-qlora"), "There is no folder x."),
         (("new", "x", "--from", "medqa"), "did you mean medqa-qlora"),
-        (("show", "nothing-like-it"), "`recipe list` shows the recipes"),
+        (("show", "nothing-like-it"), "list` shows the recipes"),
         (("show", "medqa-qlora", "--set", "train.epoch=1"), "did you mean train.epochs?"),
     ],
 )

@@ -102,3 +102,47 @@ def test_the_program_on_the_path_is_called_by_its_name(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.argv", [str(script)])
     assert program.words() == ["recipe"]
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("--from data", "LINE --from data"),
+        (
+            "correct these rows, or leave them out: --set data.max_rejects=3",
+            "correct these rows, or leave them out: LINE --set data.max_rejects=3",
+        ),
+        (
+            "check nvidia-smi, or rehearse on the CPU with --rehearse; then look",
+            "check nvidia-smi, or rehearse on the CPU with LINE --rehearse; then look",
+        ),
+        (
+            "--set expect.rows=null --set expect.test_rows=null",
+            "LINE --set expect.rows=null --set expect.test_rows=null",
+        ),
+        ("leave it out: --set 'data.drop=[a, b]'", "leave it out: LINE --set 'data.drop=[a, b]'"),
+        (
+            "wait for it, or start another with --new",
+            "wait for it, or start another with LINE --new",
+        ),
+        ("a: --set x=1\nb: --only-available", "a: LINE --set x=1\nb: LINE --only-available"),
+        # What is a command, an option of another program or a word in a text stays.
+        ("recipe env install xtuner@0.2.0", "recipe env install xtuner@0.2.0"),
+        ("export HF_TOKEN=…, or use --hf_hub_token", "export HF_TOKEN=…, or use --hf_hub_token"),
+        ("leave out --web", "leave out --web"),
+        ("the setting a--set b", "the setting a--set b"),
+    ],
+)
+def test_an_option_in_a_hint_becomes_the_whole_command(hint: str, told: str) -> None:
+    asked = Request(recipe="medqa-qlora", params=("name=a b",), environ={})
+    line = "recipe run medqa-qlora -p 'name=a b'"
+    assert asked.completed(hint) == told.replace("LINE", line)
+
+
+def test_a_command_in_a_hint_is_found_by_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "see recipe env list, ./recipe run x or my-recipe run x"
+    assert program.pasteable(text) == text
+    monkeypatch.setattr("sys.argv", ["/opt/x y/bin/recipe"])
+    assert program.pasteable(text) == (
+        "see '/opt/x y/bin/recipe' env list, ./recipe run x or my-recipe run x"
+    )
