@@ -72,9 +72,13 @@ def _client(hub: Hub) -> Client:
 
 
 def _local(client: Client, model: Model) -> ModelFolder | None:
-    """The copy that the client already has, when it is whole."""
-    folder = client.cached(model)
-    return receipts.read(model).whole(folder) if folder is not None else None
+    """The copy that the client already has, when it is whole; noted, so that the next run knows."""
+    folder, receipt = client.cached(model), receipts.read(model)
+    found = receipt.whole(folder) if folder is not None else None
+    if found is not None:
+        files = receipt.files or tuple(RemoteFile(*each) for each in found.files.items())
+        receipts.write(model, replace(receipt, files=files, path=str(found.path)))
+    return found
 
 
 def _fetch(client: Client, model: Model, tell: _Voice) -> ModelFolder:

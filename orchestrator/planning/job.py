@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.files import sha256
 from orchestrator.base.language import say
 from orchestrator.engines import registry
 from orchestrator.engines.job import FoundSource, Job, source_name
@@ -138,22 +137,11 @@ def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...], *, whole: b
         if found.path is None:
             continue
         if found.source.sha256 is not None:
-            if sha256_of(found.path) != found.source.sha256:
+            if not found.path.is_file() or sha256(found.path) != found.source.sha256:
                 return f"{found.path.name} is another file than the recipe's (SHA-256 differs)"
         elif _rank(loaded, f"data.sources.{number}.path") > said:
             return f"{found.path.name} is another file than the recipe's"
     return None
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hex; empty for a folder."""
-    if not path.is_file():
-        return ""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _where_to_get(source: Source, number: int, *, recipe_name: str) -> str:
