@@ -56,6 +56,10 @@ def test_names_that_are_none(name: str) -> None:
         ("login as hf_abcdefghijklmnopqrstuv now", "login as *** now"),
         ("pad_token: <pad>", "pad_token: <pad>"),
         ("api_key: null", "api_key: null"),
+        ('HF_TOKEN="${HF_TOKEN:-}" recipe run', 'HF_TOKEN="${HF_TOKEN:-}" recipe run'),
+        ("--hf_hub_token $HF_TOKEN --epochs 3", "--hf_hub_token $HF_TOKEN --epochs 3"),
+        ("train --use_auth_token --epochs 3", "train --use_auth_token --epochs 3"),
+        ("put it into api_key=<yours>", "put it into api_key=<yours>"),
         ("the token of a private model", "the token of a private model"),
     ],
 )
@@ -92,6 +96,8 @@ def test_data_is_searched_through_and_keeps_its_form() -> None:
     value = {
         "model": {"id": "o/m", "hf_hub_token": SECRET, "ms_hub_token": None, "token": ""},
         "argv": ["train", "--hf_hub_token", SECRET, f"--api_key={SECRET}", "--epochs", "3"],
+        "switch": ["train", "--use_auth_token", "--epochs", "$TOKEN"],
+        "api_keys": {"api_key": [SECRET, SECRET], "password": 771_993, "use_token": True},
         "urls": [f"https://u:{SECRET}@h/a"],
         "pad_token": "<pad>",
         "rows": 3,
@@ -99,8 +105,10 @@ def test_data_is_searched_through_and_keeps_its_form() -> None:
     assert without_secrets(value) == {
         "model": {"id": "o/m", "hf_hub_token": "***", "ms_hub_token": None, "token": ""},
         "argv": ["train", "--hf_hub_token", "***", "--api_key=***", "--epochs", "3"],
+        "switch": ["train", "--use_auth_token", "--epochs", "$TOKEN"],
+        "api_keys": {"api_key": ["***", "***"], "password": "***", "use_token": True},
         "urls": ["https://***@h/a"],
         "pad_token": "<pad>",
         "rows": 3,
     }
-    assert json.dumps(value).count(SECRET) == 4
+    assert json.dumps(value).count(SECRET) == 6
