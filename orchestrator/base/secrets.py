@@ -30,6 +30,8 @@ _MARKS = frozenset(
         "tool", "unk", "user", "video",
     }
 )  # fmt: skip
+#: Names of a query whose long values are public: what is fetched, not who fetches it.
+_PUBLIC = frozenset({"export", "file", "file_id", "filename", "id", "name", "path", "ref", "rev"})
 _NO_VALUES = ("", "null", "None", "none", "true", "false", "True", "False")
 _SHORTEST = 6  # characters of a variable's value; a shorter one would blacken half a text
 
@@ -122,7 +124,7 @@ def _hides_next(word: object, following: object) -> bool:
 
 def _query(match: re.Match[str]) -> str:
     opaque = len(match["value"]) >= 16 and re.search(r"\d", match["value"])
-    hides = opaque or is_secret_name(match["key"])
+    hides = (opaque and match["key"].lower() not in _PUBLIC) or is_secret_name(match["key"])
     return f"{match['key']}={HIDDEN}" if hides else match[0]
 
 
