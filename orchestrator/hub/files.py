@@ -117,7 +117,7 @@ def _bring(url: str, sha256: str | None, final: Path, progress: Progress | None)
     except requests.RequestException as error:
         raise transfer.broke_off(error) from error
     finally:
-        if sha256 is None:
+        if sha256 is None or (transfer.part.exists() and not transfer.part.stat().st_size):
             transfer.part.unlink(missing_ok=True)
 
 

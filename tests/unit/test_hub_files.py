@@ -139,8 +139,10 @@ def test_a_web_page_instead_of_the_file_is_said(stand_in: StandIn, tmp_path: Pat
     assert "web page" in (error.why or "")
 
 
-def test_the_server_says_no(stand_in: StandIn, tmp_path: Path) -> None:
-    error = refusal(f"{stand_in.url}/nothing.json", None, tmp_path)
+@pytest.mark.parametrize("digest", [DIGEST, None])
+def test_the_server_says_no(stand_in: StandIn, tmp_path: Path, digest: str | None) -> None:
+    error = refusal(f"{stand_in.url}/nothing.json", digest, tmp_path)
+    assert left_of(tmp_path) == []
     assert "HTTP 404" in (error.why or "")
     assert error.where == f"{stand_in.url}/nothing.json"
 
