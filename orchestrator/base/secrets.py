@@ -30,6 +30,8 @@ _MARKS = frozenset(
         "tool", "unk", "user", "video",
     }
 )  # fmt: skip
+#: Names of a query whose long values are public: what is fetched, not who fetches it.
+_PUBLIC = frozenset({"export", "file", "file_id", "filename", "id", "name", "path", "ref", "rev"})
 _NO_VALUES = ("", "null", "None", "none", "true", "false", "True", "False")
 _SHORTEST = 6  # characters of a variable's value; a shorter one would blacken half a text
 
@@ -43,7 +45,7 @@ _KNOWN = re.compile(
 #: ``--name value``, ``--name=value``, ``name=value``, ``name: value``, ``"name": "value"``.
 _ASSIGNED = re.compile(
     r"(?P<head>(?P<dash>--?)?\b(?P<key>[A-Za-z][\w.-]*)[\"']?)"
-    r"(?P<mark>\s*[=:]\s*|(?(dash)\s+|(?!)))"
+    r"(?P<mark>\s*[=:]\s*|(?(dash)\s+(?!-)|(?!)))"
     r"(?P<value>(?:Bearer|Basic)\s+\S+|\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&'\")\]}]+)"
 )
 
@@ -90,34 +92,45 @@ def without_secrets(value: Any) -> Any:
         return {key: _under(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [
-            HIDDEN if _is_option(before) and isinstance(inner, str) else without_secrets(inner)
+            HIDDEN if _hides_next(before, inner) else without_secrets(inner)
             for before, inner in zip(["", *value], value, strict=False)
         ]
     return value
 
 
 def _under(key: str, value: Any) -> Any:
-    hides = is_secret_name(key) and isinstance(value, str | int) and value not in ("", True, False)
-    return HIDDEN if hides else without_secrets(value)
+    if is_secret_name(key):
+        if isinstance(value, list | tuple):
+            return [_under(key, inner) for inner in value]
+        if _is_value(value):
+            return HIDDEN
+    return without_secrets(value)
 
 
-def _is_option(word: object) -> bool:
-    return (
-        isinstance(word, str)
-        and re.fullmatch(r"--?[\w.-]+", word) is not None
-        and (is_secret_name(word))
-    )
+def _is_value(value: object) -> bool:
+    """Whether there is something to hide: no switch, no ``$VARIABLE``, no place to fill in."""
+    if isinstance(value, str):
+        return value not in _NO_VALUES and not value.startswith((HIDDEN, "$", "<"))
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _hides_next(word: object, following: object) -> bool:
+    """Whether ``word`` is an option whose value is the secret that follows."""
+    if not (isinstance(word, str) and isinstance(following, str)):
+        return False
+    is_option = re.fullmatch(r"--?[\w.-]+", word) is not None and is_secret_name(word)
+    return is_option and not following.startswith("-") and _is_value(following)
 
 
 def _query(match: re.Match[str]) -> str:
     opaque = len(match["value"]) >= 16 and re.search(r"\d", match["value"])
-    hides = opaque or is_secret_name(match["key"])
+    hides = (opaque and match["key"].lower() not in _PUBLIC) or is_secret_name(match["key"])
     return f"{match['key']}={HIDDEN}" if hides else match[0]
 
 
 def _assigned(match: re.Match[str]) -> str:
     value = match["value"].strip("\"'")
-    if not is_secret_name(match["key"]) or value.startswith(HIDDEN) or value in _NO_VALUES:
+    if not is_secret_name(match["key"]) or not _is_value(value):
         return match[0]
     quote = match["value"][0] if match["value"][0] in "\"'" else ""
     return f"{match['head']}{match['mark']}{quote}{HIDDEN}{quote}"

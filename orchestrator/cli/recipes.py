@@ -94,6 +94,7 @@ def show(
     as_json: bool,
 ) -> None:
     """Print what RECIPE says and where each value came from; --all adds the defaults."""
+    from orchestrator.base.secrets import redacted, without_secrets
     from orchestrator.planning.feasible import load
     from orchestrator.recipe.dump import one_line as as_yaml
 
@@ -107,14 +108,14 @@ def show(
         if whole or origin.layer != "default"
     }
     if as_json:
-        echo_json(_shown(loaded, values))
+        echo_json(without_secrets(_shown(loaded, values)))
         return
     echo(f"# {loaded.name}: {' <- '.join(str(file) for file in loaded.files)}")
     for param in loaded.missing:
         about = f" ({param.about})" if param.about else ""
         echo(f"# {say('a run needs', '运行时须给出')} {param.word}{about}")
     rows = [(f"{key}:", as_yaml(values[key]), f"# {loaded.provenance[key]}") for key in values]
-    echo("\n".join(columns(rows, limit=48)))
+    echo(redacted("\n".join(columns(rows, limit=48))))
     hidden = len(loaded.provenance) - len(values)
     if hidden:
         echo(say(f"# {hidden} more values are defaults: --all", f"# 另有 {hidden} 个默认值：--all"))

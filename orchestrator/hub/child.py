@@ -24,8 +24,7 @@ from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import free_bytes
 from orchestrator.hub import faults, receipts
 from orchestrator.hub.folder import ModelFolder, check_folder
-from orchestrator.hub.receipts import Receipt
-from orchestrator.hub.remote import HUBS, Client, Hub, Listing, RemoteFile
+from orchestrator.hub.remote import HUBS, Client, Listing, RemoteFile
 from orchestrator.hub.selection import is_weight, needed
 from orchestrator.recipe.schema import Model
 
@@ -43,7 +42,7 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(int(sys.argv[3]),), daemon=True).start()
     model = Model.model_validate(json.loads(sys.argv[2]))
     try:
-        client = _client(HUBS[model.hub])
+        client = cast(Client, importlib.import_module(HUBS[model.hub].client))
         folder = _local(client, model) or _fetch(client, model, tell)
         tell.last({"folder": {**asdict(folder), "path": str(folder.path)}})
     except RecipeError as error:
@@ -58,41 +57,31 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _client(hub: Hub) -> Client:
-    try:
-        return cast(Client, importlib.import_module(hub.client))
-    except ImportError as error:
-        package = (error.name or hub.name).partition(".")[0]
-        raise RecipeError(
-            f"{package} cannot be imported.",
-            where=sys.executable,
-            why=str(error),
-            fix=f"install it beside recipe: pip install -U {package}",
-        ) from error
-
-
 def _local(client: Client, model: Model) -> ModelFolder | None:
-    """The copy that the client already has, when it is whole."""
-    folder = client.cached(model)
-    return receipts.read(model).whole(folder) if folder is not None else None
+    """The copy that the client already has, when it is whole; noted, so that the next run knows."""
+    folder, noted = client.cached(model), receipts.read(model)
+    found = receipts.whole(model, noted, folder) if folder is not None else None
+    if found is not None:
+        files = noted.files or tuple(RemoteFile(*each) for each in found.files.items())
+        receipts.write(model, replace(noted, files=files, path=str(found.path)))
+    return found
 
 
 def _fetch(client: Client, model: Model, tell: _Voice) -> ModelFolder:
-    listing = _explained(client, model, lambda: client.listing(model))
-    wanted = _wanted(model, listing)
-    _must_fit(client, model, wanted)
-    receipt = Receipt(model.hub, model.id, model.revision, listing.commit, wanted)
-    receipts.write(model, receipt)
-    tell.total = sum(each.size for each in wanted)
-    folder = _explained(client, model, lambda: client.download(model, wanted, tell.moved))
-    lost = receipt.missing_in(folder)
+    offered: Listing = _explained(client, model, lambda: client.listing(model))
+    listing = replace(offered, files=_wanted(model, offered))
+    _must_fit(client, model, listing)
+    receipts.write(model, listing)
+    tell.total = sum(each.size for each in listing.files)
+    folder = _explained(client, model, lambda: client.download(model, listing.files, tell.moved))
+    lost = listing.missing_in(folder)
     if lost:
         why = "the client ended without an error, but these files are not there in full"
         raise faults.cut_off(model, lost, why)
-    whole = check_folder(folder)
-    receipts.write(model, replace(receipt, path=str(whole.path)))
+    found = check_folder(folder)
+    receipts.write(model, replace(listing, path=str(found.path)))
     tell.last({"step": [tell.total, tell.total]})
-    return receipt.named(whole)
+    return receipts.named(model, listing, found)
 
 
 def _explained(client: Client, model: Model, ask: Callable[[], Any]) -> Any:
@@ -129,29 +118,26 @@ def _wanted(model: Model, listing: Listing) -> tuple[RemoteFile, ...]:
     return tuple(each for each in listing.files if each.path in keep)
 
 
-def _must_fit(client: Client, model: Model, wanted: tuple[RemoteFile, ...]) -> None:
+def _must_fit(client: Client, model: Model, listing: Listing) -> None:
     """Enough free disk for what is still to come, or a RecipeError with both numbers."""
-    cached, root, variable = client.cached(model), client.cache_root(), HUBS[model.hub].cache
-    left = sum(max(0, each.size - _have(cached, each)) for each in wanted)
+    folder, root, variable = client.cached(model), client.cache_root(), HUBS[model.hub].cache
+    left = sum(max(0, each.size - _have(folder, each)) for each in listing.files)
     free = free_bytes(root)
     if left > free:
         raise RecipeError(
             f"Not enough disk space for {model.id}.",
             where=str(root),
-            why=f"{_gigabytes(left)} are still to be downloaded and {_gigabytes(free)} are free",
+            why=f"{left / 1e9:,.2f} GB are still to be downloaded, {free / 1e9:,.2f} GB are free",
             fix=f"free some space, or point {variable} at a larger disk; {faults.LOCAL}",
         )
 
 
 def _have(folder: Path | None, file: RemoteFile) -> int:
+    """Bytes of the file that are on the disk already, whole or as the client's own part."""
     if folder is None:
         return 0
     parts = (folder / file.path, folder / f"{file.path}.incomplete")
     return max((each.stat().st_size for each in parts if each.is_file()), default=0)
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:,.2f} GB" if size >= 1e7 else f"{size:,} bytes"
 
 
 class _Voice:

@@ -121,7 +121,6 @@ def explain(client: Client, model: Model, error: BaseException) -> RecipeError:
             kind, asked = "revision", model.revision or HUBS[model.hub].branch
             meant = did_you_mean(asked, known)
             facts = {"asked": asked, "known": listed(known), "meant": meant and f"{meant} "}
-    told = " ".join(str(each) for each in _chain(error))
     return _told(
         kind,
         model,
@@ -130,9 +129,15 @@ def explain(client: Client, model: Model, error: BaseException) -> RecipeError:
         root=client.cache_root(),
         free=free_bytes(client.cache_root()),
         endpoint=redacted(client.endpoint()),
-        network=next((words for words in _NETWORK_WORDS if words in told), detail),
+        network=network_words(error) or detail,
         **facts,
     )
+
+
+def network_words(error: BaseException) -> str | None:
+    """The system's own words for a failed connection, which clients bury under their own."""
+    told = " ".join(str(each) for each in _chain(error))
+    return next((words for words in _NETWORK_WORDS if words in told), None)
 
 
 def cut_off(model: Model, files: Sequence[str], detail: str) -> RecipeError:

@@ -45,8 +45,8 @@ def known_model(model: Model) -> ModelFolder | None:
     parts = model.id.split("/")  # an id could otherwise lead elsewhere on the disk
     if len(parts) > 2 or not all(_ID_PART.fullmatch(part) for part in parts):
         raise faults.not_an_id(model)
-    receipt = receipts.read(model)
-    return receipt.whole(Path(receipt.path)) if receipt.path is not None else None
+    noted = receipts.read(model)
+    return receipts.whole(model, noted, Path(noted.path)) if noted.path is not None else None
 
 
 def fetch_model(model: Model, *, progress: Progress | None = None) -> ModelFolder:

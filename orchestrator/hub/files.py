@@ -19,7 +19,7 @@ from orchestrator.base.files import free_bytes
 from orchestrator.base.files import sha256 as digest_of
 from orchestrator.base.lock import locked
 from orchestrator.base.secrets import HIDDEN, redacted
-from orchestrator.hub.faults import AGAIN
+from orchestrator.hub.faults import AGAIN, network_words
 from orchestrator.hub.remote import Progress
 
 _BLOCK = 1 << 16  # what is lost of a block when the connection breaks in it
@@ -58,20 +58,29 @@ def fetch_file(
     """
     _must_be_web(url)
     final = into / _key(url, sha256) / _name(url)
-    if not _holds(final, sha256):
-        with locked(final.with_name(".lock")):
-            if not _holds(final, sha256):
-                _bring(url, sha256, final, progress)
+    try:
+        if not _holds(final, sha256):
+            with locked(final.with_name(".lock")):
+                if not _holds(final, sha256):
+                    _bring(url, sha256, final, progress)
+    except OSError as error:
+        raise _refused_here(url, final, error) from error
     return final
 
 
 def _must_be_web(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        why = "" if parts.hostname else "it names no host"
+        if parts.scheme not in ("http", "https"):
+            why = f"only http and https are followed, not {parts.scheme or 'nothing'}"
+    except ValueError as error:
+        why = str(error)
+    if why:
         raise RecipeError(
             "This address cannot be fetched.",
             where=redacted(url),
-            why=f"only http and https are followed, not {parts.scheme or 'nothing'}",
+            why=why,
             fix="give an http(s) address, or fetch the file yourself and give its path",
         )
     if HIDDEN in url:
@@ -107,10 +116,8 @@ def _bring(url: str, sha256: str | None, final: Path, progress: Progress | None)
         transfer.run()
     except requests.RequestException as error:
         raise transfer.broke_off(error) from error
-    except OSError as error:
-        raise transfer.refused_here(error) from error
     finally:
-        if sha256 is None:
+        if sha256 is None or (transfer.part.exists() and not transfer.part.stat().st_size):
             transfer.part.unlink(missing_ok=True)
 
 
@@ -220,17 +227,21 @@ class _Transfer:
 
     def broke_off(self, error: Exception) -> RecipeError:
         """The connection failed once too often, or the address leads nowhere."""
-        why = str(error) or type(error).__name__
+        why = network_words(error) or str(error) or type(error).__name__
         return self._error(self._cannot, why, f"check the network; {AGAIN}; or {_OWN}")
 
-    def refused_here(self, error: OSError) -> RecipeError:
-        """This machine's own disk said no."""
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = f"{self.final.name} cannot be written" + (": the disk is full." if full else ".")
-        why = f"{error.strerror or error}: {error.filename or self.part}"
-        space = f"free some space in {self.part.parent} and {AGAIN}"
-        own = "make that folder writable, or set RECIPE_CACHE to a folder of your own"
-        return self._error(what, why, space if full else own)
+
+def _refused_here(url: str, final: Path, error: OSError) -> RecipeError:
+    """This machine's own disk said no."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    space = f"free some space in {final.parent} and {AGAIN}"
+    own = "make that folder writable, or set RECIPE_CACHE to a folder of your own"
+    return RecipeError(
+        f"{final.name} cannot be stored" + (": the disk is full." if full else "."),
+        where=redacted(url),
+        why=f"{error.strerror or error}: {error.filename or final}",
+        fix=space if full else own,
+    )
 
 
 def _size(part: IO[bytes]) -> int:

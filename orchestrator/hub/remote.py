@@ -52,13 +52,27 @@ class RemoteFile:
     size: int
     sha256: str | None = None
 
+    def is_at(self, path: Path) -> bool:
+        try:
+            return path.stat().st_size == self.size or (self.size == 0 and path.is_file())
+        except OSError:
+            return False
+
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of one revision, and the commit that it stands for when the hub says so."""
+    """The files of one revision, and the commit that it stands for when the hub says so.
 
-    files: tuple[RemoteFile, ...]
+    ``path`` is the folder of a download that has ended.
+    """
+
+    files: tuple[RemoteFile, ...] = ()
     commit: str | None = None
+    path: str | None = None
+
+    def missing_in(self, folder: Path) -> list[str]:
+        """Files that are not there with their size."""
+        return [each.path for each in self.files if not each.is_at(folder / each.path)]
 
 
 class Damaged(Exception):

@@ -137,7 +137,7 @@ def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...], *, whole: b
         if found.path is None:
             continue
         if found.source.sha256 is not None:
-            if sha256(found.path) != found.source.sha256:
+            if not found.path.is_file() or sha256(found.path) != found.source.sha256:
                 return f"{found.path.name} is another file than the recipe's (SHA-256 differs)"
         elif _rank(loaded, f"data.sources.{number}.path") > said:
             return f"{found.path.name} is another file than the recipe's"

@@ -12,6 +12,7 @@ from orchestrator.base.errors import UsageError
 from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import TRAIN
 from orchestrator.base.plan import PlannedFile
+from orchestrator.base.secrets import redacted
 from orchestrator.engines.job import FoundSource, Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.envs.locks import load as load_lock
@@ -173,7 +174,7 @@ def _spec(found: FoundSource) -> dict[str, object]:
     source = found.source
     return {
         "path": source.path,
-        "url": source.url,
+        "url": source.url and redacted(source.url),
         "sha256": source.sha256,
         "sheet": source.sheet,
         "header_row": source.header_row,

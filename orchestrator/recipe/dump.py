@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orchestrator.base.secrets import redacted
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import scalar
 
@@ -23,9 +24,12 @@ def dump(recipe: Recipe) -> str:
     """Every value, in the schema's order. Loading the text gives an equal recipe.
 
     YAML 1.1 readers take it the same way: their words for true and false are quoted, and every
-    float has a point.
+    float has a point. The text is stored and handed in, so that addresses lose their passwords.
     """
-    return dump_mapping(recipe.model_dump())
+    values = recipe.model_dump()
+    for source in values["data"]["sources"]:
+        source["url"] = source["url"] and redacted(source["url"])
+    return dump_mapping(values)
 
 
 def dump_mapping(values: Mapping[str, Any]) -> str:

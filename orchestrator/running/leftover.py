@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.base.process import end_group, start_time
+from orchestrator.base.process_group import end_group, start_time
 
 _NOTE = ".engine"
 _HOST = "host="

@@ -145,7 +145,9 @@ def test_a_copy_that_the_client_made_itself_is_used(case: Case) -> None:
     for receipt in case.receipts():
         receipt.unlink()
     case.server.asked.clear()
+    assert case.known() == {"path": None}
     assert case.fetch()["path"] == found["path"]
+    assert case.known()["path"] == found["path"], "it was not noted"
     assert case.server.asked == []
 
 

@@ -139,8 +139,10 @@ def test_a_web_page_instead_of_the_file_is_said(stand_in: StandIn, tmp_path: Pat
     assert "web page" in (error.why or "")
 
 
-def test_the_server_says_no(stand_in: StandIn, tmp_path: Path) -> None:
-    error = refusal(f"{stand_in.url}/nothing.json", None, tmp_path)
+@pytest.mark.parametrize("digest", [DIGEST, None])
+def test_the_server_says_no(stand_in: StandIn, tmp_path: Path, digest: str | None) -> None:
+    error = refusal(f"{stand_in.url}/nothing.json", digest, tmp_path)
+    assert left_of(tmp_path) == []
     assert "HTTP 404" in (error.why or "")
     assert error.where == f"{stand_in.url}/nothing.json"
 
@@ -157,9 +159,38 @@ def test_a_server_that_stays_away(stand_in: StandIn, tmp_path: Path) -> None:
     assert "again" in (error.fix or "")
 
 
-@pytest.mark.parametrize("url", ["file:///etc/hosts", "ftp://h/x", "MedQA2019.xlsx", "http:///x"])
-def test_only_the_web(url: str, tmp_path: Path) -> None:
-    assert "only http and https" in (refusal(url, None, tmp_path).why or "")
+def test_no_connection_is_said_in_the_systems_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_PAUSE", 0.01)
+    assert refusal("http://127.0.0.1:9/a.json", None, tmp_path).why == "Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("file:///etc/hosts", "only http and https are followed, not file"),
+        ("ftp://h/x", "only http and https are followed, not ftp"),
+        ("MedQA2019.xlsx", "only http and https are followed, not nothing"),
+        ("http:///x", "it names no host"),
+        ("http://[::1/x", "Invalid IPv6 URL"),
+    ],
+)
+def test_only_the_web(url: str, why: str, tmp_path: Path) -> None:
+    assert refusal(url, None, tmp_path).why == why
+
+
+def test_a_kept_file_that_may_not_be_read(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = fetch_file(f"{stand_in.url}/{NAME}", DIGEST, tmp_path)
+
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "digest_of", refuse)
+    error = refusal(f"{stand_in.url}/{NAME}", DIGEST, tmp_path)
+    assert error.why == f"Permission denied: {kept}"
 
 
 @pytest.mark.parametrize("target", ["file:///etc/hosts", "ftp://127.0.0.1/x"])

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.base import process
+from orchestrator.base import process_group
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.process import quoted, run_logged, termination_interrupts
 from orchestrator.running import leftover
@@ -74,7 +74,7 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell that is just about to start its program loses the first signal."""
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.4)
+    monkeypatch.setattr(process_group, "GRACE_SECONDS", 0.4)
 
 
 @pytest.mark.usefixtures("short_grace")
@@ -115,7 +115,7 @@ def test_an_interrupt_ends_the_group(tmp_path: Path, script: str, number: signal
         thread.join()
         assert signal.getsignal(number) is before
     child = int((tmp_path / "child").read_text(encoding="ascii"))
-    assert process.start_time(child) is None
+    assert process_group.start_time(child) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -149,7 +149,7 @@ def test_a_left_over_engine_is_ended_once(tmp_path: Path) -> None:
     leftover.note(tmp_path, engine.pid)
     threading.Thread(target=engine.wait, daemon=True).start()
     assert leftover.end(tmp_path)
-    assert process.start_time(engine.pid) is None
+    assert process_group.start_time(engine.pid) is None
     assert not leftover.end(tmp_path)
 
 

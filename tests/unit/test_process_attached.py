@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.base.process import start_time
+from orchestrator.base.process_group import start_time
 from tests.support.engine_runs import REPOSITORY
 from tests.support.signals import heard, ignored
 from tests.support.waiting import SECONDS, until

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.base import process
+from orchestrator.base import process, process_group
 from orchestrator.base.process import capture
 
 PYTHON = sys.executable
@@ -46,12 +46,12 @@ def test_the_environment_the_folder_and_no_input(tmp_path: Path) -> None:
 def test_a_time_limit_ends_what_was_started_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.4)
+    monkeypatch.setattr(process_group, "GRACE_SECONDS", 0.4)
     script = "echo begun; sleep 100 & echo $! > child; wait"
     done = capture(["sh", "-c", script], cwd=tmp_path, timeout=2)
     assert done.timed_out
     assert done.output == "begun\n"
-    assert process.start_time(int((tmp_path / "child").read_text())) is None
+    assert process_group.start_time(int((tmp_path / "child").read_text())) is None
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

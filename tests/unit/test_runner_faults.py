@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.base import process
+from orchestrator.base import process_group
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.layout import RunPaths
 from orchestrator.running import record as records
@@ -216,7 +216,9 @@ SLOW = HALF + "sleep 300 & echo $! > child; echo $$ > parent; touch waiting; wai
 def test_an_interrupt_ends_the_whole_group(
     bench: Bench, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.5)  # a shell's background job ignores SIGINT
+    monkeypatch.setattr(
+        process_group, "GRACE_SECONDS", 0.5
+    )  # a shell's background job ignores SIGINT
     bench.engine.behave("train", SLOW)
     thread = send_when((bench.root / "waiting").exists, number)
     with pytest.raises(Interrupted) as caught:
@@ -225,7 +227,7 @@ def test_an_interrupt_ends_the_whole_group(
     assert caught.value.exit_code == 130
     for name in ("child", "parent"):
         pid = int((bench.root / name).read_text(encoding="ascii"))
-        assert process.start_time(pid) is None
+        assert process_group.start_time(pid) is None
     record = records.read(bench.root)
     assert (record.state, record.stage("train").state) == ("interrupted", "interrupted")
     bench.engine.heal()
@@ -268,14 +270,14 @@ def test_a_killed_recipe_process_shows_as_interrupted_and_goes_on(
     recipe.wait()
     record = records.read(bench.root)
     assert (record.state, records.shown_state(record)) == ("running", "interrupted")
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(process_group, "GRACE_SECONDS", 0.5)
     bench.engine.heal()
     bench.run()
     assert bench.told.begun["train"] == "training goes on from iter_4.pth"
     assert bench.told.notes == ["ended the engine that an earlier, killed `recipe` left behind"]
     assert records.read(bench.root).state == "done"
     left = int((bench.root / "parent").read_text(encoding="ascii"))
-    assert process.start_time(left) is None
+    assert process_group.start_time(left) is None
 
 
 def test_a_record_that_cannot_be_written_does_not_hide_the_cause(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.secrets import is_secret_name, redacted, without_secrets
+from orchestrator.cli import cli
+from orchestrator.planning import pack, stages
+from orchestrator.planning.job import build
+from orchestrator.recipe.load import load
 
 SECRET = "s3cr3t-Value-8841"
 
@@ -47,6 +53,7 @@ def test_names_that_are_none(name: str) -> None:
         (f"https://h/a?raw=true&token={SECRET}#x", "https://h/a?raw=true&token=***#x"),
         (f"https://h/a?k={SECRET}", "https://h/a?k=***"),
         ("https://h/a?name=rows.json&page=2", "https://h/a?name=rows.json&page=2"),
+        ("https://h/uc?id=1aB2cD3eF4gH5iJ6kL7", "https://h/uc?id=1aB2cD3eF4gH5iJ6kL7"),
         (f"run --hf_hub_token={SECRET} --epochs 3", "run --hf_hub_token=*** --epochs 3"),
         (f"run --hf_hub_token '{SECRET}' -v", "run --hf_hub_token '***' -v"),
         (f"swanlab_api_key: {SECRET}\nlr: 1", "swanlab_api_key: ***\nlr: 1"),
@@ -56,6 +63,10 @@ def test_names_that_are_none(name: str) -> None:
         ("login as hf_abcdefghijklmnopqrstuv now", "login as *** now"),
         ("pad_token: <pad>", "pad_token: <pad>"),
         ("api_key: null", "api_key: null"),
+        ('HF_TOKEN="${HF_TOKEN:-}" recipe run', 'HF_TOKEN="${HF_TOKEN:-}" recipe run'),
+        ("--hf_hub_token $HF_TOKEN --epochs 3", "--hf_hub_token $HF_TOKEN --epochs 3"),
+        ("train --use_auth_token --epochs 3", "train --use_auth_token --epochs 3"),
+        ("put it into api_key=<yours>", "put it into api_key=<yours>"),
         ("the token of a private model", "the token of a private model"),
     ],
 )
@@ -92,6 +103,8 @@ def test_data_is_searched_through_and_keeps_its_form() -> None:
     value = {
         "model": {"id": "o/m", "hf_hub_token": SECRET, "ms_hub_token": None, "token": ""},
         "argv": ["train", "--hf_hub_token", SECRET, f"--api_key={SECRET}", "--epochs", "3"],
+        "switch": ["train", "--use_auth_token", "--epochs", "$TOKEN"],
+        "api_keys": {"api_key": [SECRET, SECRET], "password": 771_993, "use_token": True},
         "urls": [f"https://u:{SECRET}@h/a"],
         "pad_token": "<pad>",
         "rows": 3,
@@ -99,8 +112,30 @@ def test_data_is_searched_through_and_keeps_its_form() -> None:
     assert without_secrets(value) == {
         "model": {"id": "o/m", "hf_hub_token": "***", "ms_hub_token": None, "token": ""},
         "argv": ["train", "--hf_hub_token", "***", "--api_key=***", "--epochs", "3"],
+        "switch": ["train", "--use_auth_token", "--epochs", "$TOKEN"],
+        "api_keys": {"api_key": ["***", "***"], "password": "***", "use_token": True},
         "urls": ["https://***@h/a"],
         "pad_token": "<pad>",
         "rows": 3,
     }
-    assert json.dumps(value).count(SECRET) == 4
+    assert json.dumps(value).count(SECRET) == 6
+
+
+def test_a_secret_address_reaches_no_file_of_a_pack_or_a_run(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "title: t\nengine: llamafactory@0.9.5\nmodel: {id: o/m, template: qwen}\n"
+        "train: {method: lora}\ndata:\n  sources:\n    - path: rows.json\n"
+        f"      url: https://me:{SECRET}@h/rows.json?access_token={SECRET}x&name=rows.json\n",
+        encoding="utf-8",
+    )
+    job = build(load(str(recipe), environ={}), must_find_rows=False)
+    texts = [file.text for file in pack._files(job)]
+    texts += [file.text for file in stages.plan("render", job, tmp_path).files]
+    assert any("https://***@h/rows.json?access_token=***&name=rows.json" in text for text in texts)
+    assert not [text for text in texts if SECRET in text]
+    for more in ([], ["--json"]):
+        shown = CliRunner().invoke(cli, ["show", str(recipe), *more])
+        assert shown.exit_code == 0
+        assert "***@h/rows.json" in shown.output
+        assert SECRET not in shown.output

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError
 from orchestrator.hub import receipts
-from orchestrator.hub.remote import RemoteFile
+from orchestrator.hub.remote import Listing, RemoteFile
 from orchestrator.planning import stages
 from orchestrator.planning.job import build
 from orchestrator.planning.stages.model import LinkModel
@@ -84,8 +84,7 @@ def test_a_download_is_named_by_its_commit_and_checksums(
         RemoteFile(name, len(body), "a" * 64 if name in shards else None)
         for name, body in files.items()
     )
-    note = receipts.Receipt("huggingface", "o/m", "main", COMMIT, listed, str(folder))
-    receipts.write(model, note)
+    receipts.write(model, Listing(listed, COMMIT, str(folder)))
     facts = run(made, root)
     assert (facts["id"], facts["asked"], facts["revision"]) == ("o/m", "main", COMMIT)
     assert {facts["files"][name]["sha256"] for name in shards} == {"a" * 64}
