@@ -6,6 +6,8 @@ import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from envs_support import TOY, FakeUv, clear_settings, use_locks, write_lock
@@ -15,6 +17,7 @@ from orchestrator.base.errors import RecipeError
 from orchestrator.engines import registry
 from orchestrator.envs import locks, sources
 from orchestrator.envs.release import Checkout, Release
+from orchestrator.running import workflow
 
 SETTING = "RECIPE_SOURCE_TOYENGINE_1_0"
 
@@ -197,6 +200,20 @@ def test_a_checkout_that_was_changed_is_refused_and_kept(
     assert any(words in line for line in broken)
     envs.remove(release, leftovers=True)
     assert (envs.ensure(release).checkout("Toy") / "demo" / "train.py").is_file()
+
+
+def test_a_run_does_not_start_on_a_changed_checkout(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`recipe run` finds the environment ready by its state alone, and still looks."""
+    changed(envs.ensure(release).checkout("Toy"))
+    request = SimpleNamespace(python=None, identity=dict)
+    asked: Any = SimpleNamespace(request=request, job=SimpleNamespace(release=release))
+    at_once: Any = lambda job, root, reporter, environment, **options: environment()  # noqa: E731
+    monkeypatch.setattr(workflow, "Runner", at_once)
+    nothing: Any = None
+    with pytest.raises(RecipeError, match="was changed after it was checked out"):
+        workflow.execute(asked, tmp_path, nothing, nothing)
 
 
 def test_what_running_leaves_behind_is_no_change(release: Release) -> None:
