@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -52,18 +51,15 @@ def ensure(
     """
     tell = progress or (lambda line: None)
     backend = torch_backend or os.environ.get("UV_TORCH_BACKEND") or None
-    own = python or inventory.named(release)
-    if own is None and backend is None:
-        ready = inventory.find(release)
-        if ready is not None:
-            return sources.require(ready)
-        own = inventory.chosen(release)
+    own = python or inventory.named(release) or (None if backend else inventory.chosen(release))
     if own is not None:
         python = own.expanduser().absolute()
         root = inventory.foreign_root(release, python)
         made = _once(release, root, tell, lambda log: _examine(release, python, root, log))
         if choose:
             _choose(root)
+    elif backend is None and (ready := inventory.find(release)) is not None:
+        made = ready  # of several torch backends, the one installed last
     else:
         lock = locks.load(release, backend)
         root = paths.environments_dir() / lock.key
@@ -88,8 +84,14 @@ def _once(
         if made is not None:
             return made
         log = paths.cache_dir() / "logs" / f"env-{root.name}.log"
-        state = build(WorkLog(log, tell, handle))
-        inventory.write(root, state)
+        try:
+            state = build(WorkLog(log, tell, handle))
+            inventory.write(root, state)
+        except BaseException:
+            with contextlib.suppress(RecipeError):
+                if inventory.read(root) is None:  # never finished before either
+                    inventory.clear(root)
+            raise
     return state.environment(release, root)
 
 
@@ -102,23 +104,27 @@ def _choose(root: Path) -> None:
 def _install(release: Release, lock: locks.Lock, root: Path, log: WorkLog) -> State:
     start = time.monotonic()
     if root.exists():
+        _keep_changes(release, root)
         english = f"clearing {release.name}, which was left half built"
         log.tell(say(english, f"正在清理没有建完的 {release.name}"))
         inventory.clear(root)
     bin = root / "bin"
     environment = Environment(release, root, bin / "python", bin, True, lock.digest)
-    try:
-        _packages(environment, lock, log)
-        sources.clone(release, root, log)
-        state = _checked(environment, log)
-    except BaseException:
-        with contextlib.suppress(RecipeError):
-            inventory.clear(root)
-        raise
+    _packages(environment, lock, log)
+    sources.clone(release, root, log)
+    state = _checked(environment, log)
     seconds, size = time.monotonic() - start, _size(root)
     english = f"{release.name} is ready ({seconds:.0f} s, {size / 1e9:.1f} GB)"
     log.tell(say(english, f"{release.name} 已就绪（{seconds:.0f} 秒，{size / 1e9:.1f} GB）"))
     return replace(state, backend=lock.backend, seconds=round(seconds, 1), bytes=size)
+
+
+def _keep_changes(release: Release, root: Path) -> State | None:
+    """The state of what was finished at ``root``, unless a checkout there was changed."""
+    known = inventory.read(root)
+    if known is not None:
+        sources.require(known.environment(release, root))
+    return known
 
 
 def _packages(environment: Environment, lock: locks.Lock, log: WorkLog) -> None:
@@ -199,9 +205,10 @@ def _examine(release: Release, python: Path, root: Path, log: WorkLog) -> State:
             fix=f"name a Python that holds {release.engine} {release.version} (--python, or "
             f"{setting('PYTHON', release)}), or forget it: recipe env remove {release.name} -y",
         )
-    shutil.rmtree(sources.folder(root), ignore_errors=True)
-    sources.clone(release, root, log)
-    known = inventory.read(root)
+    known = _keep_changes(release, root)
+    if known is None:
+        inventory.clear(root)
+        sources.clone(release, root, log)
     state = _checked(
         Environment(release, python.parent.parent, python, python.parent, False, ""), log
     )

@@ -202,6 +202,25 @@ def test_a_checkout_that_was_changed_is_refused_and_kept(
     assert (envs.ensure(release).checkout("Toy") / "demo" / "train.py").is_file()
 
 
+def test_what_was_changed_is_kept_also_where_the_environment_is_made_again(
+    release: Release,
+) -> None:
+    """Its Python is gone, or something was installed into a Python of the user's own."""
+    made = envs.ensure(release)
+    own = envs.ensure(TOY).python
+    theirs = envs.ensure(release, python=own)
+    site = next((own.parents[1] / "lib").glob("python*/site-packages"))
+    for environment in (made, theirs):
+        changed(environment.checkout("Toy"))
+    made.python.unlink()
+    (site / "more.pth").write_text("")
+    for environment, python in ((made, None), (theirs, own)):
+        with pytest.raises(RecipeError, match="was changed after it was checked out"):
+            envs.ensure(release, python=python)
+        text = (environment.checkout("Toy") / "demo" / "train.py").read_text()
+        assert text == "print('mine')\n"
+
+
 def test_a_run_does_not_start_on_a_changed_checkout(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
