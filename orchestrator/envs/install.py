@@ -171,20 +171,20 @@ def _checked(environment: Environment, log: WorkLog) -> State:
     name, python = environment.release.name, environment.python
     english = f"checking that the tools of {name} import in {python}"
     log.tell(say(english, f"正在检查 {name} 的工具能否在 {python} 中导入"))
-    found = health.require(environment, log)
+    report = health.require(environment, log)
     own = not environment.managed
     if own:
-        _same_release(environment, found)
-    digest = locks.digest_of("\n".join(found.distributions)) if own else environment.lock_digest
+        _same_release(environment, report)
+    digest = locks.digest_of("\n".join(report.distributions)) if own else environment.lock_digest
     return State(
         release=name,
         managed=environment.managed,
         python=str(python),
-        python_version=found.python,
+        python_version=report.python,
         lock_digest=digest,
         backend=None,
         created=time.time(),
-        stamps=inventory.stamps(found.folders) if own else {},
+        stamps=inventory.stamps(report.folders) if own else {},
     )
 
 
@@ -215,13 +215,13 @@ def _examine(release: Release, python: Path, root: Path, log: WorkLog) -> State:
     return replace(state, chosen=known is not None and known.chosen)
 
 
-def _same_release(environment: Environment, found: health.Health) -> None:
+def _same_release(environment: Environment, report: health.Health) -> None:
     release = environment.release
-    version = found.versions.get(release.engine)
+    version = report.versions.get(release.engine)
     if release.engine not in locks.load(release).pins() or version == release.version:
         return
     raise UsageError(
-        f"The Python given for {release.name} does not hold that release.",
+        f"The Python named for {release.name} does not hold that release.",
         where=str(environment.python),
         why=f"it holds {release.engine} {version}" if version else "it does not hold it",
         fix=f"install {release.engine}=={release.version} there, or let recipe build an "

@@ -271,6 +271,15 @@ def test_a_python_of_ones_own_gets_the_checkouts_too(release: Release, uv: FakeU
     assert made.checkout("Toy").is_relative_to(envs.inventory.foreign_root(release, own))
 
 
+def test_a_python_of_ones_own_that_fails_leaves_no_checkouts_behind(release: Release) -> None:
+    own = envs.ensure(TOY).python
+    site = next((own.parents[1] / "lib").glob("python*/site-packages"))
+    (site / "toyengine" / "train.py").write_text("import nowhere\n")
+    with pytest.raises(RecipeError, match="cannot be imported"):
+        envs.ensure(release, python=own)
+    assert not envs.inventory.foreign_root(release, own).exists()
+
+
 def test_without_git_the_error_says_so(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
