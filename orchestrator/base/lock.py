@@ -27,12 +27,16 @@ def locked(path: Path, waiting: Callable[[str], object] | None = None) -> Iterat
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise RecipeError(
-            "A folder cannot be written to.",
-            where=str(path.parent),
-            why=error.strerror or str(error),
-            fix="make it writable, or set RECIPE_CACHE to a folder of your own",
-        ) from error
+        raise _cannot(path, error) from error
+    try:
+        _take(handle, path, waiting)
+        _sign(handle)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, path: Path, waiting: Callable[[str], object] | None) -> None:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,10 +44,17 @@ def locked(path: Path, waiting: Callable[[str], object] | None = None) -> Iterat
             if waiting is not None:
                 waiting(_owner(handle))
             fcntl.flock(handle, fcntl.LOCK_EX)
-        _sign(handle)
-        yield handle
-    finally:
-        os.close(handle)
+    except OSError as error:  # a network disk without locks
+        raise _cannot(path, error) from error
+
+
+def _cannot(path: Path, error: OSError) -> RecipeError:
+    return RecipeError(
+        "A folder cannot be written to, or its disk knows no locks.",
+        where=str(path.parent),
+        why=error.strerror or str(error),
+        fix="make it writable, or set RECIPE_CACHE to a folder of your own",
+    )
 
 
 def holder(path: Path) -> str | None:
@@ -56,6 +67,8 @@ def holder(path: Path) -> str | None:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _owner(handle)
+    except OSError:
+        return None  # a network disk without locks: nobody can hold it
     finally:
         os.close(handle)
     return None

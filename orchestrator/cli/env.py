@@ -13,12 +13,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestrator.base.errors import EXIT_FAILED, UsageError
+from orchestrator.base.language import say
 from orchestrator.cli.groups import Verbs
 from orchestrator.cli.options import json_option
 
 if TYPE_CHECKING:
     from orchestrator.envs import Finding, Installed
-    from orchestrator.envs.release import Release
 
     _TextType = click.ParamType[str]
 else:  # click before 8.2 has no type argument here
@@ -87,12 +87,12 @@ def install(names: tuple[str, ...], python: Path | None, torch_backend: str | No
             why="nothing is installed into a Python of your own",
             fix="leave one of them out",
         )
-    for one in [release(name) for name in names]:
-        with installing(one.name) as tell:
+    for wanted in [release(name) for name in names]:
+        with installing(wanted.name) as tell:
             made = ensure(
-                one, python=python, torch_backend=torch_backend, progress=tell, choose=True
+                wanted, python=python, torch_backend=torch_backend, progress=tell, choose=True
             )
-        click.echo(f"{one.name}: {made.root if made.managed else made.python}")
+        click.echo(f"{wanted.name}: {made.root if made.managed else made.python}")
 
 
 @contextlib.contextmanager
@@ -122,40 +122,43 @@ def list_(as_json: bool) -> None:
     from orchestrator.envs import installed
 
     known = all_releases()
-    rows = [_row(one) for one in installed(known)]
+    rows = [_row(folder) for folder in installed(known)]
     there = {row["name"] for row in rows}
-    rows += [_absent(one) for one in known if one.name not in there]
+    nothing = dict.fromkeys(_COLUMNS)
+    rows += [
+        {**nothing, "name": release.name, "status": "not installed"}
+        for release in known
+        if release.name not in there
+    ]
     rows.sort(key=lambda row: row["name"])
     if as_json:
-        import json
-
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        _print_json(rows)
         return
     for row in rows:
         click.echo(_line(row))
 
 
-def _row(one: Installed) -> dict[str, Any]:
-    state = one.state
-    return {
-        "name": one.name,
-        "status": one.status,
-        "path": str(one.root if state is None or state.managed else state.python),
-        "managed": state is None or state.managed,
-        "python": state.python_version if state else None,
-        "torch_backend": state.backend if state else None,
-        "lock_digest": state.lock_digest if state else None,
-        "bytes": state.bytes if state else None,
-        "seconds": state.seconds if state else None,
-        "installed": state.created if state else None,
+_COLUMNS = (
+    *("name", "status", "path", "managed", "python", "torch_backend", "lock_digest"),
+    *("bytes", "seconds", "installed", "owner"),
+)
+
+
+def _row(folder: Installed) -> dict[str, Any]:
+    state = folder.state
+    managed = state is None or state.managed
+    row = dict.fromkeys(_COLUMNS) | {
+        "name": folder.name,
+        "status": folder.status,
+        "path": str(folder.root if state is None or managed else state.python),
+        "managed": managed,
+        "owner": folder.owner,
     }
-
-
-def _absent(release: Release) -> dict[str, Any]:
-    nothing = dict.fromkeys(
-        ("path", "managed", "python", "torch_backend", "lock_digest", "bytes", "seconds")
-    )
-    return {"name": release.name, "status": "not installed", **nothing, "installed": None}
+    if state is not None:
+        row |= {name: getattr(state, name) for name in ("lock_digest", "bytes", "seconds")}
+        row |= {"python": state.python_version, "torch_backend": state.backend}
+        row["installed"] = state.created
+    return row
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -169,6 +172,8 @@ def _line(row: dict[str, Any]) -> str:
         words.append(f"torch: {row['torch_backend']}")
     if row["managed"] is False:
         words.append("your own")
+    if row["owner"]:
+        words.append(f"by {row['owner']}")
     return "  ".join([*words, row["path"] or ""]).rstrip()
 
 
@@ -185,13 +190,13 @@ def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: b
     """Check an engine release, or every installed one.
 
     Looks at the imports, torch and the GPU, 4 bits, DeepSpeed and the disk. Exits with 1 when
-    something is broken; each fault is printed with what mends it.
+    something is broken; each fault is printed with its next step.
     """
     from orchestrator.engines.registry import all_releases, release
     from orchestrator.envs import doctor as examine
     from orchestrator.envs import find
 
-    chosen = [release(name)] if name else [one for one in all_releases() if find(one)]
+    chosen = [release(name)] if name else list(filter(find, all_releases()))
     if not chosen:
         click.echo("No engine release is installed yet: recipe env install NAME", err=True)
     reports: dict[str, list[Finding]] = {}
@@ -202,25 +207,24 @@ def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: b
             click.secho(wanted.name, bold=True)
             _print_findings(reports[wanted.name])
     if as_json:
-        _print_json(reports)
+        _print_json({name: list(map(vars, report)) for name, report in reports.items()})
     if any(finding.level == "broken" for report in reports.values() for finding in report):
         ctx.exit(EXIT_FAILED)
 
 
-def _print_json(reports: dict[str, list[Finding]]) -> None:
-    import dataclasses
+def _print_json(value: object) -> None:
     import json
 
-    plain = {name: [dataclasses.asdict(one) for one in found] for name, found in reports.items()}
-    click.echo(json.dumps(plain, ensure_ascii=False, indent=2))
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def _print_findings(findings: list[Finding]) -> None:
-    for one in findings:
-        mark, colour = _MARKS[one.level]
-        click.echo(f"  {click.style(mark, fg=colour)}  {one.what}")
-        if one.fix and one.level != "ok":
-            click.echo(f"          next step: {one.fix}")
+    step = say("next step", "下一步")
+    for finding in findings:
+        mark, colour = _MARKS[finding.level]
+        click.echo(f"  {click.style(mark, fg=colour)}  {finding.what}")
+        if finding.fix and finding.level != "ok":
+            click.echo(f"          {step}: {finding.fix}")
 
 
 @env.command()
@@ -234,8 +238,8 @@ def lock(ctx: click.Context, names: tuple[str, ...], check: bool) -> None:
     from orchestrator.envs.relock import relock
 
     changed = 0
-    for one in [release(name) for name in names]:
-        path, text = one.lock, relock(one)
+    for wanted in [release(name) for name in names]:
+        path, text = wanted.lock, relock(wanted)
         same = path.is_file() and path.read_text(encoding="utf-8") == text
         click.echo(f"{path.name}: {'unchanged' if same else 'changed'}")
         changed += not same
@@ -256,21 +260,23 @@ def remove(name: str, yes: bool, leftovers: bool) -> None:
     from orchestrator.envs import remove as clear
 
     wanted = release(name)
-    there = [one for one in installed([wanted]) if one.name == wanted.name]
-    doomed = [one for one in there if not leftovers or one.status != "ready"]
+    doomed = [
+        str(folder.root)
+        for folder in installed([wanted])
+        if folder.name == wanted.name and not (leftovers and folder.status == "ready")
+    ]
     if not doomed:
         raise UsageError(f"There is nothing of {name} to remove.", fix="recipe env list")
-    _agreed([str(one.root) for one in doomed], yes=yes)
-    waiting = f"waiting: {wanted.name} is being built by "
-    for root in clear(
-        wanted, leftovers=leftovers, waiting=lambda owner: click.echo(waiting + owner, err=True)
-    ):
-        click.echo(f"removed {root}")
-
-
-def _agreed(roots: list[str], *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
+    if not yes and not sys.stdin.isatty():
         raise UsageError("Nothing was removed.", why="there is nobody to ask", fix="add -y")
-    click.confirm("Remove " + " and ".join(roots) + "?", abort=True)
+    if not yes:
+        click.confirm(
+            say(f"Remove {', '.join(doomed)}?", f"删除 {', '.join(doomed)}？"), abort=True
+        )
+
+    def waiting(owner: str) -> None:
+        english = f"{name} is being built by {owner}; waiting"
+        click.echo(say(english, f"{owner} 正在构建 {name}，请稍候"), err=True)
+
+    for root in clear(wanted, leftovers=leftovers, waiting=waiting):
+        click.echo(say(f"removed {root}", f"已删除 {root}"))

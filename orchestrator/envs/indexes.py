@@ -104,11 +104,11 @@ def _read_pip_file(path: Path) -> dict[str, str]:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError, OSError):
         return {}  # pip itself says what is wrong with its file; uv can go on without it
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for section in ("global", "install"):
         if parser.has_section(section):
-            found.update({k.replace("_", "-"): v for k, v in parser.items(section) if v})
-    return found
+            settings.update({k.replace("_", "-"): v for k, v in parser.items(section) if v})
+    return settings
 
 
 def _uv_names_an_index(base: Mapping[str, str]) -> bool:
@@ -117,5 +117,5 @@ def _uv_names_an_index(base: Mapping[str, str]) -> bool:
     config = Path(base.get("XDG_CONFIG_HOME") or home / ".config")
     own = base.get("UV_CONFIG_FILE")
     files = [Path(own)] if own else [config / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in files if path.is_file())
-    return any(_INDEX.search(text) for text in texts)
+    readable = (path for path in files if path.is_file() and os.access(path, os.R_OK))
+    return any(_INDEX.search(path.read_text("utf-8", "replace")) for path in readable)

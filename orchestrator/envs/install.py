@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -52,18 +51,15 @@ def ensure(
     """
     tell = progress or (lambda line: None)
     backend = torch_backend or os.environ.get("UV_TORCH_BACKEND") or None
-    own = python or inventory.named(release)
-    if own is None and backend is None:
-        ready = inventory.find(release)
-        if ready is not None:
-            return sources.require(ready)
-        own = inventory.chosen(release)
+    own = python or inventory.named(release) or (None if backend else inventory.chosen(release))
     if own is not None:
         python = own.expanduser().absolute()
         root = inventory.foreign_root(release, python)
         made = _once(release, root, tell, lambda log: _examine(release, python, root, log))
         if choose:
             _choose(root)
+    elif backend is None and (ready := inventory.find(release)) is not None:
+        made = ready  # of several torch backends, the one installed last
     else:
         lock = locks.load(release, backend)
         root = paths.environments_dir() / lock.key
@@ -88,8 +84,14 @@ def _once(
         if made is not None:
             return made
         log = paths.cache_dir() / "logs" / f"env-{root.name}.log"
-        state = build(WorkLog(log, tell, handle))
-        inventory.write(root, state)
+        try:
+            state = build(WorkLog(log, tell, handle))
+            inventory.write(root, state)
+        except BaseException:
+            with contextlib.suppress(RecipeError):
+                if inventory.read(root) is None:  # never finished before either
+                    inventory.clear(root)
+            raise
     return state.environment(release, root)
 
 
@@ -102,23 +104,27 @@ def _choose(root: Path) -> None:
 def _install(release: Release, lock: locks.Lock, root: Path, log: WorkLog) -> State:
     start = time.monotonic()
     if root.exists():
+        _keep_changes(release, root)
         english = f"clearing {release.name}, which was left half built"
         log.tell(say(english, f"正在清理没有建完的 {release.name}"))
         inventory.clear(root)
     bin = root / "bin"
     environment = Environment(release, root, bin / "python", bin, True, lock.digest)
-    try:
-        _packages(environment, lock, log)
-        sources.clone(release, root, log)
-        state = _checked(environment, log)
-    except BaseException:
-        with contextlib.suppress(RecipeError):
-            inventory.clear(root)
-        raise
+    _packages(environment, lock, log)
+    sources.clone(release, root, log)
+    state = _checked(environment, log)
     seconds, size = time.monotonic() - start, _size(root)
     english = f"{release.name} is ready ({seconds:.0f} s, {size / 1e9:.1f} GB)"
     log.tell(say(english, f"{release.name} 已就绪（{seconds:.0f} 秒，{size / 1e9:.1f} GB）"))
     return replace(state, backend=lock.backend, seconds=round(seconds, 1), bytes=size)
+
+
+def _keep_changes(release: Release, root: Path) -> State | None:
+    """The state of what was finished at ``root``, unless a checkout there was changed."""
+    known = inventory.read(root)
+    if known is not None:
+        sources.require(known.environment(release, root))
+    return known
 
 
 def _packages(environment: Environment, lock: locks.Lock, log: WorkLog) -> None:
@@ -165,20 +171,20 @@ def _checked(environment: Environment, log: WorkLog) -> State:
     name, python = environment.release.name, environment.python
     english = f"checking that the tools of {name} import in {python}"
     log.tell(say(english, f"正在检查 {name} 的工具能否在 {python} 中导入"))
-    found = health.require(environment, log)
+    report = health.require(environment, log)
     own = not environment.managed
     if own:
-        _same_release(environment, found)
-    digest = locks.digest_of("\n".join(found.distributions)) if own else environment.lock_digest
+        _same_release(environment, report)
+    digest = locks.digest_of("\n".join(report.distributions)) if own else environment.lock_digest
     return State(
         release=name,
         managed=environment.managed,
         python=str(python),
-        python_version=found.python,
+        python_version=report.python,
         lock_digest=digest,
         backend=None,
         created=time.time(),
-        stamps=inventory.stamps(found.folders) if own else {},
+        stamps=inventory.stamps(report.folders) if own else {},
     )
 
 
@@ -199,22 +205,23 @@ def _examine(release: Release, python: Path, root: Path, log: WorkLog) -> State:
             fix=f"name a Python that holds {release.engine} {release.version} (--python, or "
             f"{setting('PYTHON', release)}), or forget it: recipe env remove {release.name} -y",
         )
-    shutil.rmtree(sources.folder(root), ignore_errors=True)
-    sources.clone(release, root, log)
-    known = inventory.read(root)
+    known = _keep_changes(release, root)
+    if known is None:
+        inventory.clear(root)
+        sources.clone(release, root, log)
     state = _checked(
         Environment(release, python.parent.parent, python, python.parent, False, ""), log
     )
     return replace(state, chosen=known is not None and known.chosen)
 
 
-def _same_release(environment: Environment, found: health.Health) -> None:
+def _same_release(environment: Environment, report: health.Health) -> None:
     release = environment.release
-    version = found.versions.get(release.engine)
+    version = report.versions.get(release.engine)
     if release.engine not in locks.load(release).pins() or version == release.version:
         return
     raise UsageError(
-        f"The Python given for {release.name} does not hold that release.",
+        f"The Python named for {release.name} does not hold that release.",
         where=str(environment.python),
         why=f"it holds {release.engine} {version}" if version else "it does not hold it",
         fix=f"install {release.engine}=={release.version} there, or let recipe build an "

@@ -93,9 +93,9 @@ def find(release: Release, *, python: Path | None = None) -> Environment | None:
     own = python or named(release) or chosen(release)
     if own is not None:
         return at(release, foreign_root(release, own))
-    made = [pair for pair in _states(release) if pair[0].managed]
-    newest_first = sorted(made, key=lambda pair: pair[0].created, reverse=True)
-    return next((found for _, root in newest_first if (found := at(release, root))), None)
+    managed = [pair for pair in _states(release) if pair[0].managed]
+    newest_first = sorted(managed, key=lambda pair: pair[0].created, reverse=True)
+    return next((ready for _, root in newest_first if (ready := at(release, root))), None)
 
 
 def at(release: Release, root: Path) -> Environment | None:

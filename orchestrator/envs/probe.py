@@ -33,14 +33,14 @@ def _import(module: str) -> dict[str, Any]:
 
 def _torch() -> dict[str, Any]:
     torch = import_module("torch")
-    found: dict[str, Any] = {"version": torch.__version__, "cuda": torch.version.cuda, "gpus": []}
+    facts: dict[str, Any] = {"version": torch.__version__, "cuda": torch.version.cuda, "gpus": []}
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             gpu = torch.cuda.get_device_properties(number)
             compute = f"{gpu.major}.{gpu.minor}"
-            found["gpus"].append({"name": gpu.name, "bytes": gpu.total_memory, "compute": compute})
+            facts["gpus"].append({"name": gpu.name, "bytes": gpu.total_memory, "compute": compute})
         torch.zeros(1, device="cuda").add_(1).item()  # a driver too old fails here, not before
-    return found
+    return facts
 
 
 def _bitsandbytes() -> dict[str, Any]:
@@ -62,12 +62,12 @@ def _deepspeed() -> dict[str, Any]:
 
 def _device(name: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = globals()[f"_{name}"]()
+        facts: dict[str, Any] = globals()[f"_{name}"]()
     except ModuleNotFoundError as error:
         return {"missing": error.name}
     except BaseException as error:  # a driver may do anything as well
         return {"error": f"{type(error).__name__}: {error}"}
-    return found
+    return facts
 
 
 def main(result: Path, modules: list[str], devices: bool) -> None:

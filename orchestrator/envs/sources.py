@@ -122,7 +122,8 @@ def require(environment: Environment) -> Environment:
         f"The source of {environment.release.name} was changed after it was checked out.",
         where=str(environment.sources),
         why="; ".join(wrong),
-        fix=f"keep what you changed elsewhere, then: {environment.rebuild}",
+        fix="keep what you changed elsewhere, then remove the environment and install it again: "
+        f"recipe env remove {environment.release.name} -y",
     )
 
 

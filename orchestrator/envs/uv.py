@@ -94,12 +94,12 @@ def disks() -> list[tuple[str, Path, float]]:
     """What takes room: its name, its folder, and the bytes that are free there."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     downloads = Path(os.environ.get("UV_CACHE_DIR") or base / "uv")
-    found = []
+    rooms = []
     for label, folder in (("environments", paths.environments_dir()), ("uv's cache", downloads)):
         there = next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
         with contextlib.suppress(OSError):  # a folder that cannot be asked tells no figure
-            found.append((label, folder, float(shutil.disk_usage(there).free)))
-    return found
+            rooms.append((label, folder, float(shutil.disk_usage(there).free)))
+    return rooms
 
 
 def _no_space() -> str:

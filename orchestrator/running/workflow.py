@@ -15,7 +15,7 @@ from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.secrets import redacted
 from orchestrator.engines.job import Job
-from orchestrator.envs import Environment
+from orchestrator.envs import Environment, sources
 from orchestrator.planning.feasible import load
 from orchestrator.planning.job import build
 from orchestrator.planning.script import shell_line
@@ -89,7 +89,7 @@ def execute(
         backend = torch_backend or os.environ.get("UV_TORCH_BACKEND")
         ready = None if backend else envs.find(job.release, python=own)
         if ready is not None:
-            return ready
+            return sources.require(ready)
         from orchestrator.envs.install import ensure
 
         with building(job.release.name) as tell:

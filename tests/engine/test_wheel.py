@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.engines.registry import all_releases
 from orchestrator.recipe.listing import listing
 from tests.support.engine_runs import PLAIN, REPOSITORY
 
@@ -55,6 +56,18 @@ def test_what_the_wheel_carries(wheel: Path) -> None:
     assert {f"orchestrator/_share/{name}" for name in tracked} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)
+
+
+def test_it_carries_what_environments_are_made_of(wheel: Path) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "orchestrator/*/locks/*.txt", "orchestrator/envs/probe.py"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert {release.lock.relative_to(REPOSITORY).as_posix() for release in all_releases()} <= set(
+        tracked
+    )
+    with zipfile.ZipFile(wheel) as archive:
+        assert set(tracked) <= set(archive.namelist())
 
 
 def test_it_lists_and_shows_every_recipe(clean: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from envs_support import TOY, FakeUv, clear_settings, use_locks, write_lock
@@ -15,6 +17,7 @@ from orchestrator.base.errors import RecipeError
 from orchestrator.engines import registry
 from orchestrator.envs import locks, sources
 from orchestrator.envs.release import Checkout, Release
+from orchestrator.running import workflow
 
 SETTING = "RECIPE_SOURCE_TOYENGINE_1_0"
 
@@ -199,6 +202,39 @@ def test_a_checkout_that_was_changed_is_refused_and_kept(
     assert (envs.ensure(release).checkout("Toy") / "demo" / "train.py").is_file()
 
 
+def test_what_was_changed_is_kept_also_where_the_environment_is_made_again(
+    release: Release,
+) -> None:
+    """Its Python is gone, or something was installed into a Python of the user's own."""
+    made = envs.ensure(release)
+    own = envs.ensure(TOY).python
+    theirs = envs.ensure(release, python=own)
+    site = next((own.parents[1] / "lib").glob("python*/site-packages"))
+    for environment in (made, theirs):
+        changed(environment.checkout("Toy"))
+    made.python.unlink()
+    (site / "more.pth").write_text("")
+    for environment, python in ((made, None), (theirs, own)):
+        with pytest.raises(RecipeError, match="was changed after it was checked out"):
+            envs.ensure(release, python=python)
+        text = (environment.checkout("Toy") / "demo" / "train.py").read_text()
+        assert text == "print('mine')\n"
+
+
+def test_a_run_does_not_start_on_a_changed_checkout(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`recipe run` finds the environment ready by its state alone, and still looks."""
+    changed(envs.ensure(release).checkout("Toy"))
+    request = SimpleNamespace(python=None, identity=dict)
+    asked: Any = SimpleNamespace(request=request, job=SimpleNamespace(release=release))
+    at_once: Any = lambda job, root, reporter, environment, **options: environment()  # noqa: E731
+    monkeypatch.setattr(workflow, "Runner", at_once)
+    nothing: Any = None
+    with pytest.raises(RecipeError, match="was changed after it was checked out"):
+        workflow.execute(asked, tmp_path, nothing, nothing)
+
+
 def test_what_running_leaves_behind_is_no_change(release: Release) -> None:
     made = envs.ensure(release)
     (made.checkout("Toy") / "demo" / "__pycache__").mkdir()
@@ -233,6 +269,15 @@ def test_a_python_of_ones_own_gets_the_checkouts_too(release: Release, uv: FakeU
     assert not made.managed
     assert (made.checkout("Toy") / "demo" / "train.py").read_text() == "print('trained')\n"
     assert made.checkout("Toy").is_relative_to(envs.inventory.foreign_root(release, own))
+
+
+def test_a_python_of_ones_own_that_fails_leaves_no_checkouts_behind(release: Release) -> None:
+    own = envs.ensure(TOY).python
+    site = next((own.parents[1] / "lib").glob("python*/site-packages"))
+    (site / "toyengine" / "train.py").write_text("import nowhere\n")
+    with pytest.raises(RecipeError, match="cannot be imported"):
+        envs.ensure(release, python=own)
+    assert not envs.inventory.foreign_root(release, own).exists()
 
 
 def test_without_git_the_error_says_so(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -59,3 +60,14 @@ def test_a_place_where_nothing_can_be_made_is_the_users(place: str) -> None:
         raise AssertionError("it was locked")
     assert raised.value.where == place
     assert "RECIPE_CACHE" in (raised.value.fix or "")
+
+
+def test_a_disk_without_locks_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(_handle: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(RecipeError, match="knows no locks") as raised:
+        locked(tmp_path / ".lock").__enter__()
+    assert raised.value.why == "No locks available"
+    assert holder(tmp_path / ".lock") is None

@@ -63,7 +63,8 @@ else:
     site = site / "lib" / "python{short}" / "site-packages"
     (site / "toyengine").mkdir(parents=True)
     (here / "started").write_text(str(os.getpid()))
-    while order.get("waits") and (here / "wait").exists():
+    give_up = time.monotonic() + 120  # a test that failed must not leave this behind
+    while order.get("waits") and (here / "wait").exists() and time.monotonic() < give_up:
         time.sleep(0.01)
     for name, text in orders["modules"].items():
         (site / "toyengine" / (name + ".py")).write_text(text)
@@ -141,7 +142,8 @@ def use_locks() -> None:
 def script(body: str) -> list[str]:
     """A child process's command; it has TOY and ensure, and uses this process's locks."""
     head = f"""
-        import os, sys
+        import os, signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored under a shell's "&"
         os.environ["TOY_LOCKS"] = {str(LOCKS)!r}
         from pathlib import Path
         sys.path[:0] = [{str(REPOSITORY)!r}, {str(REPOSITORY / "tests" / "unit")!r}]
