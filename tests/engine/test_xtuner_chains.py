@@ -15,7 +15,7 @@ from orchestrator.base.weights import is_zero, tensors
 from orchestrator.envs import Environment
 from orchestrator.recipe.listing import listing
 from orchestrator.running import record as records
-from tests.support.engine_runs import Done, one_engine_at_a_time, only_run, recipe, variables
+from tests.support.engine_runs import Done, engine_slot, only_run, recipe, variables
 
 #: Shipped recipes whose whole chain runs here. Each other one shares its code path with one of
 #: these, and is taken as far as the check stage, where the engine itself looks at config and rows.
@@ -137,7 +137,7 @@ def test_commands_sh_runs_by_hand(workspace: Path, run: Path) -> None:
     for folder in ("work", "adapter", "merged", "check.json", "logs"):
         path = run / folder
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with one_engine_at_a_time():
+    with engine_slot():
         done = subprocess.run(
             ["bash", "commands.sh"], cwd=run, env=variables(), capture_output=True, check=False
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from orchestrator.engines.xtuner.checkpoints import newest_checkpoint
 from orchestrator.running import record as records
-from tests.support.engine_runs import one_engine_at_a_time, recipe, variables, words_of
+from tests.support.engine_runs import SECONDS, engine_slot, recipe, variables, words_of
+from tests.support.waiting import until
 
 #: Long enough to be cut off, with a checkpoint after every second iteration.
 LONG = (
@@ -18,7 +18,6 @@ LONG = (
     *("--set", "engine_options.max_epochs=20", "--set", "train.save_steps=2"),
     *("--set", "train.save_total_limit=-1", "--set", "train.logging_steps=1"),
 )
-SECONDS = 120
 
 
 def checkpoints(run: Path) -> set[str]:
@@ -33,15 +32,14 @@ def start_and_wait(workspace: Path, run: Path) -> subprocess.Popen[bytes]:
         words_of(*LONG), cwd=workspace, env=variables(), stdout=log, stderr=subprocess.STDOUT
     )
     log.close()
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
+
+    def cut_off_now() -> bool:
         assert process.poll() is None, (workspace / "output.txt").read_text(encoding="utf-8")
-        new = checkpoints(run) - before
         # The first start sets the finished training aside: its one checkpoint does not count.
-        if len(new) >= 2 and (run / ".engine").exists():
-            return process
-        time.sleep(0.02)
-    raise AssertionError("no checkpoint in time")
+        return len(checkpoints(run) - before) >= 2 and (run / ".engine").exists()
+
+    until(cut_off_now, what="two checkpoints", seconds=SECONDS)
+    return process
 
 
 def engine_group(run: Path) -> int:
@@ -63,10 +61,7 @@ def members(group: int) -> dict[int, str]:
 
 
 def wait_until_gone(group: int) -> None:
-    deadline = time.monotonic() + 30
-    while members(group) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert members(group) == {}
+    until(lambda: members(group) == {}, what="the end of the whole group")
 
 
 def newest(run: Path) -> str:
@@ -80,7 +75,7 @@ def output(workspace: Path) -> str:
 
 
 def test_a_training_that_is_cut_off_goes_on(workspace: Path, run: Path) -> None:
-    with one_engine_at_a_time():
+    with engine_slot():
         _killed_engine(workspace, run)
         _ctrl_c(workspace, run)
         _killed_recipe(workspace, run)
@@ -93,7 +88,7 @@ def _killed_engine(workspace: Path, run: Path) -> None:
     group = engine_group(run)
     (trainer,) = [pid for pid, line in members(group).items() if "tools/train.py" in line]
     subprocess.run(["kill", "-9", str(trainer)], check=True)
-    assert process.wait(60) == 1
+    assert process.wait(SECONDS) == 1
     assert "stage train" in output(workspace)
     assert "run the same command again" in output(workspace)
     assert records.read(run).stage("train").state == "failed"
@@ -111,7 +106,7 @@ def _ctrl_c(workspace: Path, run: Path) -> None:
     assert second.returncode == 1
     assert "Another process is working in this run directory." in second.stderr
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait(SECONDS) == 130
     assert members(group) == {}
     assert "Interrupted" in output(workspace)
     record = records.read(run)
