@@ -20,6 +20,11 @@ LONG = (
 )
 
 
+def words(run: Path) -> list[str]:
+    """The long training in the finished run: its rows and its model are kept."""
+    return [*LONG, "--run", str(run)]
+
+
 def checkpoints(run: Path) -> set[str]:
     return {path.name for path in (run / "work").glob("iter_*.pth")}
 
@@ -29,7 +34,7 @@ def start_and_wait(workspace: Path, run: Path) -> subprocess.Popen[bytes]:
     before = checkpoints(run)
     log = (workspace / "output.txt").open("wb")
     process = subprocess.Popen(
-        words_of(*LONG), cwd=workspace, env=variables(), stdout=log, stderr=subprocess.STDOUT
+        words_of(*words(run)), cwd=workspace, env=variables(), stdout=log, stderr=subprocess.STDOUT
     )
     log.close()
 
@@ -101,7 +106,12 @@ def _ctrl_c(workspace: Path, run: Path) -> None:
     group = engine_group(run)
     assert f"training goes on from {resumed_from}" in output(workspace)
     second = subprocess.run(
-        words_of(*LONG), cwd=workspace, env=variables(), capture_output=True, text=True, check=False
+        words_of(*words(run)),
+        cwd=workspace,
+        env=variables(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert second.returncode == 1
     assert "Another process is working in this run directory." in second.stderr
@@ -134,7 +144,7 @@ def _killed_recipe(workspace: Path, run: Path) -> None:
 
 def _finishes(workspace: Path, run: Path) -> None:
     group = engine_group(run)
-    done = recipe(*LONG, cwd=workspace, locked=True)
+    done = recipe(*words(run), cwd=workspace, locked=True)
     assert done.code == 0, done.output
     assert "ended the engine that an earlier, killed `recipe` left behind" in done.output
     assert "training goes on from iter_" in done.output
