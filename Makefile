@@ -8,12 +8,11 @@ BIN := $(VENV)/bin
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$one -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$one && break; done)
-# The engines' tests keep to one worker, one training at a time; the others share what is left.
-WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+# Two workers; the tests of one engine keep to one of them and share its finished rehearsals.
+PYTEST := $(BIN)/python -m pytest @.ci/parallel
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench wheel clean
+.PHONY: help demo test test-fast install-dev lint bench wheel clean
 
 help:
 	@sed -n '2,3s/^#   //p' Makefile
@@ -22,9 +21,10 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/recipe run medqa-qlora --rehearse
 
-# The tests run even when a linter complains, and pytest's closing line comes last.
-test: $(VENV)/.dev-installed
-	@status=0; $(MAKE) --no-print-directory lint || status=1; $(PYTEST) || status=1; exit $$status
+test:
+	@VENV=$(VENV) .ci/run
+
+install-dev: $(VENV)/.dev-installed
 
 test-fast: $(VENV)/.dev-installed
 	@$(PYTEST) -m 'not engine and not scheduler'

@@ -38,7 +38,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if real:
             item.add_marker("engine")
         if real and parallel:
-            item.add_marker(pytest.mark.xdist_group("engine"))  # they share finished rehearsals
+            # test_xtuner_faults.py: what looks at one engine shares its finished rehearsals.
+            item.add_marker(pytest.mark.xdist_group(item.path.stem.split("_")[1]))
         if limited and item.get_closest_marker("timeout") is None:
             # A test that hangs must not take the others with it; an engine may have to be built,
             # and other programs may keep every core busy.

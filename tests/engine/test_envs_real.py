@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from orchestrator import envs
 from orchestrator.engines.registry import release
 from orchestrator.envs import Environment, locks
 from orchestrator.envs.release import Release
-from tests.support.engine_runs import one_engine_at_a_time, variables, words_of
+from tests.support.engine_runs import SECONDS, engine_slot, variables, words_of
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def built(xtuner: Release, cache: Path) -> tuple[Environment, list[str]]:
     """Built by `recipe env install`, killed once its packages begin to land, then by ensure."""
-    with one_engine_at_a_time():
+    with engine_slot():
         words = words_of("env", "install", xtuner.name)
         with subprocess.Popen(words, env=variables(), stderr=subprocess.DEVNULL) as builder:
-            deadline = time.monotonic() + 1800
-            while not list(cache.glob("envs/xtuner-0.2.0-*/lib/python3.11/site-packages/tor*")):
-                assert builder.poll() is None, "the installation ended before it was cut off"
-                assert time.monotonic() < deadline, "no package ever landed"
-                time.sleep(0.005)
+            landed = "envs/xtuner-0.2.0-*/lib/python3.11/site-packages/tor*"
+            until(
+                lambda: any(cache.glob(landed)) or builder.poll() is not None,
+                what="the first package",
+                seconds=SECONDS,
+                every=0.005,
+            )
+            assert builder.poll() is None, "the installation ended before it was cut off"
             builder.send_signal(signal.SIGKILL)
         assert envs.find(xtuner) is None
         [folder] = envs.installed([xtuner])  # its uv may live on for a moment
@@ -109,9 +112,9 @@ def test_its_commands_start_its_own_python(built: tuple[Environment, list[str]])
     done = subprocess.run(bare, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(environment.root)
     for program, words in (("xtuner", "list-cfg"), ("torchrun", "--help")):
-        with one_engine_at_a_time():
+        with engine_slot():
             argv = [environment.which(program), words]
-            done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=200)
+            done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=SECONDS)
         assert done.returncode == 0, done.stderr
         assert ("internlm_chat_7b_qlora_oasst1_e3" in done.stdout) is (program == "xtuner")
 
@@ -119,7 +122,7 @@ def test_its_commands_start_its_own_python(built: tuple[Environment, list[str]])
 def test_the_doctor_finds_nothing_broken(
     xtuner: Release, built: tuple[Environment, list[str]]
 ) -> None:
-    with one_engine_at_a_time():
+    with engine_slot():
         findings = envs.doctor(xtuner)
     assert [one for one in findings if one.level == "broken"] == []
     words = "\n".join(one.what for one in findings)

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,22 @@ from orchestrator.envs import Environment, ensure
 from orchestrator.recipe.listing import listing
 from tests.support.engine_runs import (
     REPOSITORY,
+    SECONDS,
     Done,
+    engine_slot,
     in_engine,
-    one_engine_at_a_time,
     only_run,
     recipe,
+    runs_of,
     variables,
     words_of,
 )
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 RELEASE = "llamafactory@0.9.5"
 OURS = [one.name for one in listing() if one.engine == RELEASE]
+HOMEWORK = ("run", "self-cognition-llamafactory", "--rehearse", "-p", "name=张三")
 ROWS = REPOSITORY / "tests" / "support" / "llamafactory_rows.py"
 
 
@@ -43,6 +46,15 @@ def emollm(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -
     """A folder with a finished rehearsal of the EmoLLM tutorial. Copy it, never change it."""
     workspace = tmp_path_factory.mktemp("emollm")
     done = recipe("run", "emollm-glm4-lora", "--rehearse", cwd=workspace)
+    assert done.code == 0, done.output
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def cognition(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished rehearsal of the homework. Copy it, never change it."""
+    workspace = tmp_path_factory.mktemp("cognition")
+    done = recipe(*HOMEWORK, cwd=workspace)
     assert done.code == 0, done.output
     return workspace
 
@@ -97,11 +109,15 @@ def test_a_row_is_exactly_the_templates_text_and_mask(
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if name != "emollm-glm4-lora"])
-def test_every_recipe_rehearses(name: str, environment: Environment, tmp_path: Path) -> None:
-    needed = ["-p", "name=张三"] if name.startswith("self-cognition") else []
-    done = recipe("run", name, "--rehearse", *needed, cwd=tmp_path)
-    assert done.code == 0, done.output
-    root = only_run(tmp_path)
+def test_every_recipe_rehearses(
+    name: str, environment: Environment, cognition: Path, tmp_path: Path
+) -> None:
+    if name == HOMEWORK[1]:
+        root = only_run(cognition)
+    else:
+        done = recipe("run", name, "--rehearse", cwd=tmp_path)
+        assert done.code == 0, done.output
+        root = only_run(tmp_path)
     assert record(root)["state"] == "done"
     log = (root / "logs" / "train.log").read_text(encoding="utf-8")
     quantised = "quantization_bit" in (root / "train.yaml").read_text(encoding="utf-8")
@@ -195,7 +211,7 @@ def test_rows_that_are_cut_are_counted(
 
 def killed_training(workspace: Path, *words: str) -> Path:
     """Start a training, kill it (SIGKILL) after its first checkpoint; the run's folder."""
-    with one_engine_at_a_time():
+    with engine_slot():
         process = subprocess.Popen(
             words_of("run", "emollm-glm4-lora", "--rehearse", *words),
             cwd=workspace,
@@ -204,15 +220,16 @@ def killed_training(workspace: Path, *words: str) -> Path:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline and process.poll() is None:
-            if list(workspace.glob("runs/*/*/adapter/checkpoint-*/trainer_state.json")):
-                break
-            time.sleep(0.05)
+        saved = "runs/*/*/adapter/checkpoint-*/trainer_state.json"
+        until(
+            lambda: any(workspace.glob(saved)) or process.poll() is not None,
+            what="the first checkpoint",
+            seconds=SECONDS,
+        )
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         for child in (*map(int, children), process.pid):
             os.kill(child, signal.SIGKILL)
-        process.wait(timeout=60)
+        process.wait(SECONDS)
     return only_run(workspace)
 
 
@@ -247,10 +264,32 @@ def test_a_used_output_folder_is_moved_aside(
     assert "resume_from_checkpoint" not in done.output
 
 
+def another_run(workspace: Path, *words: str) -> tuple[Path, Done]:
+    """The run that `recipe run WORDS` makes beside those that are there, and how it ended."""
+    before = runs_of(workspace)
+    done = recipe(*words, cwd=workspace)
+    assert done.code == 0, done.output
+    (root,) = runs_of(workspace) - before
+    assert record(root)["state"] == "done"
+    return root, done
+
+
+@pytest.fixture(scope="module")
+def stages(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for runs of one recipe that differ in the stage of their training."""
+    workspace = tmp_path_factory.mktemp("stages")
+    (workspace / "mine.yaml").write_text(
+        f"extends: {HOMEWORK[1]}\ntrain: {{method: lora, max_length: 64}}\n"
+        "data: {sources: [{path: rows.json}]}\n"
+    )
+    return workspace
+
+
 ASKED = {"instruction": "q", "input": "", "system": "", "history": []}
+PAIR = {**ASKED, "chosen": "good", "rejected": "bad"}
 STAGES: list[tuple[str, dict[str, Any], str]] = [
-    ("dpo", {**ASKED, "chosen": "good", "rejected": "bad"}, "training_rewards_accuracies.png"),
-    ("rm", {**ASKED, "chosen": "good", "rejected": "bad"}, "training_loss.png"),
+    ("dpo", PAIR, "training_rewards_accuracies.png"),
+    ("rm", PAIR, "training_loss.png"),
     ("kto", {**ASKED, "output": "good", "kto_tag": True}, "training_loss.png"),
     ("pt", {"text": "some words of a text " * 30}, "training_loss.png"),
 ]
@@ -258,32 +297,29 @@ STAGES: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("stage", "row", "curve"), STAGES, ids=[one[0] for one in STAGES])
 def test_other_stages_train_and_export(
-    stage: str, row: dict[str, Any], curve: str, environment: Environment, tmp_path: Path
+    stage: str, row: dict[str, Any], curve: str, stages: Path
 ) -> None:
     rows = [{**row, **({"kto_tag": bool(n % 2)} if stage == "kto" else {})} for n in range(12)]
-    (tmp_path / "rows.json").write_text(json.dumps(rows))
-    (tmp_path / "mine.yaml").write_text(
-        "extends: self-cognition-llamafactory\ndata: {sources: [{path: rows.json}]}\n"
-        f"train: {{stage: {stage}, method: lora, max_length: 64}}\n"
-    )
-    done = recipe("run", "mine.yaml", "--rehearse", cwd=tmp_path)
-    assert done.code == 0, done.output
-    assert (only_run(tmp_path) / "adapter" / curve).stat().st_size > 0
-    assert (only_run(tmp_path) / "merged" / "model.safetensors").is_file()
+    (stages / "rows.json").write_text(json.dumps(rows))
+    words = ("run", "mine.yaml", "--rehearse", "--set", f"train.stage={stage}")
+    root, _ = another_run(stages, *words)
+    assert (root / "adapter" / curve).stat().st_size > 0
+    assert (root / "merged" / "model.safetensors").is_file()
 
 
 METHODS = [
-    "{method: freeze, freeze_layers: 1, neftune_alpha: 5}",
-    "{method: qlora, quantization: {bits: 8}, pack: true, lora: {rank: 4, rslora: true}}",
-    "{method: lora, lora: {rank: 4, dora: true}}",
+    ("method=freeze", "freeze_layers=1", "neftune_alpha=5"),
+    ("method=qlora", "quantization={bits: 8}", "pack=true", "lora={rank: 4, rslora: true}"),
+    ("method=lora", "lora={rank: 4, dora: true}"),
 ]
 
 
-@pytest.mark.parametrize("train", METHODS)
+@pytest.mark.parametrize("train", METHODS, ids=[one[0] for one in METHODS])
 def test_other_methods_train_and_export(
-    train: str, environment: Environment, tmp_path: Path
+    train: tuple[str, ...], cognition: Path, tmp_path: Path
 ) -> None:
-    text = f"extends: self-cognition-llamafactory\ntrain: {train}\n"
-    (tmp_path / "mine.yaml").write_text(text)
-    done = recipe("run", "mine.yaml", "--rehearse", "-p", "name=Ann", cwd=tmp_path)
-    assert done.code == 0, done.output
+    workspace = Path(shutil.copytree(cognition, tmp_path / "w", symlinks=True))
+    sets = [word for one in train for word in ("--set", f"train.{one}")]
+    root, done = another_run(workspace, *HOMEWORK, *sets)
+    assert (root / "merged" / "model.safetensors").is_file()
+    assert "make_standin.py" not in done.output  # rows and stand-in are those of the first run

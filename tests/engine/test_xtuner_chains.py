@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +16,8 @@ from orchestrator.base.weights import is_zero, tensors
 from orchestrator.envs import Environment
 from orchestrator.recipe.listing import listing
 from orchestrator.running import record as records
-from tests.support.engine_runs import Done, one_engine_at_a_time, only_run, recipe, variables
+from tests.support.engine_runs import Done, engine_slot, only_run, recipe, variables
+from tests.support.fake_engine import SAYS, FakeEngine
 
 #: Shipped recipes whose whole chain runs here. Each other one shares its code path with one of
 #: these, and is taken as far as the check stage, where the engine itself looks at config and rows.
@@ -65,6 +67,23 @@ def test_medqa_from_spreadsheet_to_merged_model(finished: Path) -> None:
     assert facts["convert"]["adapter"]["modules"] == 14  # 7 linear layers in each of 2 blocks
     assert facts["check"]["check.json"]["faults"] == []
     assert "train.method: qlora -> lora" in done.output
+
+
+def test_the_fake_engine_of_the_unit_tests_says_and_makes_what_the_real_one_does(
+    finished: Path, tmp_path: Path
+) -> None:
+    root = only_run(finished)
+    for stage, line in SAYS.items():
+        log = (root / "logs" / f"{stage}.log").read_text(encoding="utf-8")
+        assert [one for one in log.splitlines() if one.endswith(line)], stage
+    fake = FakeEngine.make(tmp_path / "fake").root / "made"
+    for stage, folder in (("convert", "adapter"), ("merge", "merged")):
+        made = {path.name for path in (fake / stage).iterdir()}
+        assert made <= {path.name for path in (root / folder).iterdir()}
+    named = Path((root / "work" / "last_checkpoint").read_text(encoding="utf-8").strip())
+    assert re.fullmatch(r"iter_\d+\.pth", named.name)
+    report = json.loads((fake / "check.json").read_text(encoding="utf-8"))
+    assert report.keys() == json.loads((root / "check.json").read_text(encoding="utf-8")).keys()
 
 
 def test_rerunning_a_finished_run_executes_nothing(workspace: Path, run: Path) -> None:
@@ -137,7 +156,7 @@ def test_commands_sh_runs_by_hand(workspace: Path, run: Path) -> None:
     for folder in ("work", "adapter", "merged", "check.json", "logs"):
         path = run / folder
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with one_engine_at_a_time():
+    with engine_slot():
         done = subprocess.run(
             ["bash", "commands.sh"], cwd=run, env=variables(), capture_output=True, check=False
         )

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.envs import Environment
 from orchestrator.running import record as records
-from tests.support.engine_runs import REPOSITORY, Done, in_engine, only_run, recipe
+from tests.support.engine_runs import REPOSITORY, Done, in_engine, only_run, recipe, runs_of
 
 AGAIN = ("run", "medqa-qlora", "--rehearse")
 ZERO_EVERY_LORA_B = """
@@ -40,16 +40,18 @@ def merged_files(run: Path) -> dict[str, bytes]:
 
 
 def test_an_unknown_template_is_named_with_its_neighbour(workspace: Path) -> None:
-    known = {path.parent for path in workspace.glob("runs/*/*/run.json")}
-    done = recipe(*AGAIN, "--new", "--set", "model.template=internlm_chta", cwd=workspace)
-    (run,) = {path.parent for path in workspace.glob("runs/*/*/run.json")} - known
-    tells(done, run, "model", "unknown prompt template 'internlm_chta'", "internlm_chat")
+    before = runs_of(workspace)
+    done = recipe(*AGAIN, "--set", "model.template=internlm_chta", cwd=workspace)
+    assert done.code == 2, done.output
+    assert "xtuner@0.2.0 has no prompt template 'internlm_chta'" in done.output
+    assert "did you mean internlm_chat?" in done.output
+    assert runs_of(workspace) == before
 
 
 def test_a_variable_that_xtuner_ignores_is_refused(workspace: Path, run: Path) -> None:
     before = merged_files(run)
     sets = ["--set", "engine_options.evaluation_frq=9", "--set", "engine_options.nonsense=1"]
-    done = recipe(*AGAIN, *sets, cwd=workspace)
+    done = recipe(*AGAIN, *sets, "--run", str(run), cwd=workspace)
     tells(done, run, "check", "evaluation_frq", "Did you mean evaluation_freq?", "nonsense")
     assert merged_files(run) == before
 

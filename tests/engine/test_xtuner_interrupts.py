@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from orchestrator.engines.xtuner.checkpoints import newest_checkpoint
 from orchestrator.running import record as records
-from tests.support.engine_runs import one_engine_at_a_time, recipe, variables, words_of
+from tests.support.engine_runs import SECONDS, engine_slot, recipe, variables, words_of
+from tests.support.waiting import until
 
 #: Long enough to be cut off, with a checkpoint after every second iteration.
 LONG = (
@@ -18,7 +18,11 @@ LONG = (
     *("--set", "engine_options.max_epochs=20", "--set", "train.save_steps=2"),
     *("--set", "train.save_total_limit=-1", "--set", "train.logging_steps=1"),
 )
-SECONDS = 120
+
+
+def words(run: Path) -> list[str]:
+    """The long training in the finished run: its rows and its model are kept."""
+    return [*LONG, "--run", str(run)]
 
 
 def checkpoints(run: Path) -> set[str]:
@@ -30,18 +34,17 @@ def start_and_wait(workspace: Path, run: Path) -> subprocess.Popen[bytes]:
     before = checkpoints(run)
     log = (workspace / "output.txt").open("wb")
     process = subprocess.Popen(
-        words_of(*LONG), cwd=workspace, env=variables(), stdout=log, stderr=subprocess.STDOUT
+        words_of(*words(run)), cwd=workspace, env=variables(), stdout=log, stderr=subprocess.STDOUT
     )
     log.close()
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
+
+    def cut_off_now() -> bool:
         assert process.poll() is None, (workspace / "output.txt").read_text(encoding="utf-8")
-        new = checkpoints(run) - before
         # The first start sets the finished training aside: its one checkpoint does not count.
-        if len(new) >= 2 and (run / ".engine").exists():
-            return process
-        time.sleep(0.02)
-    raise AssertionError("no checkpoint in time")
+        return len(checkpoints(run) - before) >= 2 and (run / ".engine").exists()
+
+    until(cut_off_now, what="two checkpoints", seconds=SECONDS)
+    return process
 
 
 def engine_group(run: Path) -> int:
@@ -63,10 +66,7 @@ def members(group: int) -> dict[int, str]:
 
 
 def wait_until_gone(group: int) -> None:
-    deadline = time.monotonic() + 30
-    while members(group) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert members(group) == {}
+    until(lambda: members(group) == {}, what="the end of the whole group")
 
 
 def newest(run: Path) -> str:
@@ -80,7 +80,7 @@ def output(workspace: Path) -> str:
 
 
 def test_a_training_that_is_cut_off_goes_on(workspace: Path, run: Path) -> None:
-    with one_engine_at_a_time():
+    with engine_slot():
         _killed_engine(workspace, run)
         _ctrl_c(workspace, run)
         _killed_recipe(workspace, run)
@@ -93,7 +93,7 @@ def _killed_engine(workspace: Path, run: Path) -> None:
     group = engine_group(run)
     (trainer,) = [pid for pid, line in members(group).items() if "tools/train.py" in line]
     subprocess.run(["kill", "-9", str(trainer)], check=True)
-    assert process.wait(60) == 1
+    assert process.wait(SECONDS) == 1
     assert "stage train" in output(workspace)
     assert "run the same command again" in output(workspace)
     assert records.read(run).stage("train").state == "failed"
@@ -106,12 +106,17 @@ def _ctrl_c(workspace: Path, run: Path) -> None:
     group = engine_group(run)
     assert f"training goes on from {resumed_from}" in output(workspace)
     second = subprocess.run(
-        words_of(*LONG), cwd=workspace, env=variables(), capture_output=True, text=True, check=False
+        words_of(*words(run)),
+        cwd=workspace,
+        env=variables(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert second.returncode == 1
     assert "Another process is working in this run directory." in second.stderr
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait(SECONDS) == 130
     assert members(group) == {}
     assert "Interrupted" in output(workspace)
     record = records.read(run)
@@ -139,7 +144,7 @@ def _killed_recipe(workspace: Path, run: Path) -> None:
 
 def _finishes(workspace: Path, run: Path) -> None:
     group = engine_group(run)
-    done = recipe(*LONG, cwd=workspace, locked=True)
+    done = recipe(*words(run), cwd=workspace, locked=True)
     assert done.code == 0, done.output
     assert "ended the engine that an earlier, killed `recipe` left behind" in done.output
     assert "training goes on from iter_" in done.output

@@ -1,4 +1,4 @@
-"""Run the real `recipe` command and real engines from a test, one at a time on a machine."""
+"""Run the real `recipe` command and real engines from a test, one a core of the machine."""
 
 from __future__ import annotations
 
@@ -11,23 +11,44 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from orchestrator.envs import Environment
 
-#: Two trainings at once would fight for memory and take longer than one after the other.
-LOCK = Path(
-    os.environ.get("RECIPE_ENGINE_LOCK", Path(tempfile.gettempdir()) / "recipe-engine-tests")
-)
+#: One engine a core: a tiny model has one thread, and more of them would only take turns.
+#: RECIPE_ENGINE_LOCK names one file instead, for a machine that others use as well.
+SHARED_LOCK = os.environ.get("RECIPE_ENGINE_LOCK")
+SLOTS = [
+    Path(tempfile.gettempdir()) / f"recipe-engine-tests-{os.getuid()}-{number}"
+    for number in range(os.cpu_count() or 1)
+]
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+#: A tiny model's threads only wait for each other, beside other work for minutes.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 PLAIN = {"RECIPE_LANG": "en", "NO_COLOR": "1"}
+#: An idle machine needs a minute for a whole rehearsal.
+SECONDS = 1800.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @contextlib.contextmanager
-def one_engine_at_a_time() -> Iterator[None]:
-    with LOCK.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+def engine_slot() -> Iterator[None]:
+    """Hold one of the machine's places for engines; wait for one while all are taken."""
+    paths = [Path(SHARED_LOCK)] if SHARED_LOCK else SLOTS
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(path.open("a")) for path in paths]
+        if not any(map(_taken, files)):
+            fcntl.flock(files[os.getpid() % len(files)], fcntl.LOCK_EX)
         yield
+
+
+def _taken(file: IO[str]) -> bool:
+    """Take the lock if it is free."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -44,18 +65,18 @@ def words_of(*words: str) -> list[str]:
 
 def variables(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, **OFFLINE, **PLAIN, "PYTHONPATH": path, **(extra or {})}
+    return {**os.environ, **OFFLINE, **ONE_THREAD, **PLAIN, "PYTHONPATH": path, **(extra or {})}
 
 
 def recipe(
     *words: str,
     cwd: Path,
     env: Mapping[str, str] | None = None,
-    timeout: float = 400,
+    timeout: float = SECONDS,
     locked: bool = False,
 ) -> Done:
     """`recipe WORDS` in ``cwd``, to its end; ``locked``: the caller holds the lock already."""
-    with contextlib.nullcontext() if locked else one_engine_at_a_time():
+    with contextlib.nullcontext() if locked else engine_slot():
         done = subprocess.run(
             words_of(*words),
             cwd=cwd,
@@ -69,13 +90,13 @@ def recipe(
     return Done(done.returncode, done.stdout.decode("utf-8", errors="replace"))
 
 
-def in_engine(environment: Environment, *words: str, cwd: Path, timeout: float = 200) -> Done:
+def in_engine(environment: Environment, *words: str, cwd: Path, timeout: float = SECONDS) -> Done:
     """A script in the engine's own Python."""
-    with one_engine_at_a_time():
+    with engine_slot():
         done = subprocess.run(
             [str(environment.python), *words],
             cwd=cwd,
-            env=environment.environ({**os.environ, **OFFLINE}),
+            env=environment.environ({**os.environ, **OFFLINE, **ONE_THREAD}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -85,7 +106,12 @@ def in_engine(environment: Environment, *words: str, cwd: Path, timeout: float =
     return Done(done.returncode, done.stdout.decode("utf-8", errors="replace"))
 
 
+def runs_of(workspace: Path) -> set[Path]:
+    """The run directories under ``workspace/runs``."""
+    return {record.parent for record in workspace.glob("runs/*/*/run.json")}
+
+
 def only_run(workspace: Path) -> Path:
     """The one run directory under ``workspace/runs``."""
-    (record,) = workspace.glob("runs/*/*/run.json")
-    return record.parent
+    (run,) = runs_of(workspace)
+    return run

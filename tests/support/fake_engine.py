@@ -29,7 +29,13 @@ data:
   split: {train: 0.5}
 train: {epochs: 1}
 """
-_XTUNER = """\
+#: The closing line of each command. tests/engine/test_xtuner_chains.py holds it to the real logs.
+SAYS = {
+    "train": "after_train in EvaluateChatHook.",
+    "convert": "All done!",
+    "merge": "All done!",
+}
+_XTUNER = f"""\
 #!/bin/sh
 home=$(dirname "$(dirname "$0")")
 case "$1 $2" in
@@ -44,8 +50,10 @@ case $stage in
   train)
     mkdir -p work && cp "$home/made/iter_8.pth" work/ && date +%s%N > work/times
     printf '%s' "$PWD/work/iter_8.pth" > work/last_checkpoint
-    echo 'after_train in EvaluateChatHook.' ;;
-  *) rm -rf "$5" && cp -r "$home/made/$stage" "$5" && date +%s%N > "$5/times" && echo 'All done!' ;;
+    echo '{SAYS["train"]}' ;;
+  *)
+    rm -rf "$5" && cp -r "$home/made/$stage" "$5" &&
+      date +%s%N > "$5/times" && echo '{SAYS["merge"]}' ;;
 esac
 """
 _PYTHON = """\

@@ -104,7 +104,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
     process = run_script(
         script, tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     )
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=240)
     assert out.startswith(b"refused File too large")
     assert list(tmp_path.iterdir()) == []
 
@@ -125,7 +125,7 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) 
     assert process.stdout is not None
     assert process.stdout.readline() == b"writing\n"
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=240)
     assert process.returncode in (128 + number, -number)
     assert list(tmp_path.iterdir()) == []
 
@@ -152,7 +152,7 @@ def test_processes_that_write_one_file_do_not_meet(tmp_path: Path) -> None:
     """
     running = [run_script(script, tmp_path) for _ in range(3)]
     for process in running:
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
         assert process.returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
     assert len((tmp_path / "rows.jsonl").read_bytes().splitlines()) == 100

@@ -24,7 +24,7 @@ def run(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=240,
     )
 
 

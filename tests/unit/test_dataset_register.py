@@ -174,7 +174,7 @@ def test_fifty_processes_at_once_lose_nothing(tmp_path: Path) -> None:
         for number in range(50)
     ]
     for one in running:
-        _, said = one.communicate(timeout=120)
+        _, said = one.communicate(timeout=240)
         assert one.returncode == 0, said.decode()
     found = json.loads(path.read_text(encoding="utf-8"))
     assert set(found) == {"identity", "alpaca_en_demo", "中文", *(f"rows{n}" for n in range(50))}
@@ -189,7 +189,7 @@ def test_the_command(tmp_path: Path) -> None:
     )
     words = ("dataset", "register", "mine.jsonl", "--into", ".")
     done = recipe(*words, cwd=tmp_path)
-    text, _ = done.communicate(timeout=60)
+    text, _ = done.communicate(timeout=240)
     assert done.returncode == 0, text
     assert json.loads(path.read_text(encoding="utf-8"))["mine"] == {
         "file_name": "mine.jsonl",
@@ -203,7 +203,7 @@ def test_the_command(tmp_path: Path) -> None:
         },
     }
     refused = recipe(*words, "--name", "identity", cwd=tmp_path)
-    text, _ = refused.communicate(timeout=60)
+    text, _ = refused.communicate(timeout=240)
     assert refused.returncode == 2
     assert "--force" in text
 

@@ -218,7 +218,7 @@ def test_interrupted_it_ends_uv_and_clears_up(uv: FakeUv, tmp_path: Path) -> Non
     with subprocess.Popen(script("ensure(TOY)"), stderr=subprocess.PIPE) as builder:
         wait_for(uv.started)
         builder.send_signal(signal.SIGINT)
-        builder.communicate(timeout=60)
+        builder.communicate(timeout=240)
     assert builder.returncode != 0
     with pytest.raises(ProcessLookupError):
         os.kill(int(uv.started.read_text()), 0)

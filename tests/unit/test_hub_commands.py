@@ -45,7 +45,7 @@ def test_the_real_command_accepts_it(hub: str, server: StandIn, tmp_path: Path) 
         env=environment(server.url, tmp_path),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     assert set(model_files()) == set(check_folder(into).files)

@@ -361,7 +361,7 @@ def test_a_download_is_stopped_at_once(case: Case, how: signal.Signals) -> None:
     )
     case.wait_for_body()
     process.send_signal(how)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=240)
     if how != signal.SIGKILL:
         assert errors.endswith("KeyboardInterrupt\n")
     case.server.wait_until_gone(OTHER)

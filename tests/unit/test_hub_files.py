@@ -280,7 +280,7 @@ def test_two_at_once_fetch_it_once(stand_in: StandIn, tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=240)
     assert len(found) == 4
     assert len(set(found)) == 1
     assert found[0].read_bytes() == BODY

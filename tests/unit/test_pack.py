@@ -50,7 +50,7 @@ def test_the_packs_own_script_makes_the_rows_that_recipe_makes(
     by_script, by_recipe = tmp_path / "script", tmp_path / "recipe"
     assert "make_data.py" in rendered(by_script, recipe)
     put_workbook(by_script)
-    subprocess.run([sys.executable, "make_data.py"], cwd=by_script, check=True, timeout=60)
+    subprocess.run([sys.executable, "make_data.py"], cwd=by_script, check=True, timeout=240)
     put_workbook(elsewhere)
     assert "data/train.jsonl" in rendered(by_recipe, recipe)
     for name in ("data/train.jsonl", "data/test.jsonl"):
@@ -70,7 +70,7 @@ def test_the_script_names_the_cell_that_is_empty(elsewhere: Path, tmp_path: Path
         cwd=tmp_path / "pack",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode != 0
     assert "DrugQA 3" in done.stderr
@@ -101,7 +101,7 @@ def test_an_edited_file_is_never_overwritten_unasked(elsewhere: Path, tmp_path: 
 def test_commands_are_valid_shell_and_fetch_the_model_once(elsewhere: Path, tmp_path: Path) -> None:
     rendered(tmp_path / "pack")
     script = tmp_path / "pack" / "commands.sh"
-    subprocess.run(["bash", "-n", str(script)], check=True, timeout=10)
+    subprocess.run(["bash", "-n", str(script)], check=True, timeout=240)
     text = script.read_text(encoding="utf-8")
     assert "modelscope download --model Shanghai_AI_Laboratory/internlm-chat-7b" in text
     assert "python make_data.py" in text
