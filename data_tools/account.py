@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from data_tools.errors import DataError, Reject
+from data_tools.errors import DataError, Reject, UsageFault
 
 EXAMPLES = 5  # how many rejected rows the summary shows with their place
 
@@ -171,7 +171,7 @@ def limit_of(text: str | int | None) -> int | float | None:
     except ValueError:
         limit = -1
     if not limit >= 0:
-        raise DataError(
+        raise UsageFault(
             f"{text!r} is no limit for rejected rows", "max_rejects", fix="for example 20, or 5%"
         )
     return limit

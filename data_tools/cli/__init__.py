@@ -11,13 +11,13 @@ from data_tools.cli.support import (
     accounting,
     data,
     output,
-    progress,
     reading,
     reading_options,
+    run_pipeline,
     seeded,
-    show,
     sources,
     take_output,
+    text_of,
     to_format,
     to_same,
     writing,
@@ -31,7 +31,7 @@ def _convert(
 ) -> None:
     paths, target = take_output(sources, output)
     source = {"files": paths, "steps": steps}
-    _run([source], reading_options(given), [target], "converting", given)
+    run_pipeline([source], reading_options(given), [target], "converting", given)
 
 
 @data.command()
@@ -150,15 +150,10 @@ def roleplay(
     recipe data roleplay aiwei.json tiangou.json -o roles.jsonl \\
         --role "aiwei.json=现在你是…" --role "tiangou.json=…"
     """
-    from pathlib import Path
-
     systems = dict(_pair(text, "--role") for text in role)
     for text in role_file:
         name, path = _pair(text, "--role-file")
-        try:
-            systems[name] = Path(path).read_text(encoding="utf-8-sig").strip()
-        except OSError as error:
-            raise click.UsageError(f"--role-file {path}: {error.strerror}") from error
+        systems[name] = text_of(path, "--role-file")
     if not systems and fallback is None:
         raise click.UsageError("give at least one --role, --role-file or --default")
     options = {**systems, **({"default": fallback} if fallback is not None else {})}
@@ -207,12 +202,16 @@ def split(
     sides = {name: given.pop(name) for name in ("group", "stratify")}
     split = Split(train=_share(train), test=None if test is None else _share(test), **sides)
     reading = reading_options(given)
-    _run([{"files": list(sources)}], reading, [first, second], "splitting", given, split=split)
+    run_pipeline(
+        [{"files": list(sources)}], reading, [first, second], "splitting", given, split=split
+    )
 
 
 def _outputs(source: str, output: str | None, test_output: str | None) -> tuple[str, str]:
     from pathlib import Path
 
+    if output is None and (source == "-" or any(mark in source for mark in "*?[")):
+        raise click.UsageError("name the training file with -o")
     first = output or str(Path(source).with_suffix("")) + "-train.jsonl"
     if test_output is None:
         path = Path(first)
@@ -263,25 +262,4 @@ def mix(sources: tuple[str, ...], output: str | None, weights: str | None, **giv
     inputs = [{"files": path, "count": count} for path, count in specs]
     for source, number in zip(inputs, numbers or [], strict=False):
         source["weight"] = number
-    _run(inputs, reading_options(given), [target], "mixing", given)
-
-
-def _run(
-    inputs: list[dict[str, Any]],
-    reading: dict[str, Any],
-    outputs: list[str],
-    what: str,
-    given: dict[str, Any],
-    **more: Any,
-) -> None:
-    """Run a pipeline over sources that are read alike, and show its account."""
-    from data_tools.account import Account
-    from data_tools.containers.opened import ReadOptions
-    from data_tools.operations.pipeline import Input, Pipeline, run
-
-    as_json = given.pop("as_json")
-    account = Account()
-    sources = [Input(**source, reading=ReadOptions(**reading)) for source in inputs]
-    with progress(account, what):
-        run(Pipeline(inputs=sources, outputs=outputs, **given, **more), account)
-    show(account, as_json, *outputs)
+    run_pipeline(inputs, reading_options(given), [target], "mixing", given)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
 
+from data_tools.cli.streams import standing_in
 from data_tools.cli.support import (
     accounting,
     data,
+    encoded,
     progress,
     reading,
     reading_options,
+    run_pipeline,
     seeded,
-    show,
     sources,
     to_format,
     writing,
@@ -37,61 +40,39 @@ def self_cognition(output: str, as_json: bool, **given: Any) -> None:
     from data_tools.operations.cognition import self_cognition as make
 
     names = ("name", "maker", "variants", "repeats", "language", "system")
-    rows = make(**{name: given.pop(name) for name in names})
-    _write_rows(rows, output, as_json, given, None)
+    options = {name: given.pop(name) for name in names}
+    given["as_json"] = as_json
+    run_pipeline([{"rows": lambda: make(**options)}], {}, [output], "writing", given)
 
 
-def _write_rows(rows: Any, output: str, as_json: bool, given: dict[str, Any], account: Any) -> None:
-    """Write rows that an operation makes; without an account they all count as read."""
-
-    from data_tools.account import Account
-    from data_tools.containers.rejects import rejected_file
-    from data_tools.containers.writing import write
-
-    found = account or Account()
-    to = given.pop("to")
-    rejected = given.pop("rejected", None)
-    with progress(found, "writing"), rejected_file(rejected, found, output):
-        write(rows if account else _counted(rows, found), output, format=to, account=found, **given)
-    found.check()
-    show(found, as_json, output)
-
-
-def _counted(rows: Any, account: Any) -> Any:
-    for row in rows:
-        account.read += 1
-        yield row
-
-
-def _script(kind: str, paths: tuple[str, ...], given: dict[str, Any]) -> None:
-    from data_tools.account import Account
-    from data_tools.operations import chatglm3_scripts
-
-    output = given.pop("output") or chatglm3_scripts.default_output(kind)
-    account = Account(strict=given.pop("strict"), max_rejects=given.pop("max_rejects"))
-    make = getattr(chatglm3_scripts, f"format_{kind}")
-    rows = make(list(paths), account=account)
-    _write_rows(rows, output, given.pop("as_json"), given, account)
+def _script(kind: str, format: str, paths: tuple[str, ...], given: dict[str, Any]) -> None:
+    """What one of ChatGLM3's formatting scripts does, with its place for the output."""
+    reading = {"format": format, "encoding": given.pop("encoding")}
+    output = given.pop("output") or f"formatted_data/{kind}.jsonl"
+    run_pipeline([{"files": list(paths)}], reading, [output], "formatting", given)
 
 
 @data.command("format-tool-alpaca")
 @click.argument("paths", nargs=-1)
 @click.option("--path", "path", help="As the script has it.")
 @click.option("-o", "--output", help="formatted_data/tool_alpaca.jsonl by default.")
+@encoded
 @accounting
 def format_tool_alpaca(paths: tuple[str, ...], path: str | None, **given: Any) -> None:
     """ToolAlpaca → ChatGLM3 conversations with tools, as ChatGLM3's script does it."""
-    _script("tool_alpaca", _paths(paths, path), {**given, "to": "chatglm3"})
+    _script("tool_alpaca", "tool-alpaca", _paths(paths, path), {**given, "to": "chatglm3"})
 
 
 @data.command("format-advertise-gen")
 @click.argument("paths", nargs=-1)
 @click.option("--path", "path", help="As the script has it.")
 @click.option("-o", "--output", help="formatted_data/advertise_gen.jsonl by default.")
+@encoded
 @accounting
 def format_advertise_gen(paths: tuple[str, ...], path: str | None, **given: Any) -> None:
     """AdvertiseGen → prompt and response, as ChatGLM3's script does it."""
-    _script("advertise_gen", _paths(paths, path), {**given, "to": "prompt-response"})
+    given["to"] = "prompt-response"
+    _script("advertise_gen", "prompt-response", _paths(paths, path), given)
 
 
 def _paths(paths: tuple[str, ...], path: str | None) -> tuple[str, ...]:
@@ -107,8 +88,14 @@ def _paths(paths: tuple[str, ...], path: str | None) -> tuple[str, ...]:
 @click.option("--root", default=".", show_default=True, help="The folder training will run in.")
 @click.option("--images/--no-images", default=True, help="Check that images exist (default).")
 @click.option("--given-num/--ratio", default=True, help="What counts mean when checking a list.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def xcomposer_list(
-    files: tuple[str, ...], output: str | None, root: str, images: bool, given_num: bool
+    files: tuple[str, ...],
+    output: str | None,
+    root: str,
+    images: bool,
+    given_num: bool,
+    as_json: bool,
 ) -> None:
     """Write InternLM-XComposer2's list of JSON files, or (without -o) check lists.
 
@@ -125,12 +112,15 @@ def xcomposer_list(
     else:
         found = [lint_list(f, given_num=given_num, root=root, images=images) for f in files]
         findings = [finding for each in found for finding in each]
-    for finding in findings:
-        click.echo(str(finding), err=finding.fault)
     faults = sum(finding.fault for finding in findings)
-    click.echo(
-        f"wrote {output}" if output else f"{faults} faults, {len(findings) - faults} warnings"
-    )
+    if as_json:
+        shown = {"output": output, "findings": [asdict(finding) for finding in findings]}
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            click.echo(str(finding), err=finding.fault)
+        summary = f"{faults} faults, {len(findings) - faults} warnings"
+        click.echo(f"wrote {output}" if output else summary)
     if faults:
         raise click.exceptions.Exit(1)
 
@@ -150,8 +140,8 @@ def check(
 
     account = Account()
     options = reading_options(given)
-    with progress(account, "checking"):
-        report = run(list(sources), max_chars=max_chars, account=account, **options)
+    with standing_in(sources, []) as (paths, _), progress(account, "checking"):
+        report = run(paths, max_chars=max_chars, account=account, **options)
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
     else:
@@ -192,12 +182,13 @@ def look(
 
     account = Account()
     options = reading_options(given)
-    try:
-        with progress(account, "looking"):
-            found = run(list(sources), tokenizer=tokenizer, seed=seed, account=account, **options)
-    except UnnamedColumns:
-        _look_at_tables(sources, options, as_json)
-        return
+    with standing_in(sources, []) as (paths, _):
+        try:
+            with progress(account, "looking"):
+                found = run(paths, tokenizer=tokenizer, seed=seed, account=account, **options)
+        except UnnamedColumns:
+            _look_at_tables(paths, options, as_json)
+            return
     if as_json:
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2, default=str))
     else:
@@ -207,13 +198,13 @@ def look(
             click.echo(line)
 
 
-def _look_at_tables(sources: tuple[str, ...], options: dict[str, Any], as_json: bool) -> None:
+def _look_at_tables(sources: list[str], options: dict[str, Any], as_json: bool) -> None:
     """Columns, how full they are and a sample: what a reader needs to name the columns."""
     from data_tools.containers.files import expand
     from data_tools.operations.table_looking import look_table
 
     wanted = {key: options[key] for key in ("sheet", "header_row", "encoding")}
-    found = [look_table(path, **wanted) for path in expand(list(sources))]
+    found = [look_table(path, **wanted) for path in expand([*sources])]
     if as_json:
         shown = [table.to_dict() for table in found]
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))

@@ -13,36 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from data_tools.cli.group import DataGroup
+from data_tools.cli.streams import REJECTS, STREAM, standing_in
+
 if TYPE_CHECKING:
     from data_tools.account import Account
 
 F = TypeVar("F", bound=Callable[..., Any])
-INTERRUPTED = 130
-
-
-class DataGroup(click.Group):
-    """Shows a DataError as a message (exit 1) and an interrupt as one line (exit 130)."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. It ends the process itself when it fails, so that the exit code does not
-        depend on how a program that mounts the group calls click."""
-        from data_tools.errors import DataError
-
-        try:
-            return super().invoke(ctx)
-        except DataError as error:
-            first, *rest = str(error).splitlines()
-            click.secho(f"error: {first}", fg="red", err=True)
-            for line in rest:
-                click.echo(line, err=True)
-            sys.exit(1)
-        except click.exceptions.Exit as done:
-            sys.exit(done.exit_code)
-        except KeyboardInterrupt:
-            click.echo("interrupted; earlier results are as they were", err=True)
-            sys.exit(INTERRUPTED)
-
-
 HELP = {"help_option_names": ["-h", "--help"]}
 FORMATS = "conversation, alpaca, sharegpt, messages, chatglm3, prompt-response, xcomposer, text"
 
@@ -51,8 +28,9 @@ FORMATS = "conversation, alpaca, sharegpt, messages, chatglm3, prompt-response, 
 def data() -> None:
     """Convert, split, mix, clean, check and look into training data.
 
-    Every row is accounted for: read = written + rejected. Rejected rows go to rejected.jsonl beside
-    the output, with file, place and reason.
+    Every row is accounted for: read = written + rejected. Rejected rows go to a file beside the
+    output, OUTPUT.rejected.jsonl, with file, place and reason. Where one file is read or written,
+    - stands for standard input or standard output.
     """
 
 
@@ -74,6 +52,9 @@ to_same = click.option(
     "--to", default="same", show_default=True, help=f"same (rows as they are), or: {FORMATS}."
 )
 seeded = click.option("--seed", default=0, show_default=True, help="For the seeded order.")
+encoded = click.option(
+    "--encoding", metavar="NAME", help="When it is not recognised: gb18030, big5, shift_jis, …"
+)
 reading = options(
     click.option("--format", default="auto", show_default=True, help="The rows' format."),
     click.option("--sheet", help="A workbook's sheet: its name, or its number from 1."),
@@ -90,7 +71,7 @@ reading = options(
     click.option(
         "--system-file", type=click.Path(exists=True, dir_okay=False), help="… from a file."
     ),
-    click.option("--encoding", help="When it is not recognised, for example gb18030."),
+    encoded,
 )
 writing = options(
     click.option("--container", help="jsonl, json, csv, tsv, xlsx, parquet, txt; by the name."),
@@ -117,9 +98,19 @@ def reading_options(given: dict[str, Any]) -> dict[str, Any]:
     if system_file is not None:
         if system is not None:
             raise click.UsageError("--system and --system-file exclude each other")
-        system = Path(system_file).read_text(encoding="utf-8-sig").strip()
+        system = text_of(system_file, "--system-file")
     found = {key: given.pop(key) for key in ("format", "sheet", "header_row", "encoding")}
     return {**found, "system": system, "columns": parse_columns(given.pop("columns"))}
+
+
+def text_of(path: str, option: str) -> str:
+    """The text of a small file that an option names."""
+    from data_tools.containers.encodings import read_text
+
+    try:
+        return read_text(Path(path))
+    except OSError as error:
+        raise click.UsageError(f"{option} {path}: {error.strerror}") from error
 
 
 def parse_columns(values: tuple[str, ...]) -> dict[str, str] | None:
@@ -145,17 +136,62 @@ def take_output(sources: tuple[str, ...], output: str | None) -> tuple[list[Any]
     return list(sources[:-1]), sources[-1]
 
 
-def show(account: Account, as_json: bool, *outputs: str) -> None:
-    """The account, as a table or as JSON, and where the rows are."""
+def run_pipeline(
+    inputs: list[dict[str, Any]],
+    reading: dict[str, Any],
+    outputs: list[str],
+    what: str,
+    given: dict[str, Any],
+    **more: Any,
+) -> None:
+    """Run a pipeline over sources that are read alike, and show its account.
+
+    `inputs`: the arguments of each `Input`, but for `reading`; `files` is one path or several.
+    """
+    from data_tools.account import Account
+    from data_tools.containers.opened import ReadOptions
+    from data_tools.operations.pipeline import Input, Pipeline, run
+
+    as_json = given.pop("as_json")
+    if STREAM in outputs and given.get("rejected") is None:
+        given["rejected"] = REJECTS
+    account = Account()
+    files = [source.pop("files", []) for source in inputs]
+    named = [[path] if isinstance(path, str) else list(path) for path in files]
+    flat = [path for paths in named for path in paths]
+    with standing_in(flat, outputs, given.get("container")) as (paths, targets):
+        rest = iter(paths)
+        sources = [
+            Input(**source, files=[next(rest) for _ in own], reading=ReadOptions(**reading))
+            for source, own in zip(inputs, named, strict=True)
+        ]
+        with progress(account, what):
+            run(Pipeline(inputs=sources, outputs=targets, **given, **more), account)
+    show(account, as_json, outputs, given.get("rejected"))
+
+
+def show(account: Account, as_json: bool, outputs: list[str], rejected: str | None) -> None:
+    """The account, as a table or as JSON, and where the rows and the rejected rows are.
+
+    It goes to standard error when the rows have gone to standard output.
+    """
+    from data_tools.containers.rejects import rejects_for
+
+    err = STREAM in outputs
+    place = rejected or str(rejects_for(outputs[0]))
     if as_json:
         import json
 
-        shown = {**account.to_dict(), "outputs": list(outputs), "examples": account.examples}
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        shown = {**account.to_dict(), "outputs": outputs, "examples": account.examples}
+        shown["rejected_rows"] = place if account.rejected else None
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2), err=err)
         return
-    click.echo(account.summary())
+    click.echo(account.summary(), err=err)
+    if account.rejected:
+        click.echo(f"rejected rows: {place}", err=err)
     for output in outputs:
-        click.echo(f"wrote {output}")
+        if output != STREAM:
+            click.echo(f"wrote {output}", err=err)
 
 
 @contextlib.contextmanager

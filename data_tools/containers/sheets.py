@@ -14,7 +14,7 @@ from data_tools.account import Account
 from data_tools.containers.kinds import ZIP_TROUBLE, FileKind
 from data_tools.containers.sparse import SparseSheet, reaches_far
 from data_tools.containers.tables import letter
-from data_tools.errors import DataError, did_you_mean
+from data_tools.errors import DataError, UsageFault, did_you_mean
 
 Cells = list[Any]
 Merged = tuple[int, int, int, int]
@@ -80,7 +80,7 @@ class SheetRows:
         if 1 <= number <= len(names):
             return names[number - 1]
         shown = ", ".join(repr(n) + (" (hidden)" if n in hidden else "") for n in names)
-        raise DataError(
+        raise UsageFault(
             f"There is no sheet {sheet!r}",
             str(self._kind.path),
             f"the sheets are: {shown}",

@@ -69,4 +69,6 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError("A temporary file cannot be written", why=str(error)) from error
+        why = error.strerror or str(error)
+        fix = "free some space on that disk (TMPDIR names another folder for temporary files)"
+        raise DataError("A temporary file cannot be written", why=why, fix=fix) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import tempfile
@@ -119,18 +120,32 @@ def _xlsx(file: BinaryIO, table: _Table, account: Account) -> None:
         made.data_type = "s"  # text stays text: no formula from '=…', no error from '#N/A'
         return made
 
-    sheet.append([cell(name) for name in table.columns])
-    for cells in table.cells():
-        verdict = _fits(cells, table.columns)
-        if verdict is not None:
-            account.reject(verdict, row=dict(zip(table.columns, cells, strict=True)))
-            continue
-        sheet.append([cell(value) for value in cells])
-        account.written += 1
-    with tempfile.TemporaryFile() as whole:  # openpyxl wants to seek, a gzip stream cannot
-        book.save(whole)
-        whole.seek(0)
-        shutil.copyfileobj(whole, file)
+    with _closing(sheet):
+        sheet.append([cell(name) for name in table.columns])
+        for cells in table.cells():
+            verdict = _fits(cells, table.columns)
+            if verdict is not None:
+                account.reject(verdict, row=dict(zip(table.columns, cells, strict=True)))
+                continue
+            sheet.append([cell(value) for value in cells])
+            account.written += 1
+        with tempfile.TemporaryFile() as whole:  # openpyxl wants to seek, a gzip stream cannot
+            book.save(whole)
+            whole.seek(0)
+            shutil.copyfileobj(whole, file)
+
+
+@contextlib.contextmanager
+def _closing(sheet: Any) -> Iterator[None]:
+    """Close openpyxl's writers when the block fails: left to themselves they write to a full disk
+    once more, and complain about it with a traceback."""
+    try:
+        yield
+    except BaseException:
+        for close in (sheet.close, lambda: sheet._writer.xf.close()):
+            with contextlib.suppress(OSError, ValueError, SyntaxError, AttributeError):
+                close()
+        raise
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-from data_tools.errors import DataError, Reject, UnnamedColumns, did_you_mean
+from data_tools.errors import DataError, Reject, UnnamedColumns, UsageFault, did_you_mean
 from data_tools.formats import known_columns
 from data_tools.formats.common import undump
 
@@ -49,7 +49,7 @@ def resolve(
     named = {name: index for index, name in enumerate(names) if name}
     if len(named) < len([name for name in names if name]):
         twice = next(name for name in names if name and names.count(name) > 1)
-        raise DataError(f"Two columns are named {twice!r}", where, fix="name columns by letter")
+        raise UsageFault(f"Two columns are named {twice!r}", where, fix="name columns by letter")
     if not known_columns(named):
         raise UnnamedColumns(
             "The columns have no names that are known",
@@ -67,11 +67,11 @@ def _find(wanted: str, header: list[str], where: str, width: int) -> int:
         return hits[0]
     if len(hits) > 1:
         at = ", ".join(letter(i) for i in hits)
-        raise DataError(
+        raise UsageFault(
             f"Several columns are named {wanted!r}", where, f"columns {at}", "use the letter"
         )
     if hits and 0 <= by_letter < width:
-        raise DataError(
+        raise UsageFault(
             f"{wanted!r} is both a column's letter and the header of column {letter(hits[0])}",
             where,
             fix="rename that header",
@@ -82,7 +82,7 @@ def _find(wanted: str, header: list[str], where: str, width: int) -> int:
         return by_letter
     known = [name for name in header if name.strip()]
     shown = ", ".join(f"{letter(i)} {name!r}" for i, name in enumerate(header) if name.strip())
-    raise DataError(
+    raise UsageFault(
         f"There is no column {wanted!r}",
         where,
         f"the columns are: {shown or 'none with a name'}",

@@ -21,7 +21,7 @@ from data_tools.containers.emitting import (
     objects,
     reject_row,
 )
-from data_tools.errors import DataError, Reject
+from data_tools.errors import Reject, UsageFault
 from data_tools.formats.emitting import Emitter
 from data_tools.rows import Row
 
@@ -44,7 +44,7 @@ def container_for(path: str | os.PathLike[str]) -> str:
     found = CONTAINERS.get(Path(name).suffix.lower())
     if found is None:
         known = ", ".join(sorted({suffix.lower() for suffix in CONTAINERS}))
-        raise DataError(
+        raise UsageFault(
             "The file name does not say what to write",
             os.fspath(path),
             f"known endings: {known} (each also with .gz)",
@@ -123,7 +123,7 @@ def writer_for(container: str) -> Writer:
         from data_tools.containers import table_writing
 
         return table_writing.writer_for(container)
-    raise DataError(f"There is no container {container!r}", why="jsonl, json, csv, tsv, xlsx, …")
+    raise UsageFault(f"There is no container {container!r}", why="jsonl, json, csv, tsv, xlsx, …")
 
 
 def _texts(found: Objects, account: Account, encode: Callable[[Any], bytes]) -> Iterator[bytes]:
@@ -172,7 +172,7 @@ def _write_txt(
     found: Objects, file: BinaryIO, emitter: Emitter, account: Account, indent: int | None
 ) -> int:
     if emitter.format is None or emitter.format.NAME != "text":
-        raise DataError("A .txt file holds plain text only", fix="use --to text")
+        raise UsageFault("A .txt file holds plain text only", fix="use --to text")
     before = account.written
     for _, raw in found:
         paragraph = re.sub(r"\n\s*\n", "\n", raw["text"]).strip("\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from data_tools.errors import DataError, Reject, did_you_mean
+from data_tools.errors import Reject, UsageFault, did_you_mean
 from data_tools.formats import (
     alpaca,
     chatglm3,
@@ -52,7 +52,7 @@ def by_name(name: str) -> Format:
     if fmt is None:
         known = ", ".join(FORMATS)
         near = did_you_mean(name, list(FORMATS))
-        raise DataError(f"There is no format {name!r}", why=f"known formats: {known}", fix=near)
+        raise UsageFault(f"There is no format {name!r}", why=f"known formats: {known}", fix=near)
     return fmt
 
 

@@ -21,8 +21,3 @@ def format_tool_alpaca(path: Paths, *, account: Account | None = None) -> Iterat
 def format_advertise_gen(path: Paths, *, account: Account | None = None) -> Iterator[Row]:
     """Yield one prompt/response row for each line of AdvertiseGen (content, summary)."""
     return read(path, format="prompt-response", account=account)
-
-
-def default_output(kind: str) -> str:
-    """Where the scripts write, relative to the working folder."""
-    return f"formatted_data/{kind}.jsonl"

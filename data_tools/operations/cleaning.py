@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_tools.account import Account
 from data_tools.containers.emitting import reject_row
-from data_tools.errors import DataError, Reject, did_you_mean
+from data_tools.errors import Reject, UsageFault, did_you_mean
 from data_tools.formats.emitting import as_row
 from data_tools.operations.deduping import NEAR
 from data_tools.operations.deduping import dedupe as remove_duplicates
@@ -41,10 +41,10 @@ def answer_rules(
     rules: list[Rule] = []
     for mark in emoji:
         if not mark:
-            raise DataError("An empty text cannot be dropped", "emoji")
+            raise UsageFault("An empty text cannot be dropped", "emoji")
         rules.append(lambda text, mark=mark: text.replace(mark, ""))  # type: ignore[misc]
     if intro == "":
-        raise DataError(
+        raise UsageFault(
             "The mark of an introduction is empty", "intro", fix=f"for example {PERSONA}"
         )
     if intro is not None:
@@ -63,7 +63,7 @@ def text_rules(
     if normalize is not None:
         if normalize.upper() not in FORMS:
             known = ", ".join(FORMS)
-            raise DataError(
+            raise UsageFault(
                 f"There is no normal form {normalize!r}", "normalize", f"known: {known}"
             )
         form = normalize.upper()
@@ -81,7 +81,7 @@ def _replacing(pattern: str, new: str) -> Rule:
         compiled.sub(new, "")
         re.compile(pattern + "|").sub(new, "")  # a wrong group reference shows only on a match
     except (re.error, IndexError) as error:
-        raise DataError(
+        raise UsageFault(
             "This is not a regular expression", f"replace {pattern!r} by {new!r}", str(error)
         ) from error
     return lambda text: compiled.sub(new, text)
@@ -241,7 +241,7 @@ def roleplay(
             yield with_system(row, text)
     for name in systems.keys() - used:
         near = did_you_mean(name, [Path(file).name for file in known])
-        raise DataError(
+        raise UsageFault(
             f"No row came from {name!r}",
             "roleplay",
             "the sources are: " + ", ".join(sorted(known)),

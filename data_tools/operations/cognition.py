@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from data_tools.errors import DataError
+from data_tools.errors import UsageFault
 from data_tools.rows import Row, Source
 
 SOURCE = Source("(self-cognition)", "row", format="conversation")
@@ -63,9 +63,9 @@ def self_cognition(
         DataError: an empty name, an unknown language, a count below 1.
     """
     if not name.strip():
-        raise DataError("The assistant needs an owner's name", "name", "it is empty")
+        raise UsageFault("The assistant needs an owner's name", "name", "it is empty")
     if repeats < 1:
-        raise DataError("repeats must be at least 1", "repeats", f"it is {repeats}")
+        raise UsageFault("repeats must be at least 1", "repeats", f"it is {repeats}")
     pairs = _pairs(variants, language, maker)
     return _rows(pairs, name, maker or "", repeats, system)
 
@@ -77,7 +77,7 @@ def _pairs(
         return [(asked, answer) for asked, answer in variants]
     languages = ("zh", "en") if language == "both" else (language,)
     if any(tag not in _SETS for tag in languages):
-        raise DataError(f"There is no language {language!r}", "language", "known: zh, en, both")
+        raise UsageFault(f"There is no language {language!r}", "language", "known: zh, en, both")
     found: list[tuple[str, str]] = []
     for tag in languages:
         by = _BY[tag] if maker else ""
@@ -89,7 +89,7 @@ def _pairs(
         ]
         count = len(questions) if variants is None else variants
         if not 1 <= count <= len(every):
-            raise DataError(f"variants must be from 1 to {len(every)}", "variants", f"{variants}")
+            raise UsageFault(f"variants must be from 1 to {len(every)}", "variants", f"{variants}")
         found += every[:count]
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from data_tools.account import Account
 from data_tools.containers.emitting import reject_row
-from data_tools.errors import DataError, Reject
+from data_tools.errors import Reject, UsageFault
 from data_tools.formats.emitting import as_row
 from data_tools.operations.ordering import content, request
 from data_tools.rows import At, Row, Source
@@ -55,9 +55,9 @@ class Deduper:
     def __init__(self, by: str = "exact", near: float = NEAR) -> None:
         if by not in KINDS:
             known = "known: " + ", ".join(KINDS)
-            raise DataError(f"There are no {by!r} duplicates", "dedupe", known)
+            raise UsageFault(f"There are no {by!r} duplicates", "dedupe", known)
         if not 0 < near <= 1:
-            raise DataError("A similarity lies between 0 and 1", "near", f"it is {near}")
+            raise UsageFault("A similarity lies between 0 and 1", "near", f"it is {near}")
         self._by = by
         self._known = _Near(near) if by == "near" else _Exact(by)
 

@@ -15,7 +15,7 @@ from typing import Any
 from data_tools.account import Account
 from data_tools.containers.files import expand, look_into
 from data_tools.containers.reading import Paths, read
-from data_tools.errors import DataError
+from data_tools.errors import DataError, UsageFault
 from data_tools.operations.ordering import content, digest, request
 from data_tools.rows import Row
 
@@ -196,7 +196,7 @@ def token_counter(path: str | Path) -> CountTokens:
         if file.is_file():
             return _sentencepiece(file) if name.endswith(".model") else _fast(file)
     why = "it has no tokenizer.json and no tokenizer.model"
-    raise DataError("There is no tokenizer here", str(path), why, "give the model's folder")
+    raise UsageFault("There is no tokenizer here", str(path), why, "give the model's folder")
 
 
 def _fast(file: Path) -> CountTokens:

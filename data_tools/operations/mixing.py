@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from data_tools.errors import DataError
+from data_tools.errors import DataError, UsageFault
 from data_tools.operations.ordering import Order, digest, ordered, shares
 
 T = TypeVar("T")
@@ -79,9 +79,9 @@ def sample(rows: Iterable[T], count: int | float, *, seed: int = 0) -> list[T]:
 def by_weight(sizes: Sequence[int], weights: Sequence[float], total: int | None) -> list[int]:
     """How many rows each source gives. Without `total`, as many as there are rows in all."""
     if len(sizes) != len(weights):
-        raise DataError(f"{len(weights)} weights for {len(sizes)} sources")
+        raise UsageFault(f"{len(weights)} weights for {len(sizes)} sources")
     if any(not 0 <= weight < float("inf") for weight in weights) or not sum(weights):
-        raise DataError("Weights must be numbers from 0, not all 0", why=f"{list(weights)}")
+        raise UsageFault("Weights must be numbers from 0, not all 0", why=f"{list(weights)}")
     scaled = [round(weight * 10**9 / sum(weights)) for weight in weights]
     return shares(scaled, sum(sizes) if total is None else total)
 

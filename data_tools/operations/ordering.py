@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from data_tools.errors import DataError
+from data_tools.errors import DataError, UsageFault
 from data_tools.formats.emitting import as_row
 from data_tools.rows import Row
 
@@ -49,7 +49,7 @@ GROUPS: dict[str, Callable[[Any], bytes]] = {"request": request, "row": content}
 def group_key(group: str) -> Callable[[Any], bytes]:
     """The function behind a grouping's name."""
     if group not in GROUPS:
-        raise DataError(f"Rows cannot be grouped by {group!r}", why="known: " + ", ".join(GROUPS))
+        raise UsageFault(f"Rows cannot be grouped by {group!r}", why="known: " + ", ".join(GROUPS))
     return GROUPS[group]
 
 
@@ -156,10 +156,12 @@ def shares(sizes: list[int], count: int) -> list[int]:
 def wanted(share: float | int, total: int, name: str) -> int:
     """A ratio floors as the tutorials' scripts do, int(690 * 0.7) = 482; an int is a count."""
     if isinstance(share, bool) or not isinstance(share, int | float) or share < 0:
-        raise DataError(f"{name} must be a ratio from 0 to 1 or a number of rows", why=f"{share!r}")
+        raise UsageFault(
+            f"{name} must be a ratio from 0 to 1 or a number of rows", why=f"{share!r}"
+        )
     if isinstance(share, float):
         if not share <= 1:
-            raise DataError(f"{name} is {share}", why="a ratio is at most 1.0; a count has no dot")
+            raise UsageFault(f"{name} is {share}", why="a ratio is at most 1.0; a count has no dot")
         return int(total * share)
     if share > total:
         raise DataError(f"{name} asks for {share:,} rows", why=f"there are {total:,}")

@@ -24,7 +24,7 @@ from data_tools.containers.opened import ReadOptions
 from data_tools.containers.reading import Paths, read, read_ready
 from data_tools.containers.rejects import rejected_file
 from data_tools.containers.writing import container_for, write_texts, writer_for
-from data_tools.errors import DataError, Reject
+from data_tools.errors import Reject, UsageFault
 from data_tools.formats import lanes
 from data_tools.formats.emitting import Emitter, as_row
 from data_tools.operations.deduping import Deduper
@@ -119,14 +119,20 @@ def run(job: Pipeline, account: Account | None = None) -> Outcome:
     limit_of(job.max_rejects)
     _check_outputs(job)
     emitter = Emitter(job.to, job.drop, account, job.columns)
-    with rejected_file(job.rejected, account, job.outputs[0]):
+    with rejected_file(job.rejected, account, job.outputs[0], _others(job)):
         return (_stream if job.streams else _hold)(job, emitter, account)
+
+
+def _others(job: Pipeline) -> list[AnyPath]:
+    """The files that the rejected rows must not take the place of, beside the first output."""
+    files = [expand(source.files, but=job.outputs) for source in job.inputs if source.rows is None]
+    return [*job.outputs[1:], *(path for found in files for path in found)]
 
 
 def _check_outputs(job: Pipeline) -> None:
     paths = [Path(output).resolve() for output in job.outputs]
     if len(set(paths)) < len(paths):
-        raise DataError("Train and test have the same path", str(job.outputs[0]))
+        raise UsageFault("Train and test have the same path", str(job.outputs[0]))
     for path in job.outputs:
         if job.container is None:
             container_for(path)
@@ -135,7 +141,7 @@ def _check_outputs(job: Pipeline) -> None:
         for file in (file for found in files for file in found):
             if file.resolve() in paths:
                 fix = "name another file with -o or --test-output"
-                raise DataError("An output is one of the files that are read", str(file), fix=fix)
+                raise UsageFault("An output is one of the files that are read", str(file), fix=fix)
 
 
 def _stream(job: Pipeline, emitter: Emitter, account: Account) -> Outcome:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from data_tools.errors import DataError
+from data_tools.errors import DataError, UsageFault
 from data_tools.operations.ordering import Order, shares, source_of, wanted
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ def split(
 def stratum_of(row: Any, stratify: str | None) -> str:
     """The stratum of a row; one for all when rows are not stratified."""
     if stratify not in (None, "source"):
-        raise DataError(f"Rows cannot be stratified by {stratify!r}", why="known: source")
+        raise UsageFault(f"Rows cannot be stratified by {stratify!r}", why="known: source")
     return source_of(row) if stratify else ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_tools.account import Account
 from data_tools.containers.emitting import reject_row
-from data_tools.errors import DataError, Reject, did_you_mean
+from data_tools.errors import Reject, UsageFault, did_you_mean
 from data_tools.rows import MARKS, Row
 
 CHANGING = {"clean", "roleplay", "media"}
@@ -42,7 +42,7 @@ def apply_steps(
         if step is None:
             known = ", ".join(STEPS)
             near = did_you_mean(name, list(STEPS))
-            raise DataError(f"There is no operation {name!r}", "data", f"known: {known}", near)
+            raise UsageFault(f"There is no operation {name!r}", "data", f"known: {known}", near)
         rows = step(rows, options, account)
     return iter(rows)
 
@@ -62,7 +62,7 @@ def _roleplay(rows: Iterable[Row], options: Any, account: Account) -> Iterable[R
     from data_tools.operations.cleaning import roleplay
 
     if not isinstance(options, Mapping):
-        raise DataError("roleplay needs file: system text pairs", "data.roleplay")
+        raise UsageFault("roleplay needs file: system text pairs", "data.roleplay")
     systems = {str(key): str(value) for key, value in options.items() if key != "default"}
     return roleplay(rows, systems, default=options.get("default"), account=account)
 
@@ -76,7 +76,7 @@ def _dedupe(rows: Iterable[Row], options: Any, account: Account) -> Iterable[Row
 
 def _require(rows: Iterable[Row], options: Any, account: Account) -> Iterable[Row]:
     if options not in REQUIRED:
-        raise DataError(f"{options!r} cannot be required", why="require: " + ", ".join(REQUIRED))
+        raise UsageFault(f"{options!r} cannot be required", why="require: " + ", ".join(REQUIRED))
     return _with(rows, options, account)
 
 
@@ -106,14 +106,14 @@ def _found(path: Any, folder: Path) -> Any:
 
 def _options(name: str, function: Callable[..., Any], options: Any) -> Mapping[str, Any]:
     if not isinstance(options, Mapping):
-        raise DataError(f"{name} needs options", f"data.{name}", f"it is {options!r}")
+        raise UsageFault(f"{name} needs options", f"data.{name}", f"it is {options!r}")
     known = [
         key for key in inspect.signature(function).parameters if key not in ("rows", "account")
     ]
     for key in options:
         if key not in known:
             why = "known: " + ", ".join(known)
-            raise DataError(
+            raise UsageFault(
                 f"{name} has no option {key!r}", f"data.{name}", why, did_you_mean(key, known)
             )
     return options

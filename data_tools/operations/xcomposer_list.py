@@ -16,7 +16,7 @@ from data_tools.account import Account
 from data_tools.containers.atomic import atomic
 from data_tools.containers.files import look_into
 from data_tools.containers.reading import raw_items
-from data_tools.errors import DataError
+from data_tools.errors import DataError, UsageFault
 from data_tools.formats.xcomposer import IMAGE
 from data_tools.operations.mixing import parse_spec
 
@@ -67,7 +67,7 @@ def write_list(
     for spec in files:
         name, count = parse_spec(os.fspath(spec))
         if any(char.isspace() for char in name):
-            raise DataError("A path in the list cannot hold a space", name, fix="rename the file")
+            raise UsageFault("A path in the list cannot hold a space", name, fix="rename the file")
         rows, found = lint_file(name, root=root, images=images)
         findings += found
         number = rows if count is None else int(rows * count) if isinstance(count, float) else count
@@ -90,7 +90,7 @@ def lint_list(
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError("The list cannot be read", str(path), str(error)) from error
+        raise UsageFault("The list cannot be read", str(path), str(error)) from error
     findings = lint_text(lines, os.fspath(path), given_num=given_num)
     for line in lines:
         name = line.strip().split(" ")[0]
