@@ -98,7 +98,7 @@ def test_a_tokenizers_true_fault_is_told(
     load = "import sys, transformers as t\nt.AutoTokenizer.from_pretrained(sys.argv[1], "
     argv = [str(built[0].python), "-c", f"{load}trust_remote_code=True)", str(tmp_path)]
     env = {**variables(), "HF_MODULES_CACHE": str(tmp_path / "modules")}
-    with one_engine_at_a_time():
+    with engine_slot():
         done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=200)
     assert done.returncode == 1
     assert done.stderr.endswith("AttributeError: can't set attribute 'eos_token'\n")
