@@ -47,8 +47,8 @@ def parse(text: bytes, *, last: bool = False) -> Any:
         Reject: what is wrong, and where in the text. Its cause is the parser's own error.
     """
     try:
-        value = orjson.loads(text)  # a row with an integer beyond 64 bits is refused: `rows.unfit`
-    except orjson.JSONDecodeError as error:
+        value = loads(text)
+    except ValueError as error:
         raise explain(text, error, last) from error
     if b"\\u0000" in text and has_nul(value):
         raise Reject("a NUL character in a text")
