@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,15 @@ ASKED = "How long should one boil an egg of medium size, number {}?"
 ANSWER = "About seven minutes, said the cook, and then cold water. " * 6
 TALK = "我最近总是睡不好，早上起来很累，白天也提不起精神，不知道该怎么办才好。"
 
+STAGE = """
+from pathlib import Path
+from orchestrator.planning.feasible import load
+from orchestrator.planning.job import build
+from orchestrator.planning.stages.data import ConvertRows
+Path(DST + ".yaml").write_text(RECIPE.format(sources=SOURCES))
+job = ConvertRows(build(load(DST + ".yaml")))
+assert job.run(Path(DST + ".run"), lambda *_: None)["rows"] == ROWS
+"""
 JOBS = {
     # The spreadsheet tutorial's script, stated again: openpyxl, one list, json.dump.
     "xlsx tutorial": """
@@ -92,17 +102,32 @@ data.to_json(DST, force_ascii=False)
 from data_tools import convert
 assert convert(SRC, DST, to="alpaca", system=SYSTEM).written == ROWS
 """,
+    "plain convert": """
+from data_tools import convert
+assert convert(SRC, DST).written == ROWS
+""",
+    # What a run's data stage does with a split, and with a mix of two sources.
+    "stage split": "SOURCES = f'[{{path: {SRC}}}]'" + STAGE,
+    "stage mix": "one = f'path: {SRC}, sample_rows: {ROWS // 2}'; "
+    "SOURCES = f'[{{{one}, weight: 1}}, {{{one}, weight: 2}}]'" + STAGE,
     "memory data_tools": """
 from data_tools import convert
 convert(SRC, DST, to="alpaca")
 """,
 }
+RECIPE = """
+title: Bench
+engine: xtuner@0.2.0
+model: {{id: a/b, template: internlm2_chat}}
+data: {{sources: {sources}, split: {{train: 0.7}}}}
+"""
 METER = """
-import json, resource, time
+import json, time
 begin = time.perf_counter()
 {job}
 seconds = time.perf_counter() - begin
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+status = open("/proc/self/status").read()  # ru_maxrss would count the parent's peak
+peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
 print(json.dumps({{"seconds": seconds, "peak": peak}}))
 """
 
@@ -111,6 +136,7 @@ def measure(name: str, source: Path, rows: int, repeat: int, python: str = sys.e
     """Seconds and peak MiB of one job, the best of some runs."""
     target = source.with_name(f"out-{name.replace(' ', '-')}.jsonl")
     values = f"SRC, DST, SYSTEM, ROWS = {str(source)!r}, {str(target)!r}, {SYSTEM!r}, {rows}\n"
+    values += f"RECIPE = {RECIPE!r}\n"
     code = values + METER.format(job=JOBS[name])
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     found = []
@@ -120,6 +146,7 @@ def measure(name: str, source: Path, rows: int, repeat: int, python: str = sys.e
             raise SystemExit(f"{name} failed:\n{done.stderr}")
         found.append(json.loads(done.stdout.splitlines()[-1]))
         target.unlink(missing_ok=True)
+        shutil.rmtree(f"{target}.run", ignore_errors=True)
     best = {key: min(run[key] for run in found) for key in ("seconds", "peak")}
     print(f"  {name:<20} {best['seconds']:>8.2f} s  {best['peak']:>8.0f} MiB", flush=True)
     return best
@@ -230,6 +257,25 @@ def lines(folder: Path, rows: int, repeat: int, datasets_python: str | None) -> 
     source.unlink()
 
 
+def stages(folder: Path, rows: int, repeat: int) -> None:
+    """A run's data stage beside a plain conversion of the rows that it reads, and what more rows
+    cost in memory."""
+    source, small = folder / "stage.jsonl", folder / "small.jsonl"
+    make_lines(source, rows)
+    make_lines(small, rows // 10)
+    print(f"A run's data stage, {rows:,} rows, {source.stat().st_size / 2**20:.0f} MiB")
+    plain = measure("plain convert", source, rows, repeat)
+    added = (source.stat().st_size - small.stat().st_size) / 2**20
+    for name, sources in (("stage split", 1), ("stage mix", 2)):
+        few = measure(name, small, rows // 10, 1)
+        ours = measure(name, source, rows, repeat)
+        over = ours["seconds"] / plain["seconds"] / sources
+        share = (ours["peak"] - few["peak"]) / added
+        ratio("times a plain conversion of the rows read", over, "at most 3", over <= 3)
+        ratio("of the added rows' size in memory", share, "at most 0.15", share <= 0.15)
+    source.unlink()
+
+
 def memory(folder: Path) -> None:
     for name, size, array in (("4 GB JSONL", 4 * 10**9, False), ("1 GB JSON array", 10**9, True)):
         source = folder / ("big.json" if array else "big.jsonl")
@@ -254,6 +300,7 @@ def main() -> None:
         for rows in options.rows:
             spreadsheets(Path(name), rows, options.repeat)
             lines(Path(name), rows, options.repeat, options.datasets_python)
+            stages(Path(name), rows, options.repeat)
         if options.memory:
             memory(Path(name))
 

@@ -117,15 +117,20 @@ class Row(dict[str, Any]):
 
     def changed(self, **keys: Any) -> Row:
         """A copy with other keys; it is no longer what `raw` holds."""
-        kept = {key: value for key, value in self.items() if key != "raw"}
-        return Row({**kept, **keys}, source=self.source, at=self.at)
+        copy = Row(self, source=self.source, at=self.at)
+        copy.pop("raw", None)
+        copy.update(keys)
+        return copy
 
 
 def is_plain(row: Row) -> bool:
     """Nothing but roles and texts, as in most rows?"""
     if len(row) != 1 and (len(row) != 2 or "input" not in row):
         return False
-    return all(len(m) == 2 and m["role"] in _TALK for m in row["messages"])
+    for message in row["messages"]:
+        if len(message) != 2 or message["role"] not in _TALK:
+            return False
+    return True
 
 
 def _rebuild(keys: dict[str, Any], source: Source, at: At) -> Row:
@@ -134,8 +139,9 @@ def _rebuild(keys: dict[str, Any], source: Source, at: At) -> Row:
 
 def with_system(row: Row, text: str) -> Row:
     """A copy of the row whose only system message is `text`, at the front."""
-    rest = [m for m in row["messages"] if m["role"] != "system"]
-    return row.changed(messages=[{"role": "system", "content": text}, *rest])
+    messages = [{"role": "system", "content": text}]
+    messages += [m for m in row["messages"] if m["role"] != "system"]
+    return row.changed(messages=messages)
 
 
 def shown(text: str) -> str:

@@ -173,8 +173,8 @@ def _rows_of(source: Input, job: Pipeline, account: Account) -> Iterable[Any]:
     reading = replace(source.reading, keep_raw=source.reading.keep_raw or same)
     paths = expand(source.files, but=job.outputs)
     plain = not source.steps and job.dedupe is None and job.streams
-    if plain and job.to == "conversation" and reading.format in ("auto", "conversation"):
-        lane = lanes.flat_to_conversation(reading.system)
+    lane = lanes.find(job.to, reading.system) if plain else None
+    if lane is not None and reading.format in ("auto", "conversation"):
         return read_ready(paths, replace(reading, lane=lane), account)
     return read([*paths], reading, account=account)
 

@@ -91,10 +91,8 @@ def _with(rows: Iterable[Row], options: str, account: Account) -> Iterator[Row]:
 def _media(rows: Iterable[Row], options: Any, account: Account) -> Iterator[Row]:
     folder = Path(options)
     for row in rows:
-        held = {kind: row[kind] for kind in MARKS if kind in row}
-        yield (
-            row.changed(**{k: [_found(v, folder) for v in held[k]] for k in held}) if held else row
-        )
+        held = {kind: _found(row[kind], folder) for kind in MARKS if kind in row}
+        yield row.changed(**held) if held else row
 
 
 def _found(path: Any, folder: Path) -> Any:

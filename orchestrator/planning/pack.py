@@ -113,21 +113,25 @@ def _files(job: Job, by_hand: str) -> list[PlannedFile]:
     return files
 
 
-def _columns(job: Job) -> list[str] | None:
-    """The keys of alpaca rows; None for conversations."""
+def _columns(job: Job) -> dict[str, object] | None:
+    """The keys of alpaca rows, and the value where a row has none; None for conversations."""
     engine = engine_of(job)
     columns = engine.row_columns(job.recipe) if engine.row_format == "alpaca" else None
-    return list(columns) if columns else None
+    return dict(columns) if columns else None
 
 
 def _can_convert(job: Job) -> bool:
     """Whether ``make_data.py`` can do what the data stage does; it knows no cleaning rules."""
-    train = job.recipe.train
+    data, train = job.recipe.data, job.recipe.train
     plain = all(
-        source.self_cognition is None and source.sample_rows is None and not source.clean
-        for source in job.recipe.data.sources
+        source.self_cognition is None
+        and source.sample_rows is None
+        and source.weight is None
+        and not source.clean
+        for source in data.sources
     )
-    return plain and train.stage == "sft" and train.max_samples is None
+    simple = data.dedupe is None and not data.split.keep_duplicates_together
+    return plain and simple and train.stage == "sft" and train.max_samples is None
 
 
 def _before(job: Job, by_hand: str) -> tuple[str, ...]:

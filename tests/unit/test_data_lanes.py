@@ -1,9 +1,10 @@
-"""The short way gives exactly what the general way gives, or leaves the row to it."""
+"""The short ways give exactly what the general way gives, or leave the row to it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from data_support import FILLED, JSON, TEXT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,34 +28,52 @@ RAWS = st.one_of(
 )
 
 
-def general(raw: dict[str, Any], system: str | None) -> Any:
+TARGETS = ["conversation", "alpaca"]
+
+
+def general(raw: dict[str, Any], target: str, system: str | None) -> Any:
     source = Source("a.json", format="conversation")
     row = Row(conversation.parse(raw), source=source, at=1)
     if system is not None:
         row = with_system(row, system)
-    return Emitter("conversation", (), Account()).emit(row)
+    return Emitter(target, (), Account()).emit(row)
+
+
+def lane_to(target: str, system: str | None) -> lanes.Lane:
+    lane = lanes.find(target, system)
+    assert lane is not None
+    return lane
 
 
 @given(RAWS, st.none() | TEXT)
-def test_a_lane_gives_what_the_general_way_gives(raw: dict[str, Any], system: str | None) -> None:
-    lane = lanes.flat_to_conversation(system)
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_lane_gives_what_the_general_way_gives(
+    target: str, raw: dict[str, Any], system: str | None
+) -> None:
+    lane = lane_to(target, system)
     quick = lane(raw)
     if quick is not None:
-        expected = general(raw, system)
+        expected = general(raw, target, system)
         assert quick == expected
         assert list(quick) == list(expected)
         assert str(quick) == str(expected), "the keys of turns stand in the same order"
 
 
-@given(TEXT, FILLED, st.none() | TEXT)
-def test_plain_rows_take_the_lane(asked: str, answer: str, system: str | None) -> None:
-    raw = {"input": asked, "output": answer}
-    assert lanes.flat_to_conversation(system)(raw) == general(raw, system)
+@given(st.lists(st.tuples(TEXT, FILLED), min_size=1, max_size=4), st.none() | TEXT)
+def test_plain_rows_take_the_lane(pairs: list[tuple[str, str]], system: str | None) -> None:
+    turns = [{"input": asked, "output": answer} for asked, answer in pairs]
+    for target, raw in (("alpaca", {"conversation": turns}), ("conversation", turns[0])):
+        assert lane_to(target, system)(raw) == general(raw, target, system)
 
 
 @given(RAWS)
-def test_what_the_general_way_rejects_no_lane_takes(raw: dict[str, Any]) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_the_general_way_rejects_no_lane_takes(target: str, raw: dict[str, Any]) -> None:
     try:
-        general(raw, None)
+        general(raw, target, None)
     except Reject:
-        assert lanes.flat_to_conversation(None)(raw) is None
+        assert lane_to(target, None)(raw) is None
+
+
+def test_other_formats_have_no_lane() -> None:
+    assert lanes.find("messages", None) is None

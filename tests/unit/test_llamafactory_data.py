@@ -194,3 +194,57 @@ def test_a_pack_without_its_rows_says_how_to_make_them(tmp_path: Path) -> None:
     assert "recipe run emollm-glm4-lora --until data" in script
     readme = (tmp_path / "pack" / "README.md").read_text(encoding="utf-8")
     assert readme.count("github.com/SmartFlowAI/EmoLLM") == 13
+
+
+ODD_ROWS: list[dict[str, Any]] = [
+    {"instruction": f"Translate {n}", "input": f"你好 {n}", "output": "x", "note": n}
+    for n in range(7)
+]
+ODD_ROWS += [
+    {"instruction": "", "input": "only input", "output": "y"},
+    {"instruction": "z", "input": "", "output": "y", "history": [["a", "b"]], "system": "s"},
+    {"conversation": [{"system": "t", "input": "c", "output": "d"}], "note": [1.5]},
+]
+
+
+@pytest.mark.parametrize("recipe", ["emollm-glm4-lora", "medqa-qlora"])
+def test_a_pack_makes_the_rows_of_a_run_with_inputs_and_other_fields(
+    tmp_path: Path, recipe: str
+) -> None:
+    (tmp_path / "child.yaml").write_text(
+        f"extends: {recipe}\nexpect: null\ntrain: {{max_samples: null}}\n"
+        "data: {sources: [{path: mine.json}], drop: [note], split: {train: 0.8}}\n"
+    )
+    assert "make_data.py" in pack.write("child.yaml", tmp_path / "pack")
+    (tmp_path / "mine.json").write_text(json.dumps(ODD_ROWS))
+    convert(tmp_path / "run", "child.yaml")
+    (tmp_path / "pack" / "mine.json").write_text(json.dumps(ODD_ROWS))
+    subprocess.run([sys.executable, "make_data.py"], cwd=tmp_path / "pack", check=True)
+    for name in ("train.jsonl", "test.jsonl"):
+        made = (tmp_path / "pack" / "data" / name).read_bytes()
+        assert made == (tmp_path / "run" / "data" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"instruction": "q", "output": ""}, "no answer"),
+        ({"instruction": "q", "output": "a", "images": ["x.jpg"]}, "images"),
+        ({"conversation": [{"input": "q", "output": "a", "sep": "x"}]}, "more than this script"),
+    ],
+)
+def test_a_packs_script_refuses_what_a_run_refuses(
+    tmp_path: Path, row: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "child.yaml").write_text(
+        "extends: emollm-glm4-lora\ntrain: {max_samples: null}\n"
+        "data: {sources: [{path: mine.json}], drop: []}\n"
+    )
+    pack.write("child.yaml", tmp_path / "pack")
+    (tmp_path / "pack" / "mine.json").write_text(json.dumps([row]))
+    done = subprocess.run(
+        [sys.executable, "make_data.py"], cwd=tmp_path / "pack", capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
