@@ -13,6 +13,7 @@ from orchestrator.engines import registry
 from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.values import tokenizer_arguments
 from orchestrator.planning import job as jobs
+from orchestrator.planning import pack
 from orchestrator.planning.feasible import load
 from orchestrator.recipe.schema import Model
 from tests.support.xtuner_cases import HOSTILE, config_of
@@ -239,6 +240,19 @@ def test_what_is_wrong_with_a_template_is_told_with_its_line(
     assert "mine.yaml:2:" in str(caught.value)
     assert "template_file" in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_a_pack_and_a_run_keep_the_template_beside_the_resolved_recipe(tmp_path: Path) -> None:
+    shipped = '{% include "xtuner/0.2.0/sft.py.jinja" %}\nfind_unused_parameters = True\n'
+    config = own(tmp_path, shipped)
+    pack.write(str(tmp_path / "mine.yaml"), tmp_path / "pack")
+    assert (tmp_path / "pack" / "template.py.jinja").read_text() == shipped
+    assert (tmp_path / "pack" / "config.py").read_text() == config
+    lock = (tmp_path / "pack" / "recipe.lock.yaml").read_text()
+    assert "template_file: template.py.jinja" in lock.splitlines()
+    assert str(tmp_path) not in lock
+    again = load(str(tmp_path / "pack" / "recipe.lock.yaml"), environ={})
+    assert again.recipe.template_file == str(tmp_path / "pack" / "template.py.jinja")
 
 
 def test_a_template_that_is_not_there(tmp_path: Path) -> None:
