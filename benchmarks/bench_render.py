@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 
+from orchestrator.engines import registry
 from orchestrator.planning import job as jobs
 from orchestrator.recipe.load import load
 
@@ -25,7 +26,7 @@ def sweep(recipe: str) -> set[str]:
             sets = [f"train.learning_rate={rate}.0e-5", f"train.lora.rank={rank * 8}"]
             loaded = load(recipe, sets=sets, environ={})
             job = jobs.build(loaded, must_find_rows=False)
-            files = job.engine.files(job.recipe, job.context())
+            files = registry.get(job.release.engine).files(job)
             text = "".join(file.text for file in files)
             found.add(hashlib.sha256(text.encode()).hexdigest())
     return found

@@ -21,7 +21,7 @@ from orchestrator.planning import job as jobs
 from orchestrator.planning.feasible import load
 from orchestrator.planning.script import commands_script
 from orchestrator.planning.stages.data import ConvertRows
-from orchestrator.recipe.dump import dump
+from orchestrator.planning.stages.render import resolved
 from orchestrator.rendering.templates import render
 
 _SHEETS = (".xlsx", ".xlsm", ".xls")
@@ -93,7 +93,7 @@ def _files(job: Job, by_hand: str) -> list[PlannedFile]:
     lock = load_lock(job.release, None).text
     files = [
         *engine_of(job).files(job),
-        PlannedFile(path="recipe.lock.yaml", text=dump(job.recipe)),
+        *resolved(job),
         PlannedFile(
             path="commands.sh",
             text=commands_script(job, before=_before(job, by_hand)),
@@ -106,7 +106,7 @@ def _files(job: Job, by_hand: str) -> list[PlannedFile]:
         text = render(
             "pack/make_data.py.jinja",
             job=job,
-            sources=[_spec(f) for f in job.sources],
+            sources=[_spec(job, f) for f in job.sources],
             columns=_columns(job),
         )
         files.append(PlannedFile(path="make_data.py", text=text))
@@ -173,7 +173,7 @@ def _readme(job: Job, by_hand: str) -> dict[str, object]:
     }
 
 
-def _spec(found: FoundSource) -> dict[str, object]:
+def _spec(job: Job, found: FoundSource) -> dict[str, object]:
     """What ``make_data.py`` needs to know of a source, as plain values."""
     source = found.source
     return {
@@ -184,6 +184,6 @@ def _spec(found: FoundSource) -> dict[str, object]:
         "header_row": source.header_row,
         "columns": source.columns.model_dump(exclude_none=True) if source.columns else None,
         "system": source.system,
-        "as_read": source.map_fn is not None,
+        "as_read": job.file_map_fn is not None,
         "get": source.get,
     }
