@@ -9,6 +9,7 @@ from orchestrator.base.errors import UsageError
 from orchestrator.base.text import shown
 from orchestrator.recipe.faults import Fault, Mark, RecipeFaults
 from orchestrator.recipe.find import find
+from orchestrator.recipe.foreign import Refuse, names_in
 from orchestrator.recipe.yaml_tree import Node, parse
 
 MAX_BYTES = 1_000_000
@@ -16,8 +17,10 @@ MAX_BYTES = 1_000_000
 Link = tuple[Path, Node]
 
 
-def read_chain(path: Path, faults: list[Fault]) -> list[Link]:
+def read_chain(path: Path, faults: list[Fault], refuse: Refuse | None = None) -> list[Link]:
     """The file and its parents, leaf first, each a mapping without its `extends`.
+
+    ``refuse`` is asked whether a file is another program's.
 
     Faults that leave nothing to go on with (no YAML, no parent, a cycle) raise
     :class:`RecipeFaults`; the others are added to ``faults``.
@@ -27,7 +30,7 @@ def read_chain(path: Path, faults: list[Fault]) -> list[Link]:
     following: Path | None = path
     while following is not None:
         seen.append(following.resolve())
-        node = _read(following, "parent" if chain else "recipe", faults)
+        node = _read(following, "parent" if chain else "recipe", faults, refuse)
         if node is None:
             raise RecipeFaults(path.stem, faults)
         parent = node.value.pop("extends", None)
@@ -62,9 +65,13 @@ def _parent(
     return parent
 
 
-def _read(path: Path, layer: str, faults: list[Fault]) -> Node | None:
+def _read(path: Path, layer: str, faults: list[Fault], refuse: Refuse | None) -> Node | None:
     text = _text(path, faults)
-    node = None if text is None else parse(text, str(path), faults, layer=layer)
+    if text is None:
+        return None
+    node = parse(text, str(path), faults, layer=layer)
+    if refuse is not None and (names := names_in(text, node)):
+        refuse(path, names)
     if node is None or isinstance(node.value, dict):
         return node
     found = "is empty" if node.value is None else f"holds {shown(node.plain())}"
