@@ -51,12 +51,11 @@ def objections(engine: str, recipe: Recipe | None) -> Iterable[Objection]:
     """What the release called ``engine`` has against ``recipe``; None: its schema does not hold."""
     try:
         release = registry.release(engine)
-    except UsageError as error:
+    except UsageError:
         names = [known.name for known in registry.all_releases()]
-        meant = nearest(engine, names, cutoff=0.5)
-        what = error.what.rstrip(".")
-        why = f"there are {listed(names, 'and')}"
-        return [Objection("engine", what[0].lower() + what[1:], why, meant)]
+        what = say(f"there is no engine release {engine!r}", f"没有引擎版本 {engine!r}")
+        why = say(f"there are {listed(names, 'and')}", f"现有：{listed(names, '和')}")
+        return [Objection("engine", what, why, nearest(engine, names, cutoff=0.5))]
     return [] if recipe is None else registry.get(release.engine).unsupported(recipe, release)
 
 
