@@ -73,6 +73,14 @@ class Chats(Protocol):
 
 
 @runtime_checkable
+class Recognises(Protocol):
+    """An engine that knows its own files when somebody takes one for a recipe."""
+
+    def recognises(self, values: Mapping[str, object], /) -> str | None:
+        """What a file with these top-level names is ("a training file of …"); None: not ours."""
+
+
+@runtime_checkable
 class RegistersRows(Protocol):
     """An engine whose own checkout keeps a list of data sets."""
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
+from orchestrator.base.names import as_name
 from orchestrator.base.nearest import nearest
+from orchestrator.base.program import command_line
 from orchestrator.base.text import listed
 from orchestrator.engines import registry
+from orchestrator.engines.protocol import Recognises
 from orchestrator.recipe import load as loading
 from orchestrator.recipe.faults import Objection
+from orchestrator.recipe.listing import listing
 from orchestrator.recipe.load import Loaded
 from orchestrator.recipe.schema import Recipe
 
@@ -36,6 +42,7 @@ def load(
         engine=engine,
         environ=environ,
         judge=objections,
+        refuse=refuse_foreign,
         complete=complete,
     )
 
@@ -44,10 +51,28 @@ def objections(engine: str, recipe: Recipe | None) -> Iterable[Objection]:
     """What the release called ``engine`` has against ``recipe``; None: its schema does not hold."""
     try:
         release = registry.release(engine)
-    except UsageError as error:
+    except UsageError:
         names = [known.name for known in registry.all_releases()]
-        meant = nearest(engine, names, cutoff=0.5)
-        what = error.what.rstrip(".")
-        why = f"there are {listed(names, 'and')}"
-        return [Objection("engine", what[0].lower() + what[1:], why, meant)]
+        what = say(f"there is no engine release {engine!r}", f"没有引擎版本 {engine!r}")
+        why = say(f"there are {listed(names, 'and')}", f"现有：{listed(names, '和')}")
+        return [Objection("engine", what, why, nearest(engine, names, cutoff=0.5))]
     return [] if recipe is None else registry.get(release.engine).unsupported(recipe, release)
+
+
+def refuse_foreign(path: Path, values: Mapping[str, object]) -> None:
+    """UsageError when an engine knows a file with these top-level names as one of its own."""
+    for engine in registry.ENGINES:
+        kind = engine.recognises(values) if isinstance(engine, Recognises) else None
+        if kind is not None:
+            parents = [one.name for one in listing() if one.engine.startswith(f"{engine.name}@")]
+            words = ["new", as_name(f"my-{path.stem}"), "--from", *parents[:1]]
+            raise UsageError(
+                say(f"This is {kind}, not a recipe.", f"这是 {kind}，不是配方。"),
+                where=str(path),
+                why=say(
+                    "a recipe says in its own keys what is in such a file; keys that it lacks "
+                    "stand under engine_options",
+                    "配方用自己的键表达这类文件的内容；没有对应键的写在 engine_options 下",
+                ),
+                fix=command_line(words),
+            )

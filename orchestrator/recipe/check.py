@@ -1,4 +1,4 @@
-"""The tree against the schema: pydantic's verdict in plain English, with places and guesses."""
+"""The tree against the schema: pydantic's verdict in plain words, with places and guesses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from orchestrator.base.language import say
 from orchestrator.base.nearest import nearest
+from orchestrator.base.secrets import is_secret_name
 from orchestrator.base.text import listed, shown
 from orchestrator.recipe import keys
 from orchestrator.recipe.faults import Fault, Judge
@@ -19,17 +20,21 @@ Path = tuple[str, ...]
 Words = tuple[str, str, str]
 """What is wrong, why, and what was probably meant."""
 
+#: pydantic's type of error -> the word for the limit in both languages, and the limit's name.
 _LIMITS = {
-    "greater_than_equal": ("at least", "ge"),
-    "greater_than": ("more than", "gt"),
-    "less_than_equal": ("at most", "le"),
-    "less_than": ("less than", "lt"),
+    "greater_than_equal": ("at least", "不小于", "ge"),
+    "greater_than": ("more than", "大于", "gt"),
+    "less_than_equal": ("at most", "不大于", "le"),
+    "less_than": ("less than", "小于", "lt"),
 }
-_FIXED: dict[str, Words] = {
-    "string_too_short": ("must not be empty", "", ""),
-    "too_short": ("must have at least one item", "", ""),
-    "finite_number": ("must be a finite number", "", ""),
-    "string_unicode": ("must be valid text", "it holds bytes that are not UTF-8", ""),
+_FIXED = {
+    "string_too_short": ("must not be empty", "不能为空"),
+    "too_short": ("must have at least one item", "至少要有一项"),
+    "finite_number": ("must be a finite number", "必须是有限的数"),
+    "string_unicode": (
+        "must be valid text: it holds bytes that are not UTF-8",
+        "必须是有效的文本：其中有非 UTF-8 的字节",
+    ),
 }
 
 
@@ -37,26 +42,26 @@ def check(tree: Node, faults: list[Fault], judge: Judge | None = None) -> Recipe
     """The recipe; None when ``faults`` has grown."""
     from pydantic_core import ValidationError
 
-    found: list[Fault] = []
+    mine: list[Fault] = []
     recipe = None
     try:
         recipe = Recipe.model_validate(stripped(tree))
     except ValidationError as error:
         # What a class says about its own fields is asked below, even where pydantic gave up early.
-        told = [one for one in error.errors(include_url=False) if one["type"] != "value_error"]
-        found = [_fault(tree, one) for one in told]
-    found += [*_problems(tree, (), Recipe), *_param_faults(tree)]
-    if judge is not None and not any(fault.key == "engine" for fault in found):
-        found += _objections(tree, None if found else recipe, judge)
-    faults += found
-    return None if found else recipe
+        errors = error.errors(include_url=False)
+        mine = [_fault(tree, each) for each in errors if each["type"] != "value_error"]
+    mine += [*_problems(tree, (), Recipe), *_param_faults(tree)]
+    if judge is not None and not any(fault.key == "engine" for fault in mine):
+        mine += _objections(tree, None if mine else recipe, judge)
+    faults += mine
+    return None if mine else recipe
 
 
 def _objections(tree: Node, recipe: Recipe | None, judge: Judge) -> Iterator[Fault]:
     engine = at_path(tree, ["engine"])[0].value
-    for told in judge(engine if isinstance(engine, str) else "", recipe):
-        node = at_path(tree, told.key.split("."))[0]
-        yield Fault(node.at, told.key, told.what, told.why, told.meant)
+    for objection in judge(engine if isinstance(engine, str) else "", recipe):
+        node = at_path(tree, objection.key.split("."))[0]
+        yield Fault(node.at, objection.key, objection.what, objection.why, objection.meant)
 
 
 def _param_faults(tree: Node) -> Iterator[Fault]:
@@ -82,8 +87,9 @@ def _fault(tree: Node, error: Any) -> Fault:
 
 
 def _missing(path: Path, node: Node, depth: int) -> Fault:
-    reset = depth == len(path)
-    what = "is required, and null takes it away" if reset else "is required, but missing"
+    what = say("is required, but missing", "必须给出，但缺少")
+    if depth == len(path):
+        what = say("is required, and null takes it away", "必须给出，而 null 取消了它")
     field = keys.field_of(keys.kind_at(path[:-1]), path[-1])
     why = field.metadata["description"] if field else ""
     return Fault(node.key_at or node.at, ".".join(path), what, why)
@@ -91,9 +97,10 @@ def _missing(path: Path, node: Node, depth: int) -> Fault:
 
 def _unknown(path: Path, node: Node) -> Fault:
     meant = keys.meant(path)
-    known = [one.name for one in keys.known_fields(keys.kind_at(path[:-1]))]
-    why = "" if meant else f"known here: {listed(known, 'and')}"
-    return Fault(node.key_at or node.at, ".".join(path), "there is no such key", why, meant)
+    known = [field.name for field in keys.known_fields(keys.kind_at(path[:-1]))]
+    names = listed(known, say("and", "和"))
+    why = "" if meant else say(f"known here: {names}", f"此处可用：{names}")
+    return Fault(node.key_at or node.at, ".".join(path), keys.no_such_key(), why, meant)
 
 
 def _problems(node: Node, path: Path, kind: Any) -> Iterator[Fault]:
@@ -102,43 +109,68 @@ def _problems(node: Node, path: Path, kind: Any) -> Iterator[Fault]:
     if cls is not None and isinstance(node.value, dict):
         for message, *inner in cls.problems(stripped(node, cls)):
             yield Fault(at_path(node, inner)[0].at, ".".join([*path, *inner]), message)
-    for key, one in children(node):
-        yield from _problems(one, (*path, key), keys.step(kind, key))
+    if kind is Any and node.value and isinstance(node.value, str) and is_secret_name(path[-1]):
+        yield Fault(node.at, ".".join(path), *_secret())
+    for key, child in children(node):
+        yield from _problems(child, (*path, key), keys.step(kind, key))
+
+
+def _secret() -> tuple[str, str]:
+    return (
+        say("a secret does not belong into a recipe", "密钥不应写进配方"),
+        say(
+            "it would stand in the run's files; export it before the command, as HF_TOKEN, "
+            "MODELSCOPE_API_TOKEN, WANDB_API_KEY …",
+            "它会留在运行目录的文件里；请在命令之前用环境变量给出：HF_TOKEN、"
+            "MODELSCOPE_API_TOKEN、WANDB_API_KEY 等",
+        ),
+    )
 
 
 def _words(error: Any, path: Path, node: Node) -> Words:
-    type_, said = error["type"], shown(node.value)
-    if type_ in _FIXED:
-        return _FIXED[type_]
-    if type_ in _LIMITS:
-        word, limit = _LIMITS[type_]
-        return f"must be {word} {error['ctx'][limit]:g}, not {said}", "", ""
-    if type_ == "string_pattern_mismatch":
+    kind, value = error["type"], shown(node.value)
+    if kind in _FIXED:
+        return say(*_FIXED[kind]), "", ""
+    if kind in _LIMITS:
+        english, chinese, limit = _LIMITS[kind]
+        bound = f"{error['ctx'][limit]:g}"
+        what = say(
+            f"must be {english} {bound}, not {value}", f"必须{chinese} {bound}，而不是 {value}"
+        )
+        return what, "", ""
+    if kind == "string_pattern_mismatch":
         field = keys.field_of(keys.kind_at(path[:-1]), path[-1])
-        examples = field.metadata.get("examples", []) if field else []
-        return f"must look like {listed(examples)}, not {said}", "", ""
+        examples = listed(field.metadata.get("examples", []) if field else [], say("or", "或"))
+        what = say(f"must look like {examples}, not {value}", f"应形如 {examples}，而不是 {value}")
+        return what, "", ""
     return _wrong_kind(keys.kind_at(path), node)
 
 
 def _wrong_kind(kind: Any, node: Node) -> Words:
-    what = f"must be {keys.described(kind)}, not {_said(node)}"
+    described, value = keys.described(kind), _described(node)
+    what = say(f"must be {described}, not {value}", f"应为{described}，而不是{value}")
     if str in keys.members(kind) and node.text:
-        return what, f'to mean the text, write "{node.text}" in quotes', ""
+        why = say(
+            f'to mean the text, write "{node.text}" in quotes',
+            f'若要表示文本，请加引号："{node.text}"',
+        )
+        return what, why, ""
     words = [
         str(word)
-        for one in keys.members(kind)
-        if get_origin(one) is Literal
-        for word in get_args(one)
+        for member in keys.members(kind)
+        if get_origin(member) is Literal
+        for word in get_args(member)
     ]
     return what, "", nearest(str(node.value), words)
 
 
-def _said(node: Node) -> str:
+def _described(node: Node) -> str:
     if isinstance(node.value, dict):
-        return "a mapping"
+        return say("a mapping", "映射")
     if isinstance(node.value, list):
-        return "a list"
+        return say("a list", "列表")
     if isinstance(node.value, bool) or node.value is None:
-        return node.text or "nothing"
-    prefix = "the text " if isinstance(node.value, str) else "the number "
-    return prefix + shown(node.value)
+        return node.text or say("nothing", "空")
+    if isinstance(node.value, str):
+        return say("the text ", "文本 ") + shown(node.value)
+    return say("the number ", "数字 ") + shown(node.value)

@@ -8,12 +8,18 @@ from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from orchestrator.base.language import say
 from orchestrator.base.nearest import nearest
 from orchestrator.base.text import listed
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.value import Value
 
-_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_NAMES = {
+    str: ("text", "文本"),
+    int: ("a whole number", "整数"),
+    float: ("a number", "数字"),
+    bool: ("true or false", "true 或 false"),
+}
 
 #: The engines' and tutorials' own words for keys that are called otherwise here.
 _SYNONYMS = {
@@ -103,16 +109,23 @@ def _is_words(kind: Any) -> bool:
 
 def described(kind: Any) -> str:
     """What belongs into a field, in words: "one of zh, en or both", "a list of text"."""
-    return " or ".join(_described(one) for one in members(kind))
+    return say(" or ", "或").join(_described(member) for member in members(kind))
 
 
 def _described(kind: Any) -> str:
     if get_origin(kind) is Literal:
-        return f"one of {listed([str(one) for one in get_args(kind)])}"
+        words = [str(word) for word in get_args(kind)]
+        return say(f"one of {listed(words)}", f"{listed(words, '或')} 之一")
     if get_origin(kind) is list:
         inner = get_args(kind)[0]
-        return f"a list of {'mappings' if is_dataclass(inner) else described(inner)}"
-    return _NAMES.get(kind, "a mapping (`key: value` lines)")
+        if is_dataclass(inner):
+            return say("a list of mappings", "映射的列表")
+        return say(f"a list of {described(inner)}", f"{described(inner)}的列表")
+    return say(*_NAMES.get(kind, ("a mapping (`key: value` lines)", "映射（`key: value` 各行）")))
+
+
+def no_such_key() -> str:
+    return say("there is no such key", "没有这个键")
 
 
 @cache

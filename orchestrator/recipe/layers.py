@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from orchestrator.base.language import say
 from orchestrator.recipe import keys
 from orchestrator.recipe.faults import Fault, Mark
 from orchestrator.recipe.schema import Recipe
-from orchestrator.recipe.yaml_tree import Node, at_path, merge, parse
+from orchestrator.recipe.yaml_tree import Node, at_path, item_number, merge, parse
 
 Layer = Literal["default", "required", "parent", "recipe", "environment", "command line"]
 ENVIRONMENT_PREFIX = "RECIPE_SET_"
@@ -50,19 +51,20 @@ class Setting:
 
 def from_environment(environ: Mapping[str, str]) -> list[Setting]:
     """RECIPE_SET_TRAIN__BATCH_SIZE=2 sets train.batch_size: `__` for a dot, in any case."""
-    found = []
+    settings = []
     for name in sorted(environ):
         if name.startswith(ENVIRONMENT_PREFIX):
             path = _folded(name[len(ENVIRONMENT_PREFIX) :].split("__"))
-            found.append(Setting(path, environ[name], Mark(name), "environment"))
-    return found
+            settings.append(Setting(path, environ[name], Mark(name), "environment"))
+    return settings
 
 
 def _folded(parts: Sequence[str]) -> tuple[str, ...]:
     """The parts in the schema's own spelling; a free-form part stays as it is."""
     path: list[str] = []
     for part in parts:
-        known = {one.name.casefold(): one.name for one in keys.known_fields(keys.kind_at(path))}
+        fields = keys.known_fields(keys.kind_at(path))
+        known = {field.name.casefold(): field.name for field in fields}
         free = keys.kind_at(path) is Any or not known
         path.append(part if free else known.get(part.casefold(), part.casefold()))
     return tuple(path)
@@ -70,16 +72,17 @@ def _folded(parts: Sequence[str]) -> tuple[str, ...]:
 
 def from_sets(sets: Sequence[str], faults: list[Fault]) -> list[Setting]:
     """``--set a.b=v``; an item of a list is `a.0` or `a[0]`."""
-    found = []
-    for given in sets:
-        key, equals, text = given.partition("=")
+    settings = []
+    for word in sets:
+        key, equals, text = word.partition("=")
         if equals and key:
             at = Mark(f"--set {key}")
             path = _INDEX.sub(r".\1", key.strip()).split(".")
-            found.append(Setting(tuple(path), text, at, "command line"))
+            settings.append(Setting(tuple(path), text, at, "command line"))
         else:
-            faults.append(Fault(Mark(f"--set {given}"), "", "give it as KEY=VALUE"))
-    return found
+            what = say("give it as KEY=VALUE", "请写成 KEY=VALUE")
+            faults.append(Fault(Mark(f"--set {word}"), "", what))
+    return settings
 
 
 def apply(tree: Node, setting: Setting, faults: list[Fault]) -> Node:
@@ -95,8 +98,16 @@ def apply(tree: Node, setting: Setting, faults: list[Fault]) -> Node:
 def _unknown(setting: Setting) -> Fault:
     key = ".".join(setting.path)
     if key == "extends":
-        return Fault(setting.at, key, "cannot be set here", "it belongs into a recipe file")
-    return Fault(setting.at, key, "there is no such key", meant=keys.meant(setting.path))
+        what = say("cannot be set here", "不能在此设置")
+        return Fault(
+            setting.at, key, what, say("it belongs into a recipe file", "应写在配方文件中")
+        )
+    meant = keys.meant(setting.path)
+    why = ""
+    if meant and setting.layer == "environment":
+        variable = ENVIRONMENT_PREFIX + meant.upper().replace(".", "__")
+        why = say(f"its variable is {variable}", f"对应的变量是 {variable}")
+    return Fault(setting.at, key, keys.no_such_key(), why, meant)
 
 
 def _value(setting: Setting, kind: Any, faults: list[Fault]) -> Node | None:
@@ -105,14 +116,16 @@ def _value(setting: Setting, kind: Any, faults: list[Fault]) -> Node | None:
     if keys.is_text(kind):
         reset = setting.text == "null" and not setting.literal
         return replace(asis, value=None) if reset else asis
-    found: list[Fault] = []
-    node = parse(setting.text, setting.at.file, found, layer=setting.layer, at=setting.at)
-    if str in keys.members(kind) and (found or node is None or not _is_number(node.value)):
+    mine: list[Fault] = []
+    node = parse(setting.text, setting.at.file, mine, layer=setting.layer, at=setting.at)
+    if str in keys.members(kind) and (mine or node is None or not _is_number(node.value)):
         return asis
+    option, _, name = setting.at.file.rpartition(" ")
+    word = f"{option} '{name}=\"…\"'" if option else f"{name}='\"…\"'"
+    hint = say(f"to mean text, quote it twice: {word}", f"若要表示文本，请加两层引号：{word}")
     key = ".".join(setting.path)
-    hint = f"to mean text, quote it twice: --set '{key}=\"…\"'"
-    faults += [replace(fault, key=key, why=f"{fault.why or fault.what}; {hint}") for fault in found]
-    return node if not found else None
+    faults += [replace(fault, key=key, why=f"{fault.why or fault.what}; {hint}") for fault in mine]
+    return node if not mine else None
 
 
 def _is_number(value: object) -> bool:
@@ -127,12 +140,17 @@ def _set(
     first, *rest = path
     here = (*above, first)
     if isinstance(tree.value, list):
-        if not first.isdecimal() or int(first) >= len(tree.value):
-            why = f"{'.'.join(above)} has {len(tree.value)} items, counted from 0"
-            faults.append(Fault(node.at, ".".join(here), "there is no such item", why))
+        number, items = item_number(first), list(tree.value)
+        if number is None or number >= len(items):
+            name = ".".join(above)
+            why = say(
+                f"{name} has {len(items)} items, counted from 0",
+                f"{name} 有 {len(items)} 项，从 0 数起",
+            )
+            what = say("there is no such item", "没有这一项")
+            faults.append(Fault(node.at, ".".join(here), what, why))
             return tree
-        items = list(tree.value)
-        items[int(first)] = _set(items[int(first)], rest, node, here, faults)
+        items[number] = _set(items[number], rest, node, here, faults)
         return replace(tree, value=items)
     inner = dict(tree.value) if isinstance(tree.value, dict) else {}
     empty = Node({}, node.at, layer=node.layer)
@@ -145,14 +163,14 @@ def _set(
 def stripped(node: Node, kind: Any = Recipe) -> Any:
     """Plain data for the validator, without the keys that `null` puts back to their default."""
     if isinstance(node.value, dict):
-        inner = {key: (one, keys.step(kind, key)) for key, one in node.value.items()}
+        inner = {key: (child, keys.step(kind, key)) for key, child in node.value.items()}
         return {
-            key: stripped(one, under)
-            for key, (one, under) in inner.items()
-            if one.value is not None or under is Any or under is None
+            key: stripped(child, under)
+            for key, (child, under) in inner.items()
+            if child.value is not None or under is Any or under is None
         }
     if isinstance(node.value, list):
-        return [stripped(one, keys.step(kind, "0")) for one in node.value]
+        return [stripped(child, keys.step(kind, "0")) for child in node.value]
     return node.value
 
 
@@ -167,8 +185,8 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
         yield path, value
         return
     inner = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, one in inner:
-        yield from leaves(one, (*path, str(key)))
+    for key, child in inner:
+        yield from leaves(child, (*path, str(key)))
 
 
 def _origin(tree: Node, path: tuple[str, ...]) -> Origin:

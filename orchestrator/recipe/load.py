@@ -17,6 +17,7 @@ from orchestrator.recipe.check import check
 from orchestrator.recipe.dump import dump
 from orchestrator.recipe.faults import Fault, Judge, Mark, RecipeFaults
 from orchestrator.recipe.find import checked_name, find
+from orchestrator.recipe.foreign import Refuse
 from orchestrator.recipe.layers import Origin, Setting
 from orchestrator.recipe.params import Parameter
 from orchestrator.recipe.schema import Recipe
@@ -82,6 +83,7 @@ def load(
     environ: Mapping[str, str] | None = None,
     engine: str | None = None,
     judge: Judge | None = None,
+    refuse: Refuse | None = None,
     complete: bool = True,
 ) -> Loaded:
     """The recipe called ``name_or_path`` with everything that overrides it.
@@ -89,13 +91,13 @@ def load(
     Raises :class:`RecipeFaults` with every fault at once, :class:`UsageError` when there is no
     such recipe. ``sets`` are KEY=VALUE, ``params`` are NAME=VALUE through the recipe's `params`.
     A required parameter without a value is a fault, unless the recipe need not be ``complete``: to
-    be shown, checked or inherited. ``judge`` adds what the schema cannot know
-    (see :mod:`orchestrator.planning.feasible`).
+    be shown, checked or inherited. ``judge`` adds what the schema cannot know,
+    ``refuse`` knows other programs' files (see :mod:`orchestrator.planning.feasible`).
     """
     faults: list[Fault] = []
     path = find(name_or_path)
     name = checked_name(path)
-    files = read_chain(path, faults)
+    files = read_chain(path, faults, refuse)
     tree = params_of.normalised(reduce(merge, [node for _, node in reversed(files)]))
     table = params_of.read_params(tree)
     given = layers.from_environment(os.environ if environ is None else environ)

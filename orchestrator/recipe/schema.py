@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestrator.base.language import say
 from orchestrator.base.secrets import is_secret_name
 from orchestrator.recipe.schema_data import Columns, Data, SelfCognition, Source, Split
 from orchestrator.recipe.schema_train import Lora, Quantization, Train
@@ -207,13 +208,14 @@ class Recipe(Value):
         variables = given.get("env")
         for name in variables if isinstance(variables, Mapping) else ():
             if not _VARIABLE.fullmatch(name):
-                yield f"{name!r} cannot be the name of a variable", "env", name
+                what = say(f"{name!r} cannot be the name of a variable", f"{name!r} 不能作为变量名")
+                yield what, "env", name
             elif is_secret_name(name):
-                yield (
+                what = say(
                     f"a secret does not belong into a recipe: export {name}=… before the command",
-                    "env",
-                    name,
+                    f"密钥不应写进配方：请在命令之前 export {name}=…",
                 )
+                yield what, "env", name
 
     @property
     def engine_name(self) -> str:

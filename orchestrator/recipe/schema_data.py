@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestrator.base.language import say
 from orchestrator.recipe.value import Problem, Value, about
 
 _SHARE = re.compile(r"\d+(\.\d+)?%")
@@ -31,7 +32,7 @@ class SelfCognition(Value):
     def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
         name = given.get("name")
         if isinstance(name, str) and name and not name.strip():
-            yield "must not be blank", "name"
+            yield say("must not be blank", "不能只有空白"), "name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,11 +145,20 @@ class Source(Value):
     def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
         kinds = [key for key in ("path", "dataset", "self_cognition") if given.get(key) is not None]
         if len(kinds) != 1:
-            said = " and ".join(kinds) or "none of them"
-            yield (f"give exactly one of path, dataset, self_cognition; this has {said}",)
+            has = say(" and ", " 和 ").join(kinds) or say("none of them", "一个也没有")
+            yield (
+                say(
+                    f"give exactly one of path, dataset, self_cognition; this has {has}",
+                    f"path、dataset、self_cognition 必须且只能给出一个；此处：{has}",
+                ),
+            )
         for key in ("subset", "split", "fields", "tags"):
             if given.get(key) and given.get("dataset") is None:
-                yield "is about a hub data set, and this source has no `dataset`", key
+                what = say(
+                    "is about a hub data set, and this source has no `dataset`",
+                    "只用于仓库数据集，而此来源没有 `dataset`",
+                )
+                yield what, key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,4 +202,8 @@ class Data(Value):
         limit = given.get("max_rejects", 0)
         text = isinstance(limit, str) and not _SHARE.fullmatch(limit)
         if text or (isinstance(limit, int) and limit < 0):
-            yield f"must be a number of rows or a share such as 5%, not {limit!r}", "max_rejects"
+            what = say(
+                f"must be a number of rows or a share such as 5%, not {limit!r}",
+                f"应为行数或形如 5% 的比例，而不是 {limit!r}",
+            )
+            yield what, "max_rejects"

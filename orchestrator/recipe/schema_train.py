@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestrator.base.language import say
 from orchestrator.recipe.value import Problem, Value, about
 
 
@@ -145,4 +146,8 @@ class Train(Value):
     @classmethod
     def problems(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
         if given.get("save_steps") == 0:
-            yield "must be at least 1, or -1 for none before the end, not 0", "save_steps"
+            what = say(
+                "must be at least 1, or -1 for none before the end, not 0",
+                "必须不小于 1；-1 表示结束前不保存；不能为 0",
+            )
+            yield what, "save_steps"

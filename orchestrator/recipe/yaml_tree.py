@@ -16,8 +16,10 @@ from typing import Any
 import yaml
 from yaml import events
 
+from orchestrator.base.language import say
 from orchestrator.base.text import shown
 from orchestrator.recipe.faults import Fault, Mark
+from orchestrator.recipe.yaml_words import in_plain_words
 
 MAX_DEPTH = 40
 MAX_NODES = 20_000
@@ -32,26 +34,6 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"([-+]?)\.(inf|Inf|INF)")
 _NAN = {".nan", ".NaN", ".NAN"}
 _LONGEST_INT = 4000  # Python refuses to convert longer ones
-
-#: What the parser's own words mean to somebody who wrote the file.
-_PLAIN_WORDS = (
-    (
-        "mapping values are not allowed",
-        "text with a `: ` in it belongs in quotes, or this line is indented by mistake",
-    ),
-    ("found a tab character", "indent with spaces, not tabs"),
-    ("contains a tab", "indent with spaces, not tabs"),
-    ("cannot start any token", "this character cannot begin a value; indent with spaces, not tabs"),
-    ("unexpected end of stream", "a quote or bracket opened here is never closed"),
-    ("expected ':'", "this line is not `key: value`"),
-    ("expected <block end>", "this line is indented differently from the ones it belongs to"),
-    ("did not find expected key", "this line is indented differently from the ones it belongs to"),
-    ("expected '-' indicator", "this line is indented differently from the list it belongs to"),
-    ("expected ',' or", "a comma or a closing bracket is missing"),
-    ("undefined alias", "`*name` refers to an `&name` that does not stand above it"),
-    ("control characters", "a control character stands here; remove it"),
-    ("special characters", "a control character stands here; remove it"),
-)
 
 
 @dataclass(frozen=True)
@@ -104,8 +86,9 @@ def at_path(tree: Node, path: Sequence[str]) -> tuple[Node, int]:
     node, depth = tree, 0
     while depth < len(path):
         part, taken = path[depth], 1
-        if isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
-            node = node.value[int(part)]
+        number = item_number(part) if isinstance(node.value, list) else None
+        if number is not None and number < len(node.value):
+            node = node.value[number]
         elif isinstance(node.value, dict):
             ends = range(len(path), depth, -1)
             key = next((k for n in ends if (k := ".".join(path[depth:n])) in node.value), None)
@@ -116,6 +99,11 @@ def at_path(tree: Node, path: Sequence[str]) -> tuple[Node, int]:
             break
         depth += taken
     return node, depth
+
+
+def item_number(part: str) -> int | None:
+    """The part of a dotted key as an item's number, from 0; None when it is none."""
+    return int(part) if part.isdecimal() and len(part) < 10 else None
 
 
 def scalar(text: str) -> Any:
@@ -172,8 +160,9 @@ class _Composer:
         parser.get_event()  # the document's end
         extra = parser.get_event()
         if not isinstance(extra, events.StreamEndEvent):
-            what = "a second document begins here"
-            self.faults.append(Fault(self.mark(extra), "", what, "a recipe file holds one"))
+            what = say("a second document begins here", "此处开始了第二个文档")
+            why = say("a recipe file holds one", "一个配方文件只含一个文档")
+            self.faults.append(Fault(self.mark(extra), "", what, why))
         return node
 
     def mark(self, event: Any) -> Mark:
@@ -200,13 +189,21 @@ class _Composer:
     def grow(self, at: Mark, depth: int, by: int = 1) -> None:
         self.count += by
         if depth > MAX_DEPTH:
-            raise _TooMuch(at, f"nested more than {MAX_DEPTH} deep")
+            what = say(f"nested more than {MAX_DEPTH} deep", f"嵌套超过 {MAX_DEPTH} 层")
+            raise _TooMuch(at, what)
         if self.count > MAX_NODES:
-            raise _TooMuch(at, f"more than {MAX_NODES} values once its aliases are expanded")
+            what = say(
+                f"more than {MAX_NODES} values once its aliases are expanded",
+                f"展开别名后超过 {MAX_NODES} 个值",
+            )
+            raise _TooMuch(at, what)
 
     def alias(self, event: Any, at: Mark) -> Node:
         if event.anchor not in self.anchors:
-            what = f"`*{event.anchor}` refers to an `&{event.anchor}` that is not finished above it"
+            what = say(
+                f"`*{event.anchor}` refers to an `&{event.anchor}` that is not finished above it",
+                f"`*{event.anchor}` 引用的 `&{event.anchor}` 在它之前没有定义完",
+            )
             raise _TooMuch(at, what)
         node, size = self.anchors[event.anchor]
         self.grow(at, 0, size)
@@ -215,7 +212,8 @@ class _Composer:
     def refuse_tag(self, event: Any, at: Mark) -> None:
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.faults.append(Fault(at, "", f"the tag {tag} is not allowed", "a recipe is data"))
+            what = say(f"the tag {tag} is not allowed", f"不允许使用标签 {tag}")
+            self.faults.append(Fault(at, "", what, say("a recipe is data", "配方只是数据")))
 
     def mapping(self, parser: Any, depth: int) -> dict[str, Node]:
         found: dict[str, Node] = {}
@@ -227,7 +225,8 @@ class _Composer:
             else:
                 key = ""
                 self.node(parser, event, depth)
-                self.faults.append(Fault(key_at, "", "a key must be a word"))
+                what = say("a key must be a word", "键必须是一个词")
+                self.faults.append(Fault(key_at, "", what))
             node = replace(self.node(parser, parser.get_event(), depth), key_at=key_at)
             self.add(found, key, node, plain)
         return found
@@ -236,11 +235,17 @@ class _Composer:
         at = node.key_at or node.at
         if key in found:
             first = found[key].key_at or found[key].at
-            why = f"the first one stands in line {first.line}" if first.line else ""
-            self.faults.append(Fault(at, key, "this key stands twice", why))
+            why = say(
+                f"the first one stands in line {first.line}", f"第一次出现在第 {first.line} 行"
+            )
+            what = say("this key stands twice", "这个键出现了两次")
+            self.faults.append(Fault(at, key, what, why if first.line else ""))
         elif key == "<<" and plain:
-            why = "merge keys are not part of YAML 1.2; inherit with `extends`"
-            self.faults.append(Fault(at, key, "this key is not allowed", why))
+            why = say(
+                "merge keys are not part of YAML 1.2; inherit with `extends`",
+                "合并键不属于 YAML 1.2；请用 `extends` 继承",
+            )
+            self.faults.append(Fault(at, key, say("this key is not allowed", "不允许这个键"), why))
         else:
             found[key] = node
 
@@ -254,7 +259,7 @@ class _Composer:
 def _syntax_fault(error: yaml.YAMLError, file: str, at: Mark | None) -> Fault:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = at or (Mark(file, mark.line + 1, mark.column + 1) if mark else Mark(file, 1, 1))
-    said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
-    words = f"{getattr(error, 'context', None) or ''} {said}"
-    plain = next((plain for part, plain in _PLAIN_WORDS if part in words), shown(said))
-    return Fault(place, "", "not valid YAML here", plain)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    words = f"{getattr(error, 'context', None) or ''} {problem}"
+    plain = in_plain_words(words) or shown(problem)
+    return Fault(place, "", say("not valid YAML here", "此处不是有效的 YAML"), plain)

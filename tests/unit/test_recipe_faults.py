@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.base.errors import EXIT_USAGE
+from orchestrator.base.language import is_chinese
 from orchestrator.base.paths import shipped_recipes_dir
 from orchestrator.base.text import printable
 from orchestrator.planning.feasible import load
@@ -201,6 +203,55 @@ def test_a_file_that_is_no_recipe_at_all(tmp_path: Path, data: bytes, told: str)
     path = tmp_path / "r.yaml"
     path.write_bytes(data)
     assert told in str(faults_of(path))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "{api_key: x123}",
+        "{hf_hub_token: x123}",
+        "{swanlab_api_key: x123}",
+        "{visualizer: {vis_backends: [{init_kwargs: {password: x123}}]}}",
+    ],
+)
+def test_a_secret_is_refused_and_never_printed(tmp_path: Path, options: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(f"{GOOD}engine_options: {options}\n", encoding="utf-8")
+    error = faults_of(path)
+    assert "a secret does not belong into a recipe" in str(error)
+    assert error.faults[0].at.line == 5
+    assert "x123" not in str(error)
+
+
+@pytest.mark.parametrize("options", ["{pad_token: x}", "{max_new_tokens: 9}", "{api_key: null}"])
+def test_what_is_called_alike_is_no_secret(tmp_path: Path, options: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(f"{GOOD}engine_options: {options}\n", encoding="utf-8")
+    with contextlib.suppress(RecipeFaults):
+        load(str(path), environ={})
+        return
+    assert "secret" not in str(faults_of(path))
+
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def test_every_fault_is_told_in_chinese_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them: words of one language that are left in the other's sentence are seen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECIPE_LANG", "zh")
+    is_chinese.cache_clear()
+    try:
+        Path("bad.yaml").write_text(BAD, encoding="utf-8")
+        sets = ["train.epoch=3", "train.max_length=x", "no", "extends=x", "data.sources.9.path=x"]
+        error = faults_of(Path("bad.yaml"), sets=sets, params=["a", "b=1"])
+        lines = str(error).splitlines()
+    finally:
+        is_chinese.cache_clear()
+    assert [line for line in lines if not CHINESE.search(line)] == []
+    assert [line for line in lines if re.search(r"\b(must|not|there|is)\b", line)] == []
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:

@@ -214,6 +214,8 @@ def test_set(folder: Path, given: str, key: str, expected: object) -> None:
         ("novalue", "give it as KEY=VALUE"),
         ("=x", "give it as KEY=VALUE"),
         ("a..b=1", "there is no such key"),
+        (f"data.sources.{'9' * 5000}.path=x", "there is no such item"),
+        ("engine_options.a=[1, [", "quote it twice: --set 'engine_options.a="),
     ],
 )  # fmt: skip
 def test_what_cannot_be_set_is_told(folder: Path, given: str, told: str) -> None:
@@ -253,6 +255,30 @@ def test_the_environment_spells_a_dot_as_two_underscores(folder: Path) -> None:
     assert got["model.revision"] == "v2"
     assert got["engine_options.SYSTEM"] == "kept as it is"
     assert got["data.sources.1.self_cognition.name"] == "007"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("RECIPE_SET_TRAIN_EPOCHS", "1", "its variable is RECIPE_SET_TRAIN__EPOCHS"),
+        ("RECIPE_SET_EPOCHS", "1", "its variable is RECIPE_SET_TRAIN__EPOCHS"),
+        ("RECIPE_SET_TRAIN__EPOCHS", "many", "train.epochs: must be a number"),
+        ("RECIPE_SET_TRAIN__EPOCHS", "[1", "quote it twice: RECIPE_SET_TRAIN__EPOCHS="),
+        ("RECIPE_SET_TRAIN__GPUS", "0", "train.gpus: must be at least 1"),
+        ("RECIPE_SET_DATA__SOURCES__9__PATH", "x", "there is no such item"),
+        ("RECIPE_SET_", "x", "there is no such key"),
+        ("RECIPE_SET_TITLE", "", "title: must not be empty"),
+        ("RECIPE_SET_engine_options__api_key", "x", "a secret does not belong into a recipe"),
+    ],
+)
+def test_a_fault_of_the_environment_names_its_variable(
+    folder: Path, name: str, value: str, told: str
+) -> None:
+    with pytest.raises(RecipeFaults) as caught:
+        loaded(environ={name: value})
+    (line,) = str(caught.value).splitlines()[1:-1]
+    assert line.strip().startswith(name)
+    assert told in line
 
 
 def test_an_unknown_variable_of_the_environment_is_told(folder: Path) -> None:

@@ -137,3 +137,25 @@ def explain(log: str) -> tuple[str, str] | None:
 def crashed(log: str) -> bool:
     """An unknown command prints a help text and ends with 0; every other failure has its code."""
     return "Unknown command: " in log
+
+
+#: Keys of its YAML files that no recipe has at the top.
+_MARKS = frozenset(
+    {
+        *("adapter_name_or_path", "cutoff_len", "dataset", "dataset_dir", "do_train"),
+        *("eval_dataset", "export_dir", "export_size", "finetuning_type", "infer_backend"),
+        *("lora_rank", "lora_target", "model_name_or_path", "num_train_epochs", "output_dir"),
+        *("per_device_train_batch_size", "preprocessing_num_workers", "stage", "template"),
+    }
+)
+
+
+def recognises(values: Mapping[str, object]) -> str | None:
+    """Whether these are the keys of one of LLaMA-Factory's own files."""
+    if len(_MARKS & values.keys()) >= 2:
+        return "a configuration of LLaMA-Factory"
+    entries = [value for value in values.values() if isinstance(value, Mapping)]
+    sources = {"file_name", "hf_hub_url", "ms_hub_url", "script_url", "om_hub_url"}
+    if entries and all(sources & entry.keys() for entry in entries):
+        return "a dataset_info.json of LLaMA-Factory"
+    return None

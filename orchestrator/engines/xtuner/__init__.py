@@ -187,3 +187,19 @@ def crashed(log: str) -> bool:
 def _goes_on(after: str) -> bool:
     """Whether training went on after a traceback: mmengine logs its steps with a time stamp."""
     return " - mmengine - INFO - " in after
+
+
+#: Names that its configs, and mmengine's, assign.
+_MARKS = frozenset(
+    {
+        *("accumulative_counts", "alpaca_en_path", "custom_hooks", "data_path", "default_hooks"),
+        *("env_cfg", "evaluation_inputs", "optim_type", "optim_wrapper", "pack_to_max_length"),
+        *("param_scheduler", "pretrained_model_name_or_path", "prompt_template", "resume"),
+        *("train_cfg", "train_dataloader", "use_varlen_attn", "visualizer"),
+    }
+)
+
+
+def recognises(values: Mapping[str, object]) -> str | None:
+    """Whether a file that assigns these names is one of XTuner's configs."""
+    return "a config of XTuner" if len(_MARKS & values.keys()) >= 2 else None
