@@ -36,7 +36,7 @@ _NO_VALUES = ("", "null", "None", "none", "true", "false", "True", "False")
 _SHORTEST = 6  # characters of a variable's value; a shorter one would blacken half a text
 
 _USER = re.compile(r"(?<=://)[^/@\s'\"]+@")
-_QUERY = re.compile(r"(?<=[?&;])(?P<key>[\w.%\[\]-]+)=(?P<value>[^&;#\s'\"]+)")
+_QUERY = re.compile(r"(?<=[?&])(?P<key>[\w.%\[\]-]+)=(?P<value>[^&;#\s'\"]+)")
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}")
 _KNOWN = re.compile(
     r"\b(hf_[A-Za-z0-9]{16,}|sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}"

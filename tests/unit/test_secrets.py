@@ -63,6 +63,7 @@ def test_names_that_are_none(name: str) -> None:
         ("login as hf_abcdefghijklmnopqrstuv now", "login as *** now"),
         ("pad_token: <pad>", "pad_token: <pad>"),
         ("api_key: null", "api_key: null"),
+        ("a=1;where=/models/chat-7b/v1.0.3", "a=1;where=/models/chat-7b/v1.0.3"),
         ('HF_TOKEN="${HF_TOKEN:-}" recipe run', 'HF_TOKEN="${HF_TOKEN:-}" recipe run'),
         ("--hf_hub_token $HF_TOKEN --epochs 3", "--hf_hub_token $HF_TOKEN --epochs 3"),
         ("train --use_auth_token --epochs 3", "train --use_auth_token --epochs 3"),
