@@ -25,7 +25,7 @@ SECRET = "s3cr3t-Value-8841"
     [
         "hf_hub_token", "ms_hub_token", "token", "HF_TOKEN", "hubToken", "swanlab_api_key",
         "WANDB_API_KEY", "--api-key", "password", "db.password", "aws_secret_access_key",
-        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret",
+        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret", "db_pwd",
         "Authorization", "apikey", "private_key", "engine_options.swanlab_api_key",
     ],
 )  # fmt: skip
@@ -38,7 +38,7 @@ def test_names_of_secrets(name: str) -> None:
     [
         "pad_token", "eos_token", "bos_token", "image_token", "max_new_tokens", "tokenizer", "key",
         "add_special_tokens", "num_tokens", "primary_key", "signal", "tokens_per_second", "author",
-        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "",
+        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "", "PWD", "OLDPWD",
     ],
 )  # fmt: skip
 def test_names_that_are_none(name: str) -> None:
@@ -98,6 +98,14 @@ def test_the_value_of_a_secret_variable_is_hidden_wherever_it_stands(
 ) -> None:
     monkeypatch.setenv("MY_TEAM_TOKEN", SECRET)
     assert redacted(f"401 for {SECRET}") == "401 for ***"
+
+
+def test_a_place_in_a_variable_is_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PWD", "OLDPWD", "SSH_AUTH_SOCK", "MY_CREDENTIALS"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert redacted(f"python {tmp_path}/check.py") == f"python {tmp_path}/check.py"
 
 
 def test_data_is_searched_through_and_keeps_its_form() -> None:
