@@ -17,7 +17,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRET_WORDS = frozenset(
     {
         "apikey", "auth", "authorization", "cookie", "credential", "credentials", "passphrase",
-        "passwd", "password", "pwd", "secret", "secrets", "sig", "signature",
+        "passwd", "password", "secret", "secrets", "sig", "signature",
     }
 )  # fmt: skip
 _KEYS_BEFORE = frozenset({"access", "account", "api", "auth", "license", "private", "storage"})
@@ -36,7 +36,7 @@ _NO_VALUES = ("", "null", "None", "none", "true", "false", "True", "False")
 _SHORTEST = 6  # characters of a variable's value; a shorter one would blacken half a text
 
 _USER = re.compile(r"(?<=://)[^/@\s'\"]+@")
-_QUERY = re.compile(r"(?<=[?&;])(?P<key>[\w.%\[\]-]+)=(?P<value>[^&;#\s'\"]+)")
+_QUERY = re.compile(r"(?<=[?&])(?P<key>[\w.%\[\]-]+)=(?P<value>[^&;#\s'\"]+)")
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}")
 _KNOWN = re.compile(
     r"\b(hf_[A-Za-z0-9]{16,}|sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}"
@@ -59,6 +59,8 @@ def is_secret_name(key: str) -> bool:
     if _SECRET_WORDS & set(words) or "accesskey" in "".join(words):
         return True
     before = set(words[:-1])
+    if words[-1:] == ["pwd"]:
+        return bool(before)  # PWD alone is the shell's word for the current folder
     if words[-1:] == ["key"]:
         return bool(before & _KEYS_BEFORE)
     return words[-1:] == ["token"] and not before & _MARKS
@@ -72,7 +74,9 @@ def redacted(text: str) -> str:
     this process's own secret variables (HF_TOKEN …).
     """
     for name, value in os.environ.items():
-        if len(value) >= _SHORTEST and value in text and is_secret_name(name):
+        is_long = len(value) >= _SHORTEST
+        # SSH_AUTH_SOCK and the like name a place, not a secret.
+        if is_long and value in text and is_secret_name(name) and not os.path.lexists(value):
             text = text.replace(value, HIDDEN)
     text = _USER.sub(f"{HIDDEN}@", text)
     text = _QUERY.sub(_query, text)

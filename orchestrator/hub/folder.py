@@ -54,7 +54,7 @@ def check_folder(path: Path) -> ModelFolder:
     try:
         _must_be_folder(path)
         _must_have_config(path)
-        _must_be_whole(path, _weights(path))
+        whole_weights(path)
         _must_have_code(path)
         _must_have_tokenizer(path)
         return ModelFolder(path=path, files=dict(sorted(_files(path))), id=str(path))
@@ -173,18 +173,21 @@ def _by_shard(index: Path) -> dict[str, set[str]]:
     return dict(sorted(shards.items()))
 
 
-def _must_be_whole(path: Path, weights: Mapping[str, set[str]]) -> None:
+def whole_weights(path: Path) -> dict[str, int]:
+    """Weight file -> number of its tensors; RecipeError when one is missing, cut or another's."""
+    weights = _weights(path)
     _must_be_no_pointer(*(path / name for name in weights))
-    told = {name: weight_fault(path / name, expected) for name, expected in weights.items()}
-    faults = [f"{name}: {fault}" for name, fault in told.items() if fault]
+    told = {name: _count(path / name, expected) for name, expected in weights.items()}
+    faults = [f"{name}: {fault}" for name, fault in told.items() if isinstance(fault, str)]
     if faults:
         what = f"The model's weights are not complete ({len(faults)} of {len(weights)} files)."
         fix = f"download these files again into this folder, or {GIVE_A_FOLDER}"
         raise _unfit(path, what, listed(faults, "; "), fix)
+    return {name: count for name, count in told.items() if isinstance(count, int)}
 
 
-def weight_fault(path: Path, expected: set[str]) -> str | None:
-    """What is wrong with a weight file that should hold these tensors, in a few words, or None."""
+def _count(path: Path, expected: set[str]) -> int | str:
+    """The number of tensors in a weight file, or in a few words what is wrong with it."""
     if not path.is_file():
         started = [*path.parent.glob(f"{path.name}*.incomplete")]
         started += path.parent.glob(f"{path.name}_[0-9]*_[0-9]*")
@@ -192,12 +195,13 @@ def weight_fault(path: Path, expected: set[str]) -> str | None:
     if path.stat().st_size == 0:
         return "empty"
     if path.suffix != ".safetensors" and _starts_with(path, b"\x80"):
-        return None  # a pickle of PyTorch before 1.6: it does not say what is in it
+        return len(expected)  # a pickle of PyTorch before 1.6: it does not say what is in it
     try:
-        lost = sorted(expected - tensors(path).keys())
+        held = tensors(path).keys()
     except DamagedWeights as error:
         return str(error)
-    return f"{len(lost)} tensors of the index are not in it, as {lost[0]}" if lost else None
+    lost = sorted(expected - held)
+    return f"{len(lost)} tensors of the index are not in it, as {lost[0]}" if lost else len(held)
 
 
 def own_code(path: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Reload a saved tokenizer and pass a text through it. Runs in the engine's own Python.
 
-usage: python check_tokenizer.py FOLDER
+usage: python check_tokenizer.py FOLDER [own-code]
 """
 
 import json
@@ -28,16 +28,16 @@ def from_one_file(folder):
     return tokenizer.get_vocab_size(), tokenizer.encode(TEXT).ids
 
 
-def from_transformers(folder):
+def from_transformers(folder, own_code):
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=own_code)
     return len(tokenizer), tokenizer.encode(TEXT)
 
 
 def main():
     folder = Path(sys.argv[1])
-    size, ids = from_one_file(folder) or from_transformers(folder)
+    size, ids = from_one_file(folder) or from_transformers(folder, "own-code" in sys.argv[2:])
     if not ids:
         sys.exit("the tokenizer gives no tokens for a plain sentence")
     print(f"the tokenizer reloads: {size:,} tokens")

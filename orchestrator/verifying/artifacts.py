@@ -20,6 +20,7 @@ from orchestrator.base.weights import (
     starts_not_finite,
     tensors,
 )
+from orchestrator.hub.folder import whole_weights
 from orchestrator.verifying.content import stamps
 
 _ADAPTER_KEY = re.compile(
@@ -173,33 +174,17 @@ def _not_all_zero(found: dict[str, Tensor], file: Path) -> None:
 
 def _model(path: Path, _base: Path | None) -> Facts:
     json_of(path / "config.json", "the model has no config.json")
-    shards = sorted([*path.glob("model*.safetensors"), *path.glob("pytorch_model*.bin")])
-    if not shards:
-        raise wrong("the model has no weights", path)
-    found = {shard.name: tensors_of(shard) for shard in shards}
-    _matches_index(path, found)
+    try:
+        weights = whole_weights(path)
+    except RecipeError as error:
+        raise wrong(error.what.rstrip("."), path, error.why) from error
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
         raise wrong("the model has no tokenizer", path)
-    total = sum(shard.stat().st_size for shard in shards)
-    return {"shards": len(shards), "tensors": sum(map(len, found.values())), "bytes": total}
+    total = sum((path / name).stat().st_size for name in weights)
+    return {"shards": len(weights), "tensors": sum(weights.values()), "bytes": total}
 
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
-
-
-def _matches_index(path: Path, found: dict[str, dict[str, Tensor]]) -> None:
-    indexes = sorted(path.glob("*.index.json"))
-    if not indexes:
-        if len(found) > 1:
-            raise wrong("the model has several shards and no index", path)
-        return
-    wanted = json_of(indexes[0], "")["weight_map"]
-    absent = sorted({shard for shard in wanted.values() if shard not in found})
-    if absent:
-        raise wrong(f"the model lacks {len(absent)} shards", path, f"its index names {absent[0]}")
-    lost = [name for name, shard in wanted.items() if name not in found[shard]]
-    if lost:
-        raise wrong("a shard does not match the index", path, f"{lost[0]} is not in its shard")
 
 
 FILE = Proof(name="file", check=check_file)

@@ -217,8 +217,8 @@ def test_an_adapter_without_its_files(root: Path) -> None:
     [
         ("config.json", "The model has no config.json."),
         ("tokenizer.json", "The model has no tokenizer."),
-        ("model-00002-of-00002.safetensors", "The model lacks 1 shards."),
-        ("model.safetensors.index.json", "several shards and no index"),
+        ("model-00002-of-00002.safetensors", "model-00002-of-00002.safetensors: missing"),
+        ("model.safetensors.index.json", "no model.safetensors.index.json"),
     ],
 )
 def test_a_model_without_one_of_its_files(root: Path, name: str, words: str) -> None:
@@ -228,12 +228,12 @@ def test_a_model_without_one_of_its_files(root: Path, name: str, words: str) -> 
 
 def test_a_shard_that_does_not_match_the_index(root: Path) -> None:
     put(root / "merged" / "model-00002-of-00002.safetensors", safetensors({"other": filled((2,))}))
-    assert "w1 is not in its shard" in wrong(root, "merged", "model")
+    assert "tensors of the index are not in it, as w1" in wrong(root, "merged", "model")
 
 
 def test_a_model_without_weights_and_an_empty_folder(root: Path) -> None:
     put(root / "bare" / "config.json", {})
-    assert "The model has no weights." in wrong(root, "bare", "model")
+    assert "The model folder has no weights." in wrong(root, "bare", "model")
     (root / "none").mkdir()
     wrong(root, "none", "model")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.hub.fetch import known_model
-from orchestrator.hub.folder import check_folder, weight_fault
+from orchestrator.hub.folder import check_folder, whole_weights
 from orchestrator.recipe.schema import Model
 from tests.support.models import model_files, safetensors, torch_zip, write
 
@@ -178,11 +178,13 @@ def test_every_cut_of_a_safetensors_file_is_found(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     body = safetensors(data.draw(st.lists(st.text(min_size=1), min_size=1, unique=True)))
-    path = tmp_path_factory.mktemp("cut") / "model.safetensors"
+    folder = tmp_path_factory.mktemp("cut")
+    path = folder / "model.safetensors"
     path.write_bytes(body)
-    assert weight_fault(path, set()) is None
+    assert set(whole_weights(folder)) == {"model.safetensors"}
     path.write_bytes(body[: data.draw(st.integers(0, len(body) - 1))])
-    assert weight_fault(path, set()) is not None
+    with pytest.raises(RecipeError, match="not complete"):
+        whole_weights(folder)
 
 
 @given(st.sampled_from(sorted(model_files())), st.binary(max_size=300))

@@ -25,7 +25,7 @@ SECRET = "s3cr3t-Value-8841"
     [
         "hf_hub_token", "ms_hub_token", "token", "HF_TOKEN", "hubToken", "swanlab_api_key",
         "WANDB_API_KEY", "--api-key", "password", "db.password", "aws_secret_access_key",
-        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret",
+        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret", "db_pwd",
         "Authorization", "apikey", "private_key", "engine_options.swanlab_api_key",
     ],
 )  # fmt: skip
@@ -38,7 +38,7 @@ def test_names_of_secrets(name: str) -> None:
     [
         "pad_token", "eos_token", "bos_token", "image_token", "max_new_tokens", "tokenizer", "key",
         "add_special_tokens", "num_tokens", "primary_key", "signal", "tokens_per_second", "author",
-        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "",
+        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "", "PWD", "OLDPWD",
     ],
 )  # fmt: skip
 def test_names_that_are_none(name: str) -> None:
@@ -63,6 +63,7 @@ def test_names_that_are_none(name: str) -> None:
         ("login as hf_abcdefghijklmnopqrstuv now", "login as *** now"),
         ("pad_token: <pad>", "pad_token: <pad>"),
         ("api_key: null", "api_key: null"),
+        ("a=1;where=/models/chat-7b/v1.0.3", "a=1;where=/models/chat-7b/v1.0.3"),
         ('HF_TOKEN="${HF_TOKEN:-}" recipe run', 'HF_TOKEN="${HF_TOKEN:-}" recipe run'),
         ("--hf_hub_token $HF_TOKEN --epochs 3", "--hf_hub_token $HF_TOKEN --epochs 3"),
         ("train --use_auth_token --epochs 3", "train --use_auth_token --epochs 3"),
@@ -99,6 +100,14 @@ def test_the_value_of_a_secret_variable_is_hidden_wherever_it_stands(
     assert redacted(f"401 for {SECRET}") == "401 for ***"
 
 
+def test_a_place_in_a_variable_is_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PWD", "OLDPWD", "SSH_AUTH_SOCK", "MY_CREDENTIALS"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert redacted(f"python {tmp_path}/check.py") == f"python {tmp_path}/check.py"
+
+
 def test_data_is_searched_through_and_keeps_its_form() -> None:
     value = {
         "model": {"id": "o/m", "hf_hub_token": SECRET, "ms_hub_token": None, "token": ""},
@@ -130,7 +139,8 @@ def test_a_secret_address_reaches_no_file_of_a_pack_or_a_run(tmp_path: Path) -> 
         encoding="utf-8",
     )
     job = build(load(str(recipe), environ={}), must_find_rows=False)
-    texts = [file.text for file in pack._files(job)]
+    names = pack.write(str(recipe), tmp_path / "pack")
+    texts = [(tmp_path / "pack" / name).read_text(encoding="utf-8") for name in names]
     texts += [file.text for file in stages.plan("render", job, tmp_path).files]
     assert any("https://***@h/rows.json?access_token=***&name=rows.json" in text for text in texts)
     assert not [text for text in texts if SECRET in text]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.base.paths import shipped_recipes_dir
+from orchestrator.base.plan import Command
+from orchestrator.planning import stages
+from orchestrator.planning.job import build
 from orchestrator.recipe.load import load
 from orchestrator.recipe.schema import Model
 from orchestrator.recipe.trust import TRUSTED, trust_in_words, trusts_remote_code
@@ -60,3 +65,26 @@ def test_every_entry_belongs_to_a_shipped_recipe() -> None:
     used = {((each.hub, each.id), each.revision or "master") for each in shipped}
     listed = {(key, revision) for key, revisions in TRUSTED.items() for revision in revisions}
     assert listed <= used
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("name", ["medqa-qlora", "medqa-lora-llamafactory"])
+def test_no_command_of_an_engine_trusts_by_itself(
+    name: str, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rendered files and the check of the merged tokenizer follow the one rule."""
+    monkeypatch.chdir(tmp_path)
+    sets = () if known else ("model.id=someone/other",)
+    job = build(load(name, sets=sets, environ={}), must_find_rows=False)
+    (reload,) = [c for c in stages.plan(LAST[name], job, tmp_path).commands if is_reload(c)]
+    assert ("own-code" in reload.argv) is known
+    texts = "\n".join(file.text for file in stages.plan("render", job, tmp_path).files)
+    trusting = re.findall(r"^\s*trust_remote_code\s*[=:]\s*true", texts, re.I | re.M)
+    assert bool(trusting) is known
+
+
+LAST = {"medqa-qlora": "merge", "medqa-lora-llamafactory": "export"}
+
+
+def is_reload(command: Command) -> bool:
+    return any(isinstance(word, str) and "check_tokenizer" in word for word in command.argv)

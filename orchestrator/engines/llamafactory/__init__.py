@@ -106,7 +106,11 @@ def _export(job: Job) -> Plan:
     inputs = (job.model, trained) if settings.is_adapter(job.recipe) else (trained,)
     return Plan(
         stage="export",
-        commands=(commands.export(job), reload_tokenizer(layout.MERGED), compare),
+        commands=(
+            commands.export(job),
+            reload_tokenizer(layout.MERGED, job.recipe.model),
+            compare,
+        ),
         artifacts=(Artifact(path=layout.MERGED, proof=MODEL),),
         inputs=("export.yaml", *inputs),
         outputs=(layout.MERGED,),

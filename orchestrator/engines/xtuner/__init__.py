@@ -123,7 +123,7 @@ def _train(job: Job) -> Plan:
 def _convert(job: Job) -> Plan:
     full = job.recipe.train.method == "full"
     target = layout.MERGED if full else layout.ADAPTER
-    reload = (reload_tokenizer(target),) if full else ()
+    reload = (reload_tokenizer(target, job.recipe.model),) if full else ()
     return Plan(
         stage="convert",
         commands=(_with_bridge(commands.convert(job), job), *reload),
@@ -138,7 +138,7 @@ def _merge(job: Job) -> Plan:
         stage="merge",
         commands=(
             _with_bridge(commands.merge(job), job),
-            reload_tokenizer(layout.MERGED),
+            reload_tokenizer(layout.MERGED, job.recipe.model),
         ),
         artifacts=(Artifact(path=layout.MERGED, proof=MODEL),),
         inputs=(job.model, layout.ADAPTER),

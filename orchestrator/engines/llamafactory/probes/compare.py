@@ -58,11 +58,11 @@ def check_one_module(base, adapter, merged):
     return None
 
 
-def check_end_token(base, merged):
+def check_end_token(base, merged, own_code):
     from transformers import AutoTokenizer
 
-    before = AutoTokenizer.from_pretrained(base, trust_remote_code=True)
-    after = AutoTokenizer.from_pretrained(merged, trust_remote_code=True)
+    before = AutoTokenizer.from_pretrained(base, trust_remote_code=own_code)
+    after = AutoTokenizer.from_pretrained(merged, trust_remote_code=own_code)
     if after.convert_tokens_to_ids(before.eos_token) != before.eos_token_id:
         sys.exit(f"the exported tokenizer numbers {before.eos_token!r} differently")
     print(f"end of sequence: {before.eos_token!r} before, {after.eos_token!r} after exporting")
@@ -97,7 +97,7 @@ def main():
     given = OmegaConf.to_container(OmegaConf.load(sys.argv[1]))
     base, merged = given["model_name_or_path"], given["export_dir"]
     adapter = given.get("adapter_name_or_path")
-    tokenizer = check_end_token(base, merged)
+    tokenizer = check_end_token(base, merged, bool(given.get("trust_remote_code")))
     if adapter is None:
         return
     found = check_one_module(base, adapter, merged)
