@@ -10,46 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from orchestrator.base.errors import EXIT_FAILED, UsageError
 from orchestrator.base.language import say
+from orchestrator.cli.completing import ReleaseName
 from orchestrator.cli.groups import Verbs
 from orchestrator.cli.options import json_option
 
 if TYPE_CHECKING:
     from orchestrator.envs import Finding, Installed
 
-    _TextType = click.ParamType[str]
-else:  # click before 8.2 has no type argument here
-    _TextType = click.ParamType
-
 _MARKS = {"ok": ("ok    ", "green"), "note": ("note  ", "yellow"), "broken": ("broken", "red")}
 _BACKENDS = ("auto", "cpu", "cu118", "cu121", "cu124", "cu126", "cu128", "cu129")
 
 
-class ReleaseName(_TextType):
-    """An engine release, engine@version; names complete in the shell."""
-
-    name = "release"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        from orchestrator.engines.registry import all_releases
-
-        return [CompletionItem(r.name) for r in all_releases() if r.name.startswith(incomplete)]
-
-
-class TorchBackend(_TextType):
-    """uv's name for a torch build; uv itself says which names it knows."""
-
-    name = "backend"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        return [CompletionItem(name) for name in _BACKENDS if name.startswith(incomplete)]
+def _backends(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+    """uv's names for torch builds, for the shell; uv itself says which names it knows."""
+    return [name for name in _BACKENDS if name.startswith(incomplete)]
 
 
 @click.group(cls=Verbs)
@@ -69,7 +46,7 @@ def env() -> None:
 )
 @click.option(
     "--torch-backend",
-    type=TorchBackend(),
+    shell_complete=_backends,
     metavar="BACKEND",
     help="Another torch build, by uv's name: cpu, cu124, auto …",
 )

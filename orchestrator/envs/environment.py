@@ -28,12 +28,18 @@ class Environment:
     """
 
     release: Release
-    root: Path
     python: Path
-    bin: Path
     managed: bool
     lock_digest: str
     sources: Path | None = None
+
+    @property
+    def bin(self) -> Path:
+        return self.python.parent
+
+    @property
+    def root(self) -> Path:
+        return self.bin.parent
 
     def environ(self, base: Mapping[str, str]) -> dict[str, str]:
         """A new set of variables from ``base``; neither ``base`` nor os.environ is changed.

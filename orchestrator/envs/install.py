@@ -108,8 +108,7 @@ def _install(release: Release, lock: locks.Lock, root: Path, log: WorkLog) -> St
         english = f"clearing {release.name}, which was left half built"
         log.tell(say(english, f"正在清理没有建完的 {release.name}"))
         inventory.clear(root)
-    bin = root / "bin"
-    environment = Environment(release, root, bin / "python", bin, True, lock.digest)
+    environment = Environment(release, root / "bin" / "python", True, lock.digest)
     _packages(environment, lock, log)
     sources.clone(release, root, log)
     state = _checked(environment, log)
@@ -209,9 +208,7 @@ def _examine(release: Release, python: Path, root: Path, log: WorkLog) -> State:
     if known is None:
         inventory.clear(root)
         sources.clone(release, root, log)
-    state = _checked(
-        Environment(release, python.parent.parent, python, python.parent, False, ""), log
-    )
+    state = _checked(Environment(release, python, False, ""), log)
     return replace(state, chosen=known is not None and known.chosen)
 
 

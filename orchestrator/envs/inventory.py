@@ -60,12 +60,8 @@ class State:
 
     def environment(self, release: Release, root: Path) -> Environment:
         """The environment whose state this is; ``root`` is the folder of the state file."""
-        python = Path(self.python)
-        home = root if self.managed else python.parent.parent
-        digest = self.lock_digest
-        return Environment(
-            release, home, python, python.parent, self.managed, digest, sources.folder(root)
-        )
+        place = sources.folder(root)
+        return Environment(release, Path(self.python), self.managed, self.lock_digest, place)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ from orchestrator.base.secrets import redacted
 from orchestrator.envs import indexes, uv
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from orchestrator.envs.release import Release
 
 PLATFORM = "x86_64-manylinux_2_28"
@@ -29,38 +27,24 @@ def source(release: Release) -> Path:
     return release.lock.with_suffix(".in")
 
 
-def words(release: Release, wanted: Path, date: str) -> list[str]:
-    """uv's arguments that make the lock."""
-    return [
-        *("pip", "compile", "--quiet", "--no-header", "--no-annotate"),
-        *("--no-emit-index-url", "--no-emit-find-links"),
-        *("--python-version", release.python, "--python-platform", PLATFORM),
-        *("--exclude-newer", date, wanted.name),
-    ]
-
-
 def relock(release: Release) -> str:
-    """The lock's whole text, header and pins; :class:`RecipeError` when it cannot be resolved."""
+    """The lock's whole text, as uv writes it; :class:`RecipeError` when it cannot be resolved."""
     wanted = source(release)
-    hit = _AS_OF.match(wanted.read_text(encoding="utf-8"))
-    if hit is None:
+    match = _AS_OF.match(wanted.read_text(encoding="utf-8"))
+    if match is None:
         raise RecipeError(
             "A lock needs a date.", where=str(wanted), fix='begin it with: "# as of 2025-07-12"'
         )
-    arguments = words(release, wanted, hit[1])
-    argv = [uv.binary(), *arguments, *indexes.flags(os.environ)]
+    argv = [
+        *(uv.binary(), "pip", "compile", "--quiet", *indexes.flags(os.environ)),
+        *("--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--python-version", release.python, "--python-platform", PLATFORM),
+        *("--custom-compile-command", f"recipe env lock {release.name}"),
+        *("--exclude-newer", match[1], wanted.name),
+    ]
     done = capture(argv, cwd=wanted.parent, env=uv.environ(os.environ))
     if done.code != 0:
         lines = redacted(done.errors).splitlines()
         doing = f"{release.name} could not be resolved."
         raise uv.failure(lines, doing=doing, log=None, code=done.code)
-    return header(release, hit[1], arguments) + done.output
-
-
-def header(release: Release, date: str, arguments: Sequence[str]) -> str:
-    return (
-        f"# {release.name} on Python {release.python}, Linux x86_64, as of {date}. Made by:\n"
-        f"#   recipe env lock {release.name}\n"
-        f"# which runs, in this folder:\n"
-        f"#   uv {' '.join(arguments)}\n"
-    )
+    return done.output

@@ -121,9 +121,7 @@ class FakeEngine:
     def environment(self, digest: str = "fake") -> Environment:
         return Environment(
             release=registry.release("xtuner@0.2.0"),
-            root=self.root,
             python=self.root / "bin" / "python",
-            bin=self.root / "bin",
             managed=False,
             lock_digest=digest,
         )

@@ -21,7 +21,7 @@ def environment(tmp_path: Path) -> Environment:
     for name in ("python", "toyengine"):
         (folder / name).write_text(f"#!/bin/sh\necho {name} of the environment\n")
         (folder / name).chmod(0o755)
-    return Environment(TOY, tmp_path / "env", folder / "python", folder, True, "0" * 64)
+    return Environment(TOY, folder / "python", True, "0" * 64)
 
 
 def test_a_bare_python_is_the_environments(environment: Environment) -> None:
