@@ -37,9 +37,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         real = (TESTS / "engine") in item.path.parents
         if real:
             item.add_marker("engine")
-        if real and parallel:
-            # test_xtuner_faults.py: what looks at one engine shares its finished rehearsals.
-            item.add_marker(pytest.mark.xdist_group(item.path.stem.split("_")[1]))
+        if parallel:
+            # A file stays on one worker, which makes its fixtures once. Of tests/engine/ so do all
+            # files of one engine (test_xtuner_faults.py), for its finished rehearsals.
+            name = item.path.stem
+            item.add_marker(pytest.mark.xdist_group(name.split("_")[1] if real else name))
         if limited and item.get_closest_marker("timeout") is None:
             # A test that hangs must not take the others with it; an engine may have to be built,
             # and other programs may keep every core busy.

@@ -147,6 +147,9 @@ def make_model(family, tokenizer, max_length, into):
 def main():
     request = json.loads(sys.argv[1])
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Nothing trains here: to accelerate DeepSpeed is absent then, and saving does not start it,
+    # which costs more than everything else (7.7 of 13.7 s on LLaMA-Factory).
+    sys.modules["deepspeed"] = None
     into = Path(request["into"])
     into.mkdir(parents=True, exist_ok=True)
     marks = template_marks(request["template"])

@@ -155,7 +155,8 @@ def test_a_missing_engine(
     done = recipe(*AGAIN, "--force", *missing, cwd=workspace, env=cache)
     assert done.code == 2, done.output
     assert "there is no such file" in done.output
-    done = recipe(*AGAIN, cwd=workspace)
+    # A Python that was named is remembered, so another one has to be named now.
+    done = recipe(*AGAIN, "--python", str(xtuner_0_2_0.python), cwd=workspace)
     assert done.code == 0, done.output
     assert records.read(run).state == "done"
 
