@@ -56,8 +56,6 @@ def check_template(path):
             why=f"it has: {', '.join(sorted(PROMPT_TEMPLATE))}",
             fix="set model.template to one of these",
         )
-        return None
-    return PROMPT_TEMPLATE[found[1]] if found else None
 
 
 def check_options(path, options):
@@ -94,8 +92,7 @@ def check_hardware(cfg, rehearsal):
     FIGURES["gpus"] = torch.cuda.device_count()
     if rehearsal or torch.cuda.is_available():
         return
-    quantized = "quantization_config" in cfg.model.llm
-    if quantized or "Amp" in str(cfg.optim_wrapper["type"]):
+    if is_quantized(cfg) or "Amp" in str(cfg.optim_wrapper["type"]):
         fault(
             "No GPU can be seen, and this recipe needs one.",
             why="4-bit weights and mixed precision run on a GPU only",
@@ -103,11 +100,15 @@ def check_hardware(cfg, rehearsal):
         )
 
 
+def is_quantized(cfg):
+    return "quantization_config" in (cfg.model.get("llm") or {})
+
+
 def check_packages(cfg, rehearsal, deepspeed):
     import importlib
 
     wanted = ["deepspeed"] if deepspeed else []
-    if "quantization_config" in cfg.model.llm and not rehearsal:
+    if is_quantized(cfg) and not rehearsal:
         wanted.append("bitsandbytes")
     for name in wanted:
         try:
@@ -145,14 +146,19 @@ def data_sets(cfg):
     return list(parts.values()) if isinstance(parts, dict) else list(parts)
 
 
-def rows_of(cfg, context):
+def longest(cfg):
+    """Tokens at which a row is cut; a data set of another kind has no such limit."""
+    return data_sets(cfg)[0].get("max_length") or sys.maxsize
+
+
+def rows_of(cfg):
     """The rows on this disk as XTuner's own map functions make them, and whether that is all."""
     sets = data_sets(cfg)
     local = [one for one in sets if (one.get("dataset") or {}).get("data_files")]
-    return [row for one in local for row in mapped(one, context)], len(local) == len(sets)
+    return [row for one in local for row in mapped(one)], len(local) == len(sets)
 
 
-def mapped(dataset, context):
+def mapped(dataset):
     from datasets import load_dataset
     from xtuner.dataset.map_fns import template_map_fn
 
@@ -176,9 +182,11 @@ def mapped(dataset, context):
             fix="give data.sources.0.map_fn, or convert them: recipe data convert",
         )
         return []
-    if dataset.get("template_map_fn") is None:
+    template = (dataset.get("template_map_fn") or {}).get("template")
+    if template is None:
         return list(rows)
-    return [] if context is None else [template_map_fn(row, context) for row in rows]
+    context = build(template)
+    return [template_map_fn(row, context) for row in rows]
 
 
 def build(value):
@@ -189,7 +197,7 @@ def count_tokens(cfg, tokenizer, rows):
     """Tokens of each row before XTuner cuts it, and of its prompts: both limits are silent."""
     from xtuner.dataset.utils import encode_fn
 
-    limit = cfg.max_length
+    limit = longest(cfg)
     lengths, cut, lost, count = [], 0, 0, 0
     for row in rows:
         count += 1
@@ -223,13 +231,15 @@ def count_tokens(cfg, tokenizer, rows):
 def check_steps(cfg, lengths, processes, rehearsal):
     if not lengths:
         return
-    limit = cfg.max_length
+    first = data_sets(cfg)[0]
+    limit, batch = longest(cfg), cfg.train_dataloader["batch_size"]
+    accumulated = cfg.optim_wrapper.get("accumulative_counts", 1)
     # XTuner's Packer drops what does not fill a last sequence.
-    items = max(1, sum(lengths) // limit) if cfg.pack_to_max_length else len(lengths)
-    iterations = max(1, math.ceil(items / (cfg.batch_size * processes)))
-    epochs = cfg.get("max_epochs")
-    total = cfg.get("max_iters") or int(iterations * (epochs or 1))
-    steps = math.ceil(total / cfg.accumulative_counts)
+    items = max(1, sum(lengths) // limit) if first.get("pack_to_max_length") else len(lengths)
+    iterations = max(1, math.ceil(items / (batch * processes)))
+    epochs = cfg.train_cfg.get("max_epochs")
+    total = cfg.train_cfg.get("max_iters") or int(iterations * (epochs or 1))
+    steps = math.ceil(total / accumulated)
     FIGURES.update(iterations_per_epoch=iterations, iterations=total, optimizer_steps=steps)
     ratio = cfg.get("warmup_ratio")
     if ratio and int(ratio * (epochs or total) * (iterations if epochs else 1)) < 1:
@@ -239,13 +249,13 @@ def check_steps(cfg, lengths, processes, rehearsal):
             fix="--set train.warmup_ratio=0, or train on more rows",
         )
     if not rehearsal:
-        warn_of_few_steps(steps, f" (iterations {total} / accumulation {cfg.accumulative_counts})")
+        warn_of_few_steps(steps, f" (iterations {total} / accumulation {accumulated})")
 
 
 def main():
     path, report, options, rehearsal, deepspeed = sys.argv[1:6]
     rehearsing = rehearsal == "1"
-    template = check_template(path)
+    check_template(path)
     if not FAULTS:
         check_options(path, json.loads(options))
     cfg = None if FAULTS else load_config(path)
@@ -253,7 +263,7 @@ def main():
         check_hardware(cfg, rehearsing)
         check_packages(cfg, rehearsing, deepspeed == "1")
         tokenizer = load_tokenizer(cfg)
-        rows, all_here = rows_of(cfg, template)
+        rows, all_here = rows_of(cfg)
         if not all_here:
             WARNINGS.append("rows are on a hub: how many are cut or dropped is not known yet")
         if rows and tokenizer is not None and not FAULTS:
