@@ -1,7 +1,7 @@
 """Look at a rendered config with the engine's own eyes before it trains. Runs in its environment.
 
-usage: python check.py CONFIG REPORT ENGINE_OPTIONS REHEARSAL
-  ENGINE_OPTIONS: the recipe's engine_options keys as a JSON list; REHEARSAL: 0 or 1.
+usage: python check.py CONFIG REPORT ENGINE_OPTIONS REHEARSAL DEEPSPEED
+  ENGINE_OPTIONS: the recipe's engine_options keys as a JSON list; the others: 0 or 1.
 Writes REPORT: {"faults": […], "warnings": […], "figures": {…}}; a fault has what, why, fix.
 """
 
@@ -84,6 +84,39 @@ def check_options(path, options):
                 why="XTuner ignores a variable that it does not know, without a word",
                 fix="correct the name or remove it",
             )
+
+
+def check_objects(cfg):
+    """mmengine imports what a config names only when it is built: after the model is loaded."""
+    from mmengine.config.lazy import LazyAttr, LazyObject
+
+    todo, seen = [cfg._to_lazy_dict()], set()
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            todo += value.values()
+        elif isinstance(value, (list, tuple)):
+            todo += value
+        elif isinstance(value, (LazyAttr, LazyObject)) and id(value) not in seen:
+            seen.add(id(value))
+            check_object(value)
+
+
+def check_object(value):
+    import importlib
+
+    try:
+        value.build()
+    except Exception as error:
+        try:
+            names = dir(importlib.import_module(value.module))
+        except Exception:
+            names = []
+        fault(
+            f"{value.module} has no {value}.{near(str(value), names)}",
+            why=last_line(error),
+            fix="correct the type or $ref in engine_options",
+        )
 
 
 def check_hardware(cfg, rehearsal):
@@ -256,10 +289,11 @@ def main():
     path, report, options, rehearsal, deepspeed = sys.argv[1:6]
     rehearsing = rehearsal == "1"
     check_template(path)
-    if not FAULTS:
-        check_options(path, json.loads(options))
-    cfg = None if FAULTS else load_config(path)
-    if cfg is not None:
+    check_options(path, json.loads(options))
+    cfg = load_config(path)
+    if cfg is not None and json.loads(options):
+        check_objects(cfg)
+    if cfg is not None and not FAULTS:
         check_hardware(cfg, rehearsing)
         check_packages(cfg, rehearsing, deepspeed == "1")
         tokenizer = load_tokenizer(cfg)
