@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.base.nearest import nearest
@@ -36,6 +37,14 @@ LACKING = (
     "train.preference.loss",
     "train.preference.sft_share",
 )
+#: Names of models that see; XTuner trains those with configs of another kind.
+_SEEING = re.compile(r"internvl|llava|xcomposer|minicpm-v|cogvlm|(^|[-_.\d])vl([-_.\d]|$)|vision")
+#: Variables that `xtuner train` sets from its own command line, and what says the same here.
+OVERRIDDEN = {
+    "launcher": "several GPUs of one machine: train.gpus; else give it to the command: "
+    "-- --launcher slurm",
+    "work_dir": "a run keeps everything in its own folder: recipe run --name NAME",
+}
 
 
 def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
@@ -43,7 +52,9 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
     objections = [
         *_training(recipe, release),
         *_choices(recipe),
+        *_model(recipe),
         *_trackers(recipe),
+        *_overridden(recipe),
         *_sources(recipe),
     ]
     if recipe.train.stage not in FAMILIES or objections:
@@ -90,6 +101,21 @@ def _trackers(recipe: Recipe) -> Iterator[Objection]:
             what = f"mmengine writes no curves for {word!r}"
             key = f"train.report_to.{number}"
             yield Objection(key, what, listed(list(TRACKERS)), nearest(word, TRACKERS))
+
+
+def _model(recipe: Recipe) -> Iterator[Objection]:
+    seeing = _SEEING.search(recipe.model.id.rpartition("/")[2].casefold())
+    if seeing and recipe.template_file is None:
+        what = "a vision model is not wrapped for XTuner"
+        why = "its templates are those of language models; template_file may bring another"
+        yield Objection("model.id", what, why)
+
+
+def _overridden(recipe: Recipe) -> Iterator[Objection]:
+    for key, instead in OVERRIDDEN.items():
+        if key in recipe.engine_options:
+            what = "xtuner train would overwrite it from its own command line"
+            yield Objection(f"engine_options.{key}", what, instead)
 
 
 def _sources(recipe: Recipe) -> Iterator[Objection]:
