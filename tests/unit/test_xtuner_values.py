@@ -76,6 +76,8 @@ def test_pre_training_reads_texts_and_has_no_prompt_template(version: str, metho
     assert "template_map_fn=None," in text
     assert 'evaluation_inputs = ["A"]' in text
     assert not any("PROMPT_TEMPLATE" in line or "prompt_template" in line for line in text)
+    asked = lines("train.stage=pt", "evaluate.system=Be brief.", version=version)
+    assert {'SYSTEM = "Be brief."', "system=SYSTEM,"} <= set(asked)
     plain = lines("train.stage=pt", sources("{dataset: a/b}"), version=version)
     assert "dataset_map_fn=pretrain_map_fn," in plain
 
