@@ -154,6 +154,12 @@ def check_packages(cfg, rehearsal, deepspeed):
             )
 
 
+TRUST = (
+    "--set model.trust_remote_code=true if you trust where the model comes from: "
+    "it brings code of its own"
+)
+
+
 def load_tokenizer(cfg):
     from transformers import AutoTokenizer, __version__
 
@@ -166,7 +172,12 @@ def load_tokenizer(cfg):
     try:
         return AutoTokenizer.from_pretrained(folder, **arguments)
     except Exception as error:
-        fault(f"The tokenizer in {folder} cannot be loaded.", why=str(error).strip()[:500])
+        untrusted = "trust_remote_code" in str(error)
+        fault(
+            f"The tokenizer in {folder} cannot be loaded.",
+            why=str(error).strip()[:500],
+            fix=TRUST if untrusted else "check that the folder is whole",
+        )
         return None
 
 
