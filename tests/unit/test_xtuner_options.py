@@ -126,6 +126,9 @@ def test_a_key_that_python_cannot_name(key: str) -> None:
         ({"load_from": {"$ref": "print(1)"}}, "cannot be a variable"),
         ({"SYSTEM": {"$delete": True}}, "the config uses SYSTEM"),
         ({"model": 1, "model.lora.r": 2}, "model is 1, which has no keys"),
+        ({"SYSTEM": {"$ref": "tokenizer", "a": 1}}, "$ref stands alone"),
+        ({"model.lora": {"$delete": False}}, "$delete stands alone, and is true"),
+        ({"model.lora": {"$delete": True, "r": 1}}, "$delete stands alone, and is true"),
         ({"x": {"type": "xtuner.a b"}}, "is no dotted path of a Python object"),
     ],
 )
