@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import keyword
 import math
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 _WIDTH = 88
-_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 class Name(str):
@@ -101,10 +99,3 @@ def _container(
         for head, item in items
     ]
     return "\n".join([opening, *lines, " " * indent + closing])
-
-
-def assignment(target: str, value: Any) -> str:
-    """``target = value`` as one statement, wrapped where it is long."""
-    if not _DOTTED.match(target):
-        raise ValueError(f"{target!r} cannot be assigned to")
-    return f"{target} = {to_source(value, column=len(target) + 3)}"

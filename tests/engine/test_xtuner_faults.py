@@ -51,8 +51,10 @@ def test_an_unknown_template_is_named_with_its_neighbour(workspace: Path) -> Non
 def test_a_variable_that_xtuner_ignores_is_refused(workspace: Path, run: Path) -> None:
     before = merged_files(run)
     sets = ["--set", "engine_options.evaluation_frq=9", "--set", "engine_options.nonsense=1"]
+    sets += ["--set", "engine_options.custom_hooks.+={type: xtuner.engine.hooks.ThroughputHok}"]
     done = recipe(*AGAIN, *sets, "--run", str(run), cwd=workspace)
     tells(done, run, "check", "evaluation_frq", "Did you mean evaluation_freq?", "nonsense")
+    assert "has no ThroughputHok. Did you mean ThroughputHook?" in done.output
     assert merged_files(run) == before
 
 

@@ -17,6 +17,8 @@ from orchestrator.verifying.explain import explain as explain_with
 LINES = {
     "KeyError: 'instruction_zh'": "map function of another data set",
     "ValueError: Column length [] vs": "no row has the key `conversation`",
+    "ValueError: ./m contains custom code which must be executed to correctly load the model.":
+        "brings its own code",
     "command error: 'cannot import name 'packaging' from 'pkg_resources''!": "setuptools 70",
     "AttributeError: module 'torch.cpu' has no attribute 'is_bf16_supported'": "no GPU can be seen",
     "ModuleNotFoundError: No module named 'mpi4py'": "DeepSpeed looked for MPI",

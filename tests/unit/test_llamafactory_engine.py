@@ -14,6 +14,7 @@ from orchestrator.engines import llamafactory
 from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory.checkpoints import newest_checkpoint
 from orchestrator.engines.registry import engine_of
+from orchestrator.planning import feasible
 from orchestrator.planning.job import build
 from orchestrator.planning.job import stages as stages_of
 from orchestrator.planning.script import shell_line
@@ -216,3 +217,11 @@ def test_a_job_of_another_engine_says_what_it_cannot_do() -> None:
 
 def test_hardware_decides_precision_only_when_it_is_known() -> None:
     assert replace(job(), bf16=False).bf16 is False
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("template_file", "mine.jinja"), ("trust_code", "[my_hooks]")]
+)
+def test_what_only_a_config_of_code_can_use_is_refused(key: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"{key}: this engine"):
+        feasible.load("medqa-lora-llamafactory", sets=[f"{key}={value}"], environ={})

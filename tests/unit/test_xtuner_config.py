@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orchestrator.base.errors import UsageError
@@ -69,6 +69,7 @@ def as_json(value: object) -> str:
 
 @given(texts, texts)
 def test_no_text_of_a_recipe_becomes_code(title: str, system: str) -> None:
+    assume(title not in ("$ref", "$delete"))  # a key of these words is the syntax itself
     sets = (
         f"title={as_json('x' + title)}",
         f"evaluate.prompts={as_json([title])}",

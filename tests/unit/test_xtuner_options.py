@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from orchestrator.base.errors import UsageError
 from orchestrator.engines.xtuner.options import LIBRARIES, Options
 from orchestrator.planning.feasible import load
+from orchestrator.recipe.yaml_tree import parse
+from tests.support.engine_runs import REPOSITORY
 from tests.support.xtuner_cases import HOSTILE, config_of
 
 VERSIONS = ("0.2.0", "0.1.9")
@@ -123,6 +126,9 @@ def test_a_key_that_python_cannot_name(key: str) -> None:
         ({"load_from": {"$ref": "print(1)"}}, "cannot be a variable"),
         ({"SYSTEM": {"$delete": True}}, "the config uses SYSTEM"),
         ({"model": 1, "model.lora.r": 2}, "model is 1, which has no keys"),
+        ({"SYSTEM": {"$ref": "tokenizer", "a": 1}}, "$ref stands alone"),
+        ({"model.lora": {"$delete": False}}, "$delete stands alone, and is true"),
+        ({"model.lora": {"$delete": True, "r": 1}}, "$delete stands alone, and is true"),
         ({"x": {"type": "xtuner.a b"}}, "is no dotted path of a Python object"),
     ],
 )
@@ -198,3 +204,14 @@ def test_the_libraries_are_the_engines_own() -> None:
     assert {one.partition(".")[0] for one in LIBRARIES} == {
         *("xtuner", "mmengine", "torch", "transformers", "peft", "bitsandbytes", "datasets")
     }
+
+
+def test_the_example_of_the_manual_is_accepted() -> None:
+    page = (REPOSITORY / "docs" / "xtuner.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(engine_options:.*?)```", page, re.DOTALL)
+    tree = parse(example, "docs/xtuner.md", [])
+    assert tree is not None
+    text = edited(tree.plain()["engine_options"])
+    assert {"SYSTEM = SYSTEM_TEMPLATE.alpaca", "tokenizer=tokenizer,", "load_from = None"} <= set(
+        text
+    )

@@ -76,6 +76,8 @@ def test_pre_training_reads_texts_and_has_no_prompt_template(version: str, metho
     assert "template_map_fn=None," in text
     assert 'evaluation_inputs = ["A"]' in text
     assert not any("PROMPT_TEMPLATE" in line or "prompt_template" in line for line in text)
+    asked = lines("train.stage=pt", "evaluate.system=Be brief.", version=version)
+    assert {'SYSTEM = "Be brief."', "system=SYSTEM,"} <= set(asked)
     plain = lines("train.stage=pt", sources("{dataset: a/b}"), version=version)
     assert "dataset_map_fn=pretrain_map_fn," in plain
 
@@ -133,8 +135,18 @@ def test_no_checkpoint_before_the_end() -> None:
     ("setting", "key"),
     [
         ("train.preference.beta=0.1", "train.preference.beta"),
+        ("engine_options.launcher=slurm", "engine_options.launcher"),
+        ("engine_options.work_dir=elsewhere", "engine_options.work_dir"),
         ("data.sources.0.fields={instruction: q}", "data.sources.0.fields"),
         ("data.sources.0.weight=2", "data.sources.0.weight"),
+        ("data.sources.0.sample_rows=9", "data.sources.0.sample_rows"),
+        ("data.sources.0.system=Be brief", "data.sources.0.system"),
+        ("data.sources.0.clean={strip_html: true}", "data.sources.0.clean"),
+        ("data.sources.0.format=alpaca", "data.sources.0.format"),
+        ("data.sources.0.columns={input: A, output: B}", "data.sources.0.columns"),
+        ("data.split.train=0.5", "data.split.train"),
+        ("data.dedupe=exact", "data.dedupe"),
+        ("train.max_samples=5", "train.max_samples"),
         (f"data.sources.0.map_fn={HOSTILE}", "data.sources.0.map_fn"),
     ],
 )
@@ -259,3 +271,25 @@ def test_a_template_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("extends: medqa-qlora\ntemplate_file: gone.jinja\n")
     with pytest.raises(UsageError, match=r"gone\.jinja cannot be read \(No such file"):
         load(str(tmp_path / "mine.yaml"), environ={})
+
+
+@pytest.mark.parametrize(
+    ("model", "sees"),
+    [
+        ("OpenGVLab/InternVL2-2B", True),
+        ("Qwen/Qwen2-VL-7B-Instruct", True),
+        ("llava-hf/llava-1.5-7b-hf", True),
+        ("Shanghai_AI_Laboratory/internlm-xcomposer2-7b", True),
+        ("openbmb/MiniCPM-V-2", True),
+        ("./models/deepseek-vl", True),
+        ("Qwen/Qwen2-7B-Instruct", False),
+        ("openvla/evlm-7b", False),
+        ("internlm/internlm2-chat-7b", False),
+    ],
+)
+def test_a_vision_model_is_refused_before_anything_starts(model: str, sees: bool) -> None:
+    if not sees:
+        load("medqa-qlora", sets=[f"model.id={model}"], environ={})
+        return
+    with pytest.raises(UsageError, match="a vision model is not wrapped"):
+        load("medqa-qlora", sets=[f"model.id={model}"], environ={})

@@ -20,6 +20,7 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
     known = words(release.version)
     return [
         *_template(recipe, release),
+        *_code(recipe),
         *_method(recipe),
         *_words(recipe, known),
         *_preference(recipe, known),
@@ -36,6 +37,15 @@ def _template(recipe: Recipe, release: Release) -> Iterator[Objection]:
     found = table(release.version).objection(str(option or recipe.model.template), key)
     if found is not None:
         yield found
+
+
+def _code(recipe: Recipe) -> Iterator[Objection]:
+    """The files of this engine hold values alone."""
+    if recipe.template_file is not None:
+        what = "this engine reads YAML, which needs no template of one's own"
+        yield Objection("template_file", what, "every key can be said in engine_options")
+    if recipe.trust_code:
+        yield Objection("trust_code", "this engine's options name no code", "remove it")
 
 
 def _method(recipe: Recipe) -> Iterator[Objection]:

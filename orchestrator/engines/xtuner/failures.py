@@ -19,6 +19,11 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "look at the rows with `recipe data look data/train.jsonl`",
     ),
     Explanation(
+        r"contains custom code which must be executed|trust_remote_code=True",
+        "the model brings its own code, and nobody said that it is trusted",
+        "--set model.trust_remote_code=true if you trust where the model comes from",
+    ),
+    Explanation(
         r"cannot import name 'packaging' from 'pkg_resources'",
         "setuptools 70 or newer is in the environment",
         "rebuild it: recipe env remove, then recipe env install",

@@ -100,6 +100,8 @@ class Options:
 
     def _carry_out(self, edit: Edit) -> None:
         if edit.deletes:
+            if dict(edit.value) != {DELETE: True}:
+                raise CannotEdit(f"{DELETE} stands alone, and is true")
             self.text = pyedit.delete(self.text, edit.path)
             return
         appended = edit.path[-1] == APPEND and isinstance(edit.value, list)
@@ -110,6 +112,8 @@ class Options:
     def _converted(self, key: str, last: str, value: Any) -> Any:
         """The value with its references and types as names that the config imports."""
         if isinstance(value, Mapping) and REFERENCE in value:
+            if len(value) > 1:
+                raise CannotEdit(f"{REFERENCE} stands alone in its mapping")
             return self._reference(key, str(value[REFERENCE]))
         if isinstance(value, Mapping):
             pairs = value.items()

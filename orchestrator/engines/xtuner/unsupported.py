@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.base.nearest import nearest
@@ -36,6 +37,21 @@ LACKING = (
     "train.preference.loss",
     "train.preference.sft_share",
 )
+#: Names of models that see; XTuner trains those with configs of another kind.
+_SEEING = re.compile(r"internvl|llava|xcomposer|minicpm-v|cogvlm|(^|[-_.\d])vl([-_.\d]|$)|vision")
+_UNREACHED = "does not reach a hub data set, whose rows XTuner loads itself"
+#: Keys of a source whose work the data stage does, and what XTuner has instead.
+UNTOUCHED = {
+    **dict.fromkeys(("fields", "tags", "format", "columns", "sheet"), "its columns: map_fn"),
+    **dict.fromkeys(("system", "clean"), "a map_fn makes the conversation"),
+    **dict.fromkeys(("weight", "sample_rows"), "a part of it: split: 'train[:1000]'"),
+}
+#: Variables that `xtuner train` sets from its own command line, and what says the same here.
+OVERRIDDEN = {
+    "launcher": "several GPUs of one machine: train.gpus; else give it to the command: "
+    "-- --launcher slurm",
+    "work_dir": "a run keeps everything in its own folder: recipe run --name NAME",
+}
 
 
 def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
@@ -43,7 +59,9 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
     objections = [
         *_training(recipe, release),
         *_choices(recipe),
+        *_model(recipe),
         *_trackers(recipe),
+        *_overridden(recipe),
         *_sources(recipe),
     ]
     if recipe.train.stage not in FAMILIES or objections:
@@ -92,6 +110,21 @@ def _trackers(recipe: Recipe) -> Iterator[Objection]:
             yield Objection(key, what, listed(list(TRACKERS)), nearest(word, TRACKERS))
 
 
+def _model(recipe: Recipe) -> Iterator[Objection]:
+    seeing = _SEEING.search(recipe.model.id.rpartition("/")[2].casefold())
+    if seeing and recipe.template_file is None:
+        what = "a vision model is not wrapped for XTuner"
+        why = "its templates are those of language models; template_file may bring another"
+        yield Objection("model.id", what, why)
+
+
+def _overridden(recipe: Recipe) -> Iterator[Objection]:
+    for key, instead in OVERRIDDEN.items():
+        if key in recipe.engine_options:
+            what = "xtuner train would overwrite it from its own command line"
+            yield Objection(f"engine_options.{key}", what, instead)
+
+
 def _sources(recipe: Recipe) -> Iterator[Objection]:
     for number, source in enumerate(recipe.data.sources):
         name = source.map_fn
@@ -99,14 +132,18 @@ def _sources(recipe: Recipe) -> Iterator[Objection]:
             what = f"{name!r} cannot be one of XTuner's map functions"
             why = "names look like oasst1_map_fn or alpaca_map_fn"
             yield Objection(f"data.sources.{number}.map_fn", what, why)
-        for key in ("fields", "tags"):
-            if getattr(source, key):
-                what = "XTuner reads the columns of a hub data set through a map function"
-                yield Objection(f"data.sources.{number}.{key}", what, "name one: map_fn")
-        if source.dataset is not None and source.weight is not None:
-            why = "the engine loads a hub data set whole; rows in a file can be weighted"
-            what = "XTuner cannot weight a hub data set"
-            yield Objection(f"data.sources.{number}.weight", what, why)
+        if source.dataset is not None:
+            for key, why in UNTOUCHED.items():
+                if getattr(source, key) not in (None, "auto", [], {}):
+                    yield Objection(f"data.sources.{number}.{key}", _UNREACHED, why)
+    if not any(source.dataset is not None for source in recipe.data.sources):
+        return
+    if recipe.data.split.train < 1:
+        yield Objection("data.split.train", _UNREACHED, "a source's `split` takes a part of it")
+    if recipe.data.dedupe is not None:
+        yield Objection("data.dedupe", _UNREACHED, "XTuner loads the rows itself")
+    if recipe.train.max_samples is not None:
+        yield Objection("train.max_samples", _UNREACHED, "a source's `split` takes a part of it")
 
 
 def _value(recipe: Recipe, key: str) -> object:

@@ -1,7 +1,7 @@
 """Look at a rendered config with the engine's own eyes before it trains. Runs in its environment.
 
-usage: python check.py CONFIG REPORT ENGINE_OPTIONS REHEARSAL
-  ENGINE_OPTIONS: the recipe's engine_options keys as a JSON list; REHEARSAL: 0 or 1.
+usage: python check.py CONFIG REPORT ENGINE_OPTIONS REHEARSAL DEEPSPEED
+  ENGINE_OPTIONS: the recipe's engine_options keys as a JSON list; the others: 0 or 1.
 Writes REPORT: {"faults": […], "warnings": […], "figures": {…}}; a fault has what, why, fix.
 """
 
@@ -56,8 +56,6 @@ def check_template(path):
             why=f"it has: {', '.join(sorted(PROMPT_TEMPLATE))}",
             fix="set model.template to one of these",
         )
-        return None
-    return PROMPT_TEMPLATE[found[1]] if found else None
 
 
 def check_options(path, options):
@@ -88,14 +86,46 @@ def check_options(path, options):
             )
 
 
+def check_objects(cfg):
+    """mmengine imports what a config names only when it is built: after the model is loaded."""
+    from mmengine.config.lazy import LazyAttr, LazyObject
+
+    todo, seen = [cfg._to_lazy_dict()], set()
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            todo += value.values()
+        elif isinstance(value, (list, tuple)):
+            todo += value
+        elif isinstance(value, (LazyAttr, LazyObject)) and id(value) not in seen:
+            seen.add(id(value))
+            check_object(value)
+
+
+def check_object(value):
+    import importlib
+
+    try:
+        value.build()
+    except Exception as error:
+        try:
+            names = dir(importlib.import_module(value.module))
+        except Exception:
+            names = []
+        fault(
+            f"{value.module} has no {value}.{near(str(value), names)}",
+            why=last_line(error),
+            fix="correct the type or $ref in engine_options",
+        )
+
+
 def check_hardware(cfg, rehearsal):
     import torch
 
     FIGURES["gpus"] = torch.cuda.device_count()
     if rehearsal or torch.cuda.is_available():
         return
-    quantized = "quantization_config" in cfg.model.llm
-    if quantized or "Amp" in str(cfg.optim_wrapper["type"]):
+    if is_quantized(cfg) or "Amp" in str(cfg.optim_wrapper["type"]):
         fault(
             "No GPU can be seen, and this recipe needs one.",
             why="4-bit weights and mixed precision run on a GPU only",
@@ -103,11 +133,15 @@ def check_hardware(cfg, rehearsal):
         )
 
 
+def is_quantized(cfg):
+    return "quantization_config" in (cfg.model.get("llm") or {})
+
+
 def check_packages(cfg, rehearsal, deepspeed):
     import importlib
 
     wanted = ["deepspeed"] if deepspeed else []
-    if "quantization_config" in cfg.model.llm and not rehearsal:
+    if is_quantized(cfg) and not rehearsal:
         wanted.append("bitsandbytes")
     for name in wanted:
         try:
@@ -118,6 +152,12 @@ def check_packages(cfg, rehearsal, deepspeed):
                 why=last_line(error),
                 fix="rebuild it with `recipe env remove` and `recipe env install`",
             )
+
+
+TRUST = (
+    "--set model.trust_remote_code=true if you trust where the model comes from: "
+    "it brings code of its own"
+)
 
 
 def load_tokenizer(cfg):
@@ -132,7 +172,12 @@ def load_tokenizer(cfg):
     try:
         return AutoTokenizer.from_pretrained(folder, **arguments)
     except Exception as error:
-        fault(f"The tokenizer in {folder} cannot be loaded.", why=str(error).strip()[:500])
+        untrusted = "trust_remote_code" in str(error)
+        fault(
+            f"The tokenizer in {folder} cannot be loaded.",
+            why=str(error).strip()[:500],
+            fix=TRUST if untrusted else "check that the folder is whole",
+        )
         return None
 
 
@@ -145,14 +190,19 @@ def data_sets(cfg):
     return list(parts.values()) if isinstance(parts, dict) else list(parts)
 
 
-def rows_of(cfg, context):
+def longest(cfg):
+    """Tokens at which a row is cut; a data set of another kind has no such limit."""
+    return data_sets(cfg)[0].get("max_length") or sys.maxsize
+
+
+def rows_of(cfg):
     """The rows on this disk as XTuner's own map functions make them, and whether that is all."""
     sets = data_sets(cfg)
     local = [one for one in sets if (one.get("dataset") or {}).get("data_files")]
-    return [row for one in local for row in mapped(one, context)], len(local) == len(sets)
+    return [row for one in local for row in mapped(one)], len(local) == len(sets)
 
 
-def mapped(dataset, context):
+def mapped(dataset):
     from datasets import load_dataset
     from xtuner.dataset.map_fns import template_map_fn
 
@@ -176,9 +226,11 @@ def mapped(dataset, context):
             fix="give data.sources.0.map_fn, or convert them: recipe data convert",
         )
         return []
-    if dataset.get("template_map_fn") is None:
+    template = (dataset.get("template_map_fn") or {}).get("template")
+    if template is None:
         return list(rows)
-    return [] if context is None else [template_map_fn(row, context) for row in rows]
+    context = build(template)
+    return [template_map_fn(row, context) for row in rows]
 
 
 def build(value):
@@ -189,7 +241,7 @@ def count_tokens(cfg, tokenizer, rows):
     """Tokens of each row before XTuner cuts it, and of its prompts: both limits are silent."""
     from xtuner.dataset.utils import encode_fn
 
-    limit = cfg.max_length
+    limit = longest(cfg)
     lengths, cut, lost, count = [], 0, 0, 0
     for row in rows:
         count += 1
@@ -223,13 +275,15 @@ def count_tokens(cfg, tokenizer, rows):
 def check_steps(cfg, lengths, processes, rehearsal):
     if not lengths:
         return
-    limit = cfg.max_length
+    first = data_sets(cfg)[0]
+    limit, batch = longest(cfg), cfg.train_dataloader["batch_size"]
+    accumulated = cfg.optim_wrapper.get("accumulative_counts", 1)
     # XTuner's Packer drops what does not fill a last sequence.
-    items = max(1, sum(lengths) // limit) if cfg.pack_to_max_length else len(lengths)
-    iterations = max(1, math.ceil(items / (cfg.batch_size * processes)))
-    epochs = cfg.get("max_epochs")
-    total = cfg.get("max_iters") or int(iterations * (epochs or 1))
-    steps = math.ceil(total / cfg.accumulative_counts)
+    items = max(1, sum(lengths) // limit) if first.get("pack_to_max_length") else len(lengths)
+    iterations = max(1, math.ceil(items / (batch * processes)))
+    epochs = cfg.train_cfg.get("max_epochs")
+    total = cfg.train_cfg.get("max_iters") or int(iterations * (epochs or 1))
+    steps = math.ceil(total / accumulated)
     FIGURES.update(iterations_per_epoch=iterations, iterations=total, optimizer_steps=steps)
     ratio = cfg.get("warmup_ratio")
     if ratio and int(ratio * (epochs or total) * (iterations if epochs else 1)) < 1:
@@ -239,21 +293,22 @@ def check_steps(cfg, lengths, processes, rehearsal):
             fix="--set train.warmup_ratio=0, or train on more rows",
         )
     if not rehearsal:
-        warn_of_few_steps(steps, f" (iterations {total} / accumulation {cfg.accumulative_counts})")
+        warn_of_few_steps(steps, f" (iterations {total} / accumulation {accumulated})")
 
 
 def main():
     path, report, options, rehearsal, deepspeed = sys.argv[1:6]
     rehearsing = rehearsal == "1"
-    template = check_template(path)
-    if not FAULTS:
-        check_options(path, json.loads(options))
-    cfg = None if FAULTS else load_config(path)
-    if cfg is not None:
+    check_template(path)
+    check_options(path, json.loads(options))
+    cfg = load_config(path)
+    if cfg is not None and json.loads(options):
+        check_objects(cfg)
+    if cfg is not None and not FAULTS:
         check_hardware(cfg, rehearsing)
         check_packages(cfg, rehearsing, deepspeed == "1")
         tokenizer = load_tokenizer(cfg)
-        rows, all_here = rows_of(cfg, template)
+        rows, all_here = rows_of(cfg)
         if not all_here:
             WARNINGS.append("rows are on a hub: how many are cut or dropped is not known yet")
         if rows and tokenizer is not None and not FAULTS:
