@@ -16,16 +16,19 @@ def printable(text: str) -> str:
     Line breaks, tabs and the spaces of other scripts stay. What files say goes through here before
     it is printed.
     """
-    return "".join(map(_safe, text))
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "".join(char if is_safe(char) else repr(char)[1:-1] for char in text)
+
+
+def is_safe(char: str) -> bool:
+    """Whether a terminal shows the character, instead of doing what it says."""
+    return char.isprintable() or char in _SPACES
 
 
 def one_line(text: str) -> str:
     """The same in one line: line breaks and runs of spaces become one space."""
     return printable(" ".join(text.split()))
-
-
-def _safe(char: str) -> str:
-    return char if char.isprintable() or char in _SPACES else repr(char)[1:-1]
 
 
 def quoted(word: str) -> str:

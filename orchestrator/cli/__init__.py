@@ -103,7 +103,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except OSError as error:
-        # The disk, a permission, a folder where a file should be: the user's to mend.
+        # The disk, a permission, a folder where a file should be: the user's to put right.
         _print_error(str(_of_the_system(error)))
         sys.exit(EXIT_FAILED)
     except Exception as error:

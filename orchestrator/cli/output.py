@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from orchestrator.base.text import printable
+from orchestrator.base.text import is_safe, printable
 
 
 def echo(text: str, *, err: bool = False, **style: Any) -> None:
@@ -17,9 +16,8 @@ def echo(text: str, *, err: bool = False, **style: Any) -> None:
 
 def echo_json(value: object) -> None:
     """Print one JSON document: Chinese readable, control characters as JSON escapes."""
+    import json
+
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    click.echo("".join(char if _is_safe(char) else json.dumps(char)[1:-1] for char in text))
-
-
-def _is_safe(char: str) -> bool:
-    return char.isprintable() or char in "\n\u00a0\u3000"
+    safe = (char if is_safe(char) else json.dumps(char)[1:-1] for char in text)
+    click.echo("".join(safe))

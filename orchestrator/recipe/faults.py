@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from orchestrator.base.errors import UsageError
@@ -27,8 +26,7 @@ class Mark(NamedTuple):
         return ":".join(str(part) for part in (file, *self[1:]) if part is not None)
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing wrong: where, with which key, what, why, and the likely intention."""
 
     at: Mark
@@ -52,8 +50,7 @@ class Fault:
         return {**self.at._asdict(), **rest}
 
 
-@dataclass(frozen=True)
-class Objection:
+class Objection(NamedTuple):
     """What somebody who knows more than the schema has against one key: the engine, for example."""
 
     key: str

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -25,6 +23,9 @@ def names_in(text: str, node: Node | None) -> dict[str, object]:
 
 def _assigned(text: str) -> dict[str, object]:
     """The names that a Python file assigns; none when it is no Python."""
+    import ast  # costs start-up time, and only a file that is no recipe needs it
+    import warnings
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the file's own escapes

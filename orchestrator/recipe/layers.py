@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from orchestrator.base.language import say
@@ -115,7 +115,7 @@ def _value(setting: Setting, kind: Any, faults: list[Fault]) -> Node | None:
     asis = Node(setting.text, setting.at, text=setting.text, layer=setting.layer)
     if keys.is_text(kind):
         reset = setting.text == "null" and not setting.literal
-        return replace(asis, value=None) if reset else asis
+        return asis._replace(value=None) if reset else asis
     mine: list[Fault] = []
     node = parse(setting.text, setting.at.file, mine, layer=setting.layer, at=setting.at)
     if str in keys.members(kind) and (mine or node is None or not _is_number(node.value)):
@@ -124,7 +124,7 @@ def _value(setting: Setting, kind: Any, faults: list[Fault]) -> Node | None:
     word = f"{option} '{name}=\"…\"'" if option else f"{name}='\"…\"'"
     hint = say(f"to mean text, quote it twice: {word}", f"若要表示文本，请加两层引号：{word}")
     key = ".".join(setting.path)
-    faults += [replace(fault, key=key, why=f"{fault.why or fault.what}; {hint}") for fault in mine]
+    faults += [fault._replace(key=key, why=f"{fault.why or fault.what}; {hint}") for fault in mine]
     return node if not mine else None
 
 
@@ -151,13 +151,13 @@ def _set(
             faults.append(Fault(node.at, ".".join(here), what, why))
             return tree
         items[number] = _set(items[number], rest, node, here, faults)
-        return replace(tree, value=items)
+        return tree._replace(value=items)
     inner = dict(tree.value) if isinstance(tree.value, dict) else {}
     empty = Node({}, node.at, layer=node.layer)
     if not isinstance(inner.get(first, empty).value, (dict, list)) and rest:
         inner.pop(first)
     inner[first] = _set(inner.get(first, empty), rest, node, here, faults)
-    return replace(tree, value=inner)
+    return tree._replace(value=inner)
 
 
 def stripped(node: Node, kind: Any = Recipe) -> Any:

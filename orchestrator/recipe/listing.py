@@ -42,7 +42,7 @@ def listing() -> list[Listed]:
 def read_tree(path: Path) -> Node:
     """The file laid over its parents; :class:`RecipeFaults` when they cannot be read."""
     faults: list[Fault] = []
-    tree = reduce(merge, [node for _, node in reversed(read_chain(path, faults))])
+    tree: Node = reduce(merge, [node for _, node in reversed(read_chain(path, faults))])
     if faults:
         raise RecipeFaults(path.stem, faults)
     return tree

@@ -24,7 +24,7 @@ _HEAD = """\
 #   recipe run {run}
 #
 # It inherits everything from {parent} and says only what differs;
-# `recipe show {file}` prints every value and where it came from.
+# `recipe show {file} --all` prints every value and where it came from.
 
 extends: {extends}
 title: {title}

@@ -6,7 +6,7 @@ Nothing here builds the schema: the list of recipes and the shell's completion a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from orchestrator.base.language import say
 from orchestrator.base.nearest import nearest
@@ -15,8 +15,7 @@ from orchestrator.recipe.faults import Fault, Mark
 from orchestrator.recipe.yaml_tree import Node, at_path, children
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One short name: the dotted key that it stands for, and what a reader should know."""
 
     name: str
@@ -57,10 +56,10 @@ def normalised(tree: Node) -> Node:
     if params is None or not isinstance(params.value, dict):
         return tree
     whole = {
-        name: replace(node, value={"key": node}) if isinstance(node.value, str) else node
+        name: node._replace(value={"key": node}) if isinstance(node.value, str) else node
         for name, node in params.value.items()
     }
-    return replace(tree, value={**tree.value, "params": replace(params, value=whole)})
+    return tree._replace(value={**tree.value, "params": params._replace(value=whole)})
 
 
 def read_params(tree: Node) -> dict[str, Parameter]:

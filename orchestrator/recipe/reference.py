@@ -22,8 +22,8 @@ _HEAD = """\
 edit it by hand: change the descriptions there. -->
 
 A recipe is one YAML file. This page lists every key; [adding a recipe](adding-a-recipe.md) shows
-how to write one. `recipe schema` prints the same as a JSON Schema, `recipe show NAME` prints the
-value of each key in a recipe and where it came from.
+how to write one. `recipe schema` prints the same as a JSON Schema, `recipe show NAME --all` prints
+the value of each key in a recipe and where it came from.
 
 - YAML is read as version 1.2 says: `1e-4` is a number; `no`, `on` and `yes` are text. Tags, a key
   that stands twice, and a second document are faults.

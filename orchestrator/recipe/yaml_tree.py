@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from yaml import events
@@ -36,8 +35,7 @@ _NAN = {".nan", ".NaN", ".NAN"}
 _LONGEST_INT = 4000  # Python refuses to convert longer ones
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """One value: a scalar, ``dict[str, Node]`` or ``list[Node]``.
 
     ``at`` is where the value stands, ``key_at`` its key, ``text`` a scalar as it was written, and
@@ -75,7 +73,7 @@ def merge(base: Node | None, over: Node) -> Node:
     merged = dict(base.value)
     for key, node in over.value.items():
         merged[key] = merge(merged.get(key), node)
-    return replace(over, value=merged)
+    return over._replace(value=merged)
 
 
 def at_path(tree: Node, path: Sequence[str]) -> tuple[Node, int]:
@@ -207,7 +205,7 @@ class _Composer:
             raise _TooMuch(at, what)
         node, size = self.anchors[event.anchor]
         self.grow(at, 0, size)
-        return replace(node, at=at)
+        return node._replace(at=at)
 
     def refuse_tag(self, event: Any, at: Mark) -> None:
         if event.tag is not None:
@@ -227,7 +225,7 @@ class _Composer:
                 self.node(parser, event, depth)
                 what = say("a key must be a word", "键必须是一个词")
                 self.faults.append(Fault(key_at, "", what))
-            node = replace(self.node(parser, parser.get_event(), depth), key_at=key_at)
+            node = self.node(parser, parser.get_event(), depth)._replace(key_at=key_at)
             self.add(found, key, node, plain)
         return found
 
