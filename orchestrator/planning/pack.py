@@ -128,6 +128,7 @@ def _can_convert(job: Job) -> bool:
         and source.sample_rows is None
         and source.weight is None
         and not source.clean
+        and source.encoding is None
         for source in data.sources
     )
     simple = data.dedupe is None and not data.split.keep_duplicates_together
