@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from data_tools.language import say
+
 
 class DataError(Exception):
     """An operation cannot go on. Nothing was written over an earlier result."""
@@ -20,7 +22,11 @@ class DataError(Exception):
         self.fix = fix
 
     def __str__(self) -> str:
-        labelled = (("where", self.where), ("why", self.why), ("next step", self.fix))
+        labelled = (
+            (say("where", "位置"), self.where),
+            (say("why", "原因"), self.why),
+            (say("next step", "下一步"), self.fix),
+        )
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in labelled if text)])
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from data_tools.language import say
+
 INTERRUPTED = 130
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
@@ -27,8 +29,9 @@ class DataGroup(click.Group):
         name = args[0]
         if name.startswith("-") or name in self.commands or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        near = did_you_mean(name, list(self.commands)) or f"known: {', '.join(self.commands)}"
-        raise click.UsageError(f"No such command {name!r}: {near}", ctx)
+        near = did_you_mean(name, list(self.commands)) or ", ".join(self.commands)
+        what = say(f"No such command {name!r}: {near}", f"没有 {name!r} 这个命令：{near}")
+        raise click.UsageError(what, ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. It ends the process itself when it fails, so that the exit code does not
@@ -36,7 +39,7 @@ class DataGroup(click.Group):
         from data_tools.containers.atomic import Terminated
         from data_tools.errors import DataError
 
-        kept = "earlier results are as they were"
+        kept = say("earlier results are as they were", "先前的结果没有改动")
         try:
             return super().invoke(ctx)
         except DataError as error:
@@ -46,10 +49,10 @@ class DataGroup(click.Group):
         except click.exceptions.Exit as done:
             sys.exit(done.exit_code)
         except KeyboardInterrupt:
-            _show(f"interrupted; {kept}")
+            _show(say(f"interrupted; {kept}", f"已中断；{kept}"))
             sys.exit(INTERRUPTED)
         except Terminated as error:
-            _show(f"ended by a signal; {kept}")
+            _show(say(f"ended by a signal; {kept}", f"被信号结束；{kept}"))
             sys.exit(error.code)
         except BrokenPipeError:  # who read standard output went away
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -64,7 +67,8 @@ class DataGroup(click.Group):
         if command is None or options_in(fix) <= options_of(command):
             return fix
         if options_in(fix) <= options_of(self.commands["convert"]):
-            return f"convert the file first (`{ctx.command_path} convert`): {fix}"
+            first = f"`{ctx.command_path} convert`"
+            return say(f"convert the file first ({first}): {fix}", f"请先转换（{first}）：{fix}")
         return ""
 
 
@@ -80,6 +84,6 @@ def options_of(command: click.Command) -> set[str]:
 
 def _show(text: str) -> None:
     first, *rest = text.splitlines()
-    click.secho(f"error: {first}", fg="red", err=True)
+    click.secho(f"{say('error', '错误')}: {first}", fg="red", err=True)
     for line in rest:
         click.echo(line, err=True)

@@ -15,6 +15,7 @@ import click
 
 from data_tools.cli.group import DataGroup
 from data_tools.cli.streams import REJECTS, STREAM, standing_in
+from data_tools.language import say
 
 if TYPE_CHECKING:
     from data_tools.account import Account
@@ -188,10 +189,10 @@ def show(account: Account, as_json: bool, outputs: list[str], rejected: str | No
         return
     click.echo(account.summary(), err=err)
     if account.rejected:
-        click.echo(f"rejected rows: {place}", err=err)
+        click.echo(f"{say('rejected rows', '被拒绝的行')}: {place}", err=err)
     for output in outputs:
         if output != STREAM:
-            click.echo(f"wrote {output}", err=err)
+            click.echo(say(f"wrote {output}", f"已写入 {output}"), err=err)
 
 
 @contextlib.contextmanager

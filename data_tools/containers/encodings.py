@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from data_tools.errors import UsageFault
+from data_tools.language import say
 
 HEAD = 1 << 16
 COMMON = frozenset(
@@ -142,16 +143,22 @@ _GUESSES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
 
 
 def _not_sure(path: Path, samples: list[bytes]) -> UsageFault:
-    for encoding, name, judge in _GUESSES:
-        if _reads_like(samples, encoding, judge):
-            why = f"it is not UTF-8; it looks like {name}, but that cannot be proved"
-            break
-    else:
-        encoding = "gb18030"
-        why = "it is not UTF-8, and there is too little text to be sure of another encoding"
-    fix = f"name it: --encoding {encoding} (or big5, shift_jis, euc_jp, euc_kr, cp1252, …); "
-    fix += "with --encoding utf-8 damaged lines are set aside one by one"
-    return UsageFault("The text's encoding is not known", str(path), why, fix)
+    looks = ((e, name) for e, name, judge in _GUESSES if _reads_like(samples, e, judge))
+    encoding, name = next(looks, ("gb18030", ""))
+    why = (
+        say(f"it looks like {name}, but that is not sure", f"看起来像 {name}，但不能确定")
+        if name
+        else say("it is not UTF-8, and there is too little text to be sure", "不是 UTF-8，不能确定")
+    )
+    others = "big5, shift_jis, euc_jp, euc_kr, cp1252"
+    fix = say(
+        f"name it: --encoding {encoding} (or {others}, …); "
+        "with --encoding utf-8 damaged lines are set aside one by one",
+        f"请写明：--encoding {encoding} （或 {others} 等）；用 --encoding utf-8 时，坏行逐行拒绝",
+    )
+    return UsageFault(
+        say("The text's encoding is not known", "文本的编码不明"), str(path), why, fix
+    )
 
 
 def read_text(path: Path) -> str:

@@ -21,6 +21,7 @@ from data_tools.containers.kinds import (
 )
 from data_tools.containers.rejects import is_rejects
 from data_tools.errors import DataError, UsageFault
+from data_tools.language import say
 
 AnyPath = str | os.PathLike[str]
 
@@ -49,16 +50,22 @@ def expand(paths: AnyPath | list[AnyPath], *, but: Sequence[AnyPath] = ()) -> li
         found = [p for p in found if p.resolve() not in outputs]
         if found:
             return found
-    raise UsageFault("There is no such file", str(path), fix=_near(path))
+    raise UsageFault(say("There is no such file", "没有这个文件"), str(path), fix=_near(path))
 
 
 def _named(path: Path) -> Path:
     if is_rejects(path.name):
         raise UsageFault(
-            "These are rows that an earlier command rejected",
+            say("These are rows that an earlier command rejected", "这是先前命令拒绝的行"),
             str(path),
-            "each stands under the key 'row', beside the reason",
-            "mend them, and put the rows themselves into a file of another name",
+            say(
+                "each stands under the key 'row', beside the reason",
+                "每一行在 row 键下，旁边是原因",
+            ),
+            say(
+                "correct them, and put the rows themselves into a file of another name",
+                "请改正后，把行本身存进另一个文件",
+            ),
         )
     return path
 
@@ -136,10 +143,13 @@ def _head(path: Path) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise UsageFault(
-                "This is not a regular file",
+                say("This is not a regular file", "这不是普通文件"),
                 str(path),
-                "it is a folder, a pipe or a device, which cannot be read twice",
-                "name a file, or - for standard input",
+                say(
+                    "it is a folder, a pipe or a device, which cannot be read twice",
+                    "它是文件夹、管道或设备，不能读两遍",
+                ),
+                say("name a file, or - for standard input", "请写文件名，或用 - 表示标准输入"),
             )
         with path.open("rb") as file:
             return file.read(HEAD)

@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 
 from data_tools.containers.jsonscan import wraps_rows
 from data_tools.errors import DataError, UsageFault
+from data_tools.language import say
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet")
 TEXT_SUFFIXES = (".txt", ".md")
@@ -116,11 +117,18 @@ def text_kind(kind: FileKind, head: str, *, table: bool, text: bool) -> FileKind
     if _has_known_header(head):
         return _table_kind(kind, head)
     raise UsageFault(
-        "Nothing says that this file holds training data",
+        say("Nothing says that this file holds training data", "没有说明这个文件是训练数据"),
         str(path),
-        f"it is plain text that begins with {start[:30]!r}",
-        "if each paragraph is a training text: --format text, or an ending .txt or .md; "
-        "if it is a table: --columns input=A,output=B",
+        say(
+            f"it is plain text that begins with {start[:30]!r}",
+            f"它是普通文本，开头是 {start[:30]!r}",
+        ),
+        say(
+            "if each paragraph is a training text: --format text, or an ending .txt or .md; "
+            "if it is a table: --columns input=A,output=B",
+            "如果每段是一条训练文本：--format text，或文件名以 .txt、.md 结尾；"
+            "如果是表格：--columns input=A,output=B",
+        ),
     )
 
 

@@ -165,10 +165,12 @@ class Reader(Opened):
         return found
 
 
-def raw_items(path: Paths, account: Account) -> Iterator[tuple[Source, At, Any]]:
+def raw_items(
+    path: Paths, account: Account, on_reject: OnReject | None = None
+) -> Iterator[tuple[Source, At, Any]]:
     """(source, line, object) of each item, not yet counted as read, of no particular format."""
     for file in expand(path):
-        reader = Reader(file, ReadOptions(), account, None)
+        reader = Reader(file, ReadOptions(), account, on_reject)
         for at, raw in reader.raws():
             yield reader.source, at, raw
 

@@ -25,6 +25,13 @@ def rejects_for(output: AnyPath) -> Path:
     return path.with_name(f"{path.name}.{ENDING}")
 
 
+def failed_rejects_for(target: AnyPath) -> Path:
+    """Where they go when the command fails: an earlier run's output keeps its own."""
+    path = Path(target)
+    start = path.name.removesuffix(ENDING).removesuffix(".")
+    return path.with_name(f"{start}.{FAILED}" if start else FAILED)
+
+
 def is_rejects(name: str) -> bool:
     """Is a file of this name one of rejected rows?"""
     return name.endswith((f".{ENDING}", f".{FAILED}")) or name in (ENDING, FAILED)
@@ -45,7 +52,7 @@ def rejected_file(
     """
     target = rejects_for(output) if path is None else Path(path)
     _refuse(target, output, inputs)
-    failed = target.with_name(f"{target.name.removesuffix(f'.{ENDING}')}.{FAILED}")
+    failed = failed_rejects_for(target)
     part = Part(target)
     before, account.sink = account.sink, lambda record: part.write(_line(record))
     with terminable():

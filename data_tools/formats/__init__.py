@@ -70,7 +70,7 @@ def known_columns(names: Iterable[str]) -> bool:
 def unknown(raw: Raw) -> Reject:
     """What to say about an object of no known format."""
     if "Instances" in raw and "NLDocumentation" in raw:
-        return Reject("an entry of ToolAlpaca: read it with --format tool-alpaca")
+        return Reject("an entry of ToolAlpaca: it is read with the format tool-alpaca")
     if "chosen" in raw and "rejected" in raw:
         return Reject("chosen and rejected without instruction, conversations or messages")
     return Reject("no known format has these keys: " + ", ".join(sorted(map(str, raw))[:8]))

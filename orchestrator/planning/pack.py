@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.base.errors import UsageError
-from orchestrator.base.files import write_atomic
+from orchestrator.base.files import atomic_writer, write_atomic
 from orchestrator.base.layout import TRAIN
 from orchestrator.base.plan import PlannedFile
 from orchestrator.base.secrets import redacted
@@ -59,11 +60,13 @@ def write(
         _refuse_to_overwrite(made, folder, names, force)
         for one in names:
             target = folder / one
-            target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists() or target.read_bytes() != (made / one).read_bytes():
-                part = target.with_name(f".{target.name}.part")
-                shutil.copy(made / one, part)
-                part.replace(target)
+                runs = os.access(made / one, os.X_OK)
+                with (
+                    (made / one).open("rb") as source,
+                    atomic_writer(target, executable=runs) as to,
+                ):
+                    shutil.copyfileobj(source, to)
     return names
 
 
@@ -128,6 +131,7 @@ def _can_convert(job: Job) -> bool:
         and source.sample_rows is None
         and source.weight is None
         and not source.clean
+        and source.encoding is None
         for source in data.sources
     )
     simple = data.dedupe is None and not data.split.keep_duplicates_together

@@ -119,6 +119,10 @@ class Source(Value):
     header_row: int = field(
         default=1, metadata=about("Row number of the header line; 0 when there is none", ge=0)
     )
+    encoding: str | None = field(
+        default=None,
+        metadata=about("Text encoding, when it is not recognised (gb18030, big5, shift_jis …)"),
+    )
     columns: Columns | None = field(
         default=None, metadata=about("Which spreadsheet column holds what")
     )

@@ -255,3 +255,15 @@ def test_a_system_text_is_read_in_its_encoding(encoding: str) -> None:
     )
     assert result.exit_code == 0, result.output
     assert lines_of(Path("o.jsonl"))[0]["conversation"][0]["system"] == text
+
+
+def test_a_chinese_reader_is_answered_in_chinese() -> None:
+    environment = {**ENVIRONMENT, "RECIPE_LANG": "zh", "PYTHONIOENCODING": "utf-8"}
+    cases = {"none.jsonl": "没有这个文件", "big5.jsonl": "编码不明", "pipe.jsonl": "普通文件"}
+    for name, words in {**cases, "prose": "没有说明"}.items():
+        command = [*PROGRAM, "convert", name, "o.jsonl"]
+        done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
+        assert done.returncode == 2
+        assert done.stderr.startswith("错误: ")
+        assert words in done.stderr
+        assert "下一步" in done.stderr

@@ -383,7 +383,7 @@ def test_columns_also_name_the_keys_of_json_objects(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "hint"),
     [
-        ({"NLDocumentation": "", "Instances": []}, "--format tool-alpaca"),
+        ({"NLDocumentation": "", "Instances": []}, "the format tool-alpaca"),
         ({"prompt": "a", "chosen": "b", "rejected": "c"}, "chosen and rejected without"),
         ({"a": 1, "b": 2}, "no known format has these keys: a, b"),
     ],

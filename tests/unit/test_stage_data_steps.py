@@ -116,6 +116,40 @@ def test_a_field_without_a_place_stops_the_run_and_data_drop_leaves_it_out(
     assert report["dropped"] == {"images": 1, "id": 1, "note": 1}
 
 
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        (
+            '{"prompt": "這個問題你怎麼看", "response": "我們說的都是一樣的"}'.encode("big5"),
+            "encoding: big5",
+        ),
+        (b"just some words", "format: text"),
+        (b"a,b\n1,2\n", "columns: {input: A, output: "),
+        (b'[{"NLDocumentation": "d", "Instances": []}]', "the format tool-alpaca"),
+    ],
+)
+def test_next_steps_name_the_keys_of_a_source(
+    convert: Any, tmp_path: Path, content: bytes, key: str
+) -> None:
+    path = tmp_path / ("table.csv" if b"a,b" in content else "rows")
+    path.write_bytes(content)
+    with pytest.raises(RecipeError) as caught:
+        convert({"sources": [{"path": str(path)}]})
+    assert key in str(caught.value)
+    assert "--encoding" not in str(caught.value)
+    assert "--format" not in str(caught.value)
+    assert "--columns" not in str(caught.value)
+
+
+def test_an_encoding_may_be_named(convert: Any, tmp_path: Path) -> None:
+    row = {"prompt": "這個問題你怎麼看", "response": "我們說的都是一樣的"}
+    (tmp_path / "rows.jsonl").write_bytes(
+        "\n".join([json.dumps(row, ensure_ascii=False)] * 4).encode("big5")
+    )
+    _, rows = convert({"sources": [{"path": "rows.jsonl", "encoding": "big5"}]})
+    assert rows[0]["conversation"][0]["input"] == row["prompt"]
+
+
 def test_too_many_unusable_rows_name_the_recipes_own_key(convert: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('[{"instruction": "q", "output": ""}, {"text": "a"}]')
     with pytest.raises(RecipeError, match="1 of 2 rows cannot be used") as caught:

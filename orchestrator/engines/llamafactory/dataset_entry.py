@@ -6,12 +6,12 @@ and KTO rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from data_tools.account import Account
+from data_tools.errors import DataError, Reject
 from orchestrator.base.errors import RecipeError, UsageError
 
 #: Roles by the words that data sets use, with the engine's own names of the tags.
@@ -54,29 +54,19 @@ def _rows(file: Path) -> Iterator[Any]:
             f"{file.name}: only .json and .jsonl files are registered.",
             fix=f"convert it first: recipe data convert {file.name} {file.stem}.jsonl --to alpaca",
         )
+    from data_tools.containers.reading import raw_items
+
     try:
-        with file.open("rb") as stream:
-            if stream.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
-                stream.seek(0)
-                yield from orjson.loads(stream.read().removeprefix(b"\xef\xbb\xbf"))
-                return
-            stream.seek(0)
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield _line(file, number, line)
-    except orjson.JSONDecodeError as error:
-        raise RecipeError(
-            f"{file.name} is not JSON.", where=f"{file}", why=str(error), fix="mend the file"
-        ) from error
+        for _source, _at, row in raw_items(file, Account(), _refuse):
+            yield row
+    except DataError as error:
+        what = f"{file.name} cannot be read."
+        raise RecipeError(what, where=error.where, why=error.what, fix=error.fix) from error
 
 
-def _line(file: Path, number: int, line: bytes) -> Any:
-    try:
-        return orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        raise RecipeError(
-            "A line is not JSON.", where=f"{file}:{number}", why=str(error), fix="mend that line"
-        ) from error
+def _refuse(verdict: Reject, place: Mapping[str, Any], _row: object) -> None:
+    where = f"{place['file']}:{place['line']}"
+    raise RecipeError("A row is not JSON.", where=where, why=str(verdict), fix="correct that line")
 
 
 def _roles_in(row: dict[str, Any]) -> Iterator[str]:

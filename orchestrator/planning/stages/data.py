@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -40,6 +41,9 @@ def plan(job: Job, root: Path) -> Plan:
         inputs=tuple(str(found.path) for found in job.file_sources if found.path is not None),
         outputs=("data",),
     )
+
+
+_OPTION = re.compile(r"--(encoding|format|columns|sheet) ([^\s;,)]+(?:,[a-z]+=[^\s;,)]+)*)")
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class ConvertRows:
             sheet=source.sheet,
             columns=source.columns.model_dump(exclude_none=True) if source.columns else None,
             header_row=source.header_row,
+            encoding=source.encoding,
             system=source.system,
         )
         path = self._path(found, progress)
@@ -217,13 +222,26 @@ def _head(path: Path, rows: int) -> str:
         return "".join(islice(lines, rows))
 
 
+def _as_keys(fix: str) -> str:
+    """Options of `recipe data` as the keys of a source that stand for them in a recipe."""
+    keys = _OPTION.sub(lambda found: f"{found[1]}: {_value(found[2])}", fix)
+    return fix if keys == fix else f"in that source of data.sources, {keys}"
+
+
+def _value(text: str) -> str:
+    """`input=A,output=D` as `{input: A, output: D}`."""
+    pairs = [pair.replace("=", ": ") for pair in text.split(",")]
+    return f"{{{', '.join(pairs)}}}" if "=" in text else text
+
+
 def _in_recipe_words(error: DataError, stored: Path) -> RecipeError:
     """The same error with the recipe's own keys as the next step."""
     from data_tools import Lossy, TooManyRejects
+    from data_tools.containers.rejects import failed_rejects_for
 
-    fix = error.fix
+    fix = _as_keys(error.fix)
     if isinstance(error, TooManyRejects):
-        more = f"; every rejected row is in {stored}"
+        more = f"; every rejected row is in {failed_rejects_for(stored)}"
         fix = f"correct these rows, or leave them out: --set data.max_rejects={error.faults}{more}"
     if isinstance(error, Lossy):
         fields = ", ".join(error.fields)
