@@ -1,8 +1,8 @@
 """Short ways for the tutorials' two conversions.
 
-Without them a workbook takes 1.75 times as long and multi-turn rows 1.6 times, both more than
-`benchmarks/bench_data.py` allows (docs/decisions/data-rows.md). Anything else than plain texts gets
-None and goes the general way (parse, then emit); tests hold both ways to the same result.
+Without them a workbook takes 1.75 times as long and multi-turn rows 1.3 to 1.5 times, both more
+than `benchmarks/bench_data.py` allows (docs/decisions/data-rows.md). Anything else than plain texts
+gets None and goes the general way (parse, then emit); tests hold both ways to the same result.
 """
 
 from __future__ import annotations
