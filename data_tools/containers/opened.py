@@ -10,7 +10,7 @@ from typing import Any
 from data_tools.account import Account
 from data_tools.containers.files import look_into
 from data_tools.errors import Reject
-from data_tools.formats.lanes import Lane
+from data_tools.formats.shortcuts import Shortcut
 from data_tools.rows import At, Source
 
 OnReject = Callable[[Reject, dict[str, Any], Any], None]
@@ -29,7 +29,7 @@ class ReadOptions:
     encoding: overrides what was found, for example "gb18030".
     keep_raw: keep each row's original object as `row["raw"]`, to write it as it was (rows of
         tables and rows that get a system text are written in their own format).
-    lane: a short way for plain rows; see `lanes`.
+    shortcut: a short way for plain rows; see `shortcuts`.
     """
 
     format: str = "auto"
@@ -39,7 +39,7 @@ class ReadOptions:
     system: str | None = None
     encoding: str | None = None
     keep_raw: bool = False
-    lane: Lane | None = None
+    shortcut: Shortcut | None = None
 
 
 class Opened:

@@ -15,11 +15,6 @@ from data_tools.formats import by_name, media, recognise, unknown
 from data_tools.formats.common import NAMED, Format, Raw
 from data_tools.rows import MARKS, Message, Row, is_plain
 
-FEATURES = (
-    *("tools", *MARKS, "preference", "kto_tag", "loss", "weight", *NAMED),
-    *("turns", "system"),
-)
-"""What has a name in the row model; every other name stands for a field of the source."""
 _KEYS = (("tools", "tools"), ("rejected", "preference"), ("kto_tag", "kto_tag"))
 _MARKS = ("loss", "weight")
 

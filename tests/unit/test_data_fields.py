@@ -189,7 +189,7 @@ def emitted(raw: dict[str, Any], name: str, target: str, *drop: str) -> dict[str
     return made
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.data())
 @pytest.mark.parametrize("target", FORMATS)
 @pytest.mark.parametrize("name", PLAIN)
@@ -209,7 +209,7 @@ def test_what_is_written_without_leave_holds_every_field(
     assert not missing
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(st.data())
 @pytest.mark.parametrize("name", ["alpaca", "conversation", "messages", "sharegpt", "chatglm3"])
 def test_a_row_comes_back_from_messages_as_it_was(name: str, data: st.DataObject) -> None:
