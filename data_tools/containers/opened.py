@@ -71,6 +71,13 @@ class Opened:
         self.account.read += 1
         self.reject(at, verdict, text)
 
+    def not_read(self, header: list[str], places: Mapping[str, int]) -> None:
+        """Note the columns of a table that the caller did not name."""
+        names = [name for i, name in enumerate(header) if name.strip() and i not in places.values()]
+        if names:
+            shown = ", ".join(repr(" ".join(name.split())) for name in names)
+            self.account.note(f"{self.kind.path.name}: columns that are not read: {shown}")
+
     def aside(self, key: str) -> None:
         """What a reader calls for a key of the object round the rows that is not carried."""
         self.account.note(f"{self.kind.path.name}: {key!r} stands beside the rows and is not read")

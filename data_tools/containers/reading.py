@@ -200,14 +200,30 @@ def _json_raws(reader: Reader) -> Iterator[tuple[At, Any]]:
         if columns is None:
             yield from found
         else:
-            yield from ((at, _renamed(raw, columns)) for at, raw in found)
+            yield from _all_renamed(found, columns, reader)
 
 
 def _renamed(raw: Any, columns: Mapping[str, str]) -> Any:
-    """An object's own keys in the place of a table's headers; one without them stays as it is."""
+    """An object's own keys in the place of a table's headers, beside its other fields; one without
+    them stays as it is. Raises Reject when a new name is taken already."""
     if type(raw) is not dict or not any(name in raw for name in columns.values()):
         return raw
-    return {key: raw.get(name) for key, name in columns.items()}
+    rest = {key: value for key, value in raw.items() if key not in columns.values()}
+    if taken := [key for key in columns if key in rest]:
+        raise Reject(f"the columns give {taken[0]} another field, and there is one of that name")
+    return {**{key: raw.get(name) for key, name in columns.items()}, **rest}
+
+
+def _all_renamed(
+    items: Iterator[tuple[At, Any]], columns: Mapping[str, str], reader: Reader
+) -> Iterator[tuple[At, Any]]:
+    for at, raw in items:
+        try:
+            renamed = _renamed(raw, columns)
+        except Reject as verdict:
+            reader.bad(at, verdict, raw)
+        else:
+            yield at, renamed
 
 
 def _parquet_raws(reader: Reader) -> Iterator[tuple[int, Any]]:

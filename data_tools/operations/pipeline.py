@@ -117,6 +117,8 @@ def run(job: Pipeline, account: Account | None = None) -> Outcome:
     account = account or Account()
     account.strict, account.max_rejects = job.strict, job.max_rejects
     limit_of(job.max_rejects)
+    if job.total is not None and _weights(job) is None:
+        raise UsageFault("A total is shared out by weights", "total", fix="give weights as well")
     _check_outputs(job)
     emitter = Emitter(job.to, job.drop, account, job.columns)
     with rejected_file(job.rejected, account, job.outputs[0], _others(job)):
