@@ -12,7 +12,7 @@ from data_tools.account import Account
 from data_tools.errors import Reject
 from data_tools.formats.common import Raw
 from data_tools.formats.emitting import Emitter, as_row
-from data_tools.formats.lanes import Ready
+from data_tools.formats.shortcuts import Emitted
 from data_tools.rows import NOWHERE, Row, readable
 
 Objects = Iterator[tuple[Row, Raw]]
@@ -47,14 +47,14 @@ def _dumps_rare(value: Any) -> bytes:
         raise Reject(f"cannot be written as JSON: {why}") from error
 
 
-_READY = Row(messages=[], source=NOWHERE)
+_NO_ROW = Row(messages=[], source=NOWHERE)
 
 
 def objects(rows: Iterable[Any], emitter: Emitter, account: Account) -> Iterator[tuple[Row, Raw]]:
     """Each row with the object to write; rows that cannot be written are rejected."""
     for value in rows:
-        if type(value) is Ready:
-            yield _READY, value.raw
+        if type(value) is Emitted:
+            yield _NO_ROW, value.raw
             continue
         try:
             row = as_row(value)

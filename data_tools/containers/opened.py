@@ -10,7 +10,7 @@ from typing import Any
 from data_tools.account import Account
 from data_tools.containers.files import look_into
 from data_tools.errors import Reject
-from data_tools.formats.lanes import Lane
+from data_tools.formats.shortcuts import Shortcut
 from data_tools.rows import At, Source
 
 OnReject = Callable[[Reject, dict[str, Any], Any], None]
@@ -29,7 +29,7 @@ class ReadOptions:
     encoding: overrides what was found, for example "gb18030".
     keep_raw: keep each row's original object as `row["raw"]`, to write it as it was (rows of
         tables and rows that get a system text are written in their own format).
-    lane: a short way for plain rows; see `lanes`.
+    shortcut: a short way for plain rows; see `shortcuts`.
     """
 
     format: str = "auto"
@@ -39,7 +39,7 @@ class ReadOptions:
     system: str | None = None
     encoding: str | None = None
     keep_raw: bool = False
-    lane: Lane | None = None
+    shortcut: Shortcut | None = None
 
 
 class Opened:
@@ -70,6 +70,13 @@ class Opened:
         """What a container's reader calls for an item that is no object at all."""
         self.account.read += 1
         self.reject(at, verdict, text)
+
+    def not_read(self, header: list[str], places: Mapping[str, int]) -> None:
+        """Note the columns of a table that the caller did not name."""
+        names = [name for i, name in enumerate(header) if name.strip() and i not in places.values()]
+        if names:
+            shown = ", ".join(repr(" ".join(name.split())) for name in names)
+            self.account.note(f"{self.kind.path.name}: columns that are not read: {shown}")
 
     def aside(self, key: str) -> None:
         """What a reader calls for a key of the object round the rows that is not carried."""

@@ -17,7 +17,7 @@ from data_tools.containers.opened import OnReject, Opened, ReadOptions
 from data_tools.errors import DataError, Reject
 from data_tools.formats import by_name, recognise, tool_alpaca, unknown
 from data_tools.formats.common import Format, word_for
-from data_tools.formats.lanes import Ready
+from data_tools.formats.shortcuts import Emitted
 from data_tools.rows import At, Row, Source, is_plain, unfit, with_system
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
@@ -50,8 +50,10 @@ def read(
     return _read_all(expand(path), options, account, on_reject)
 
 
-def read_ready(paths: list[Path], options: ReadOptions, account: Account) -> Iterator[Row | Ready]:
-    """Like `read`, but rows that fit the options' lane come ready to be written."""
+def read_for_writing(
+    paths: list[Path], options: ReadOptions, account: Account
+) -> Iterator[Row | Emitted]:
+    """Like `read`, but rows that fit the options' shortcut come ready to be written."""
     for path in paths:
         yield from Reader(path, options, account, None).rows()
 
@@ -61,7 +63,7 @@ def _read_all(
 ) -> Iterator[Row]:
     for path in paths:
         for row in Reader(path, options, account, on_reject).rows():
-            yield cast(Row, row)  # without a lane there is nothing else
+            yield cast(Row, row)  # without a shortcut there is nothing else
 
 
 class Reader(Opened):
@@ -79,7 +81,7 @@ class Reader(Opened):
             return table_reading.paragraphs(self)
         return _json_raws(self)
 
-    def rows(self) -> Iterator[Row | Ready]:
+    def rows(self) -> Iterator[Row | Emitted]:
         try:
             yield from self._rows()
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -93,14 +95,14 @@ class Reader(Opened):
             why = str(error.strerror or error)
             raise DataError("The file cannot be read", self.source.file, why) from error
 
-    def _rows(self) -> Iterator[Row | Ready]:
+    def _rows(self) -> Iterator[Row | Emitted]:
         options, account = self.options, self.account
         if options.format == tool_alpaca.NAME:
             yield from self._instances()
             return
         fixed = by_name(options.format) if options.format != "auto" else None
         fmt: Format | None = fixed
-        system, tick, lane = options.system, account.tick, options.lane
+        system, tick, shortcut = options.system, account.tick, options.shortcut
         keep_raw = options.keep_raw and self.kind.container in ("json", "jsonl", "parquet")
         source = self._source_for(fmt) if fmt else self.source
         for at, raw in self.raws():
@@ -110,10 +112,10 @@ class Reader(Opened):
             try:
                 if type(raw) is not dict:
                     raise Reject(f"the item is {word_for(raw)}, not an object")
-                if lane is not None:
-                    ready = lane(raw)
+                if shortcut is not None:
+                    ready = shortcut(raw)
                     if ready is not None:
-                        yield Ready(ready)
+                        yield Emitted(ready)
                         continue
                 if fixed is None and (fmt is None or not fmt.matches(raw)):
                     fmt = recognise(raw)
@@ -200,14 +202,30 @@ def _json_raws(reader: Reader) -> Iterator[tuple[At, Any]]:
         if columns is None:
             yield from found
         else:
-            yield from ((at, _renamed(raw, columns)) for at, raw in found)
+            yield from _all_renamed(found, columns, reader)
 
 
 def _renamed(raw: Any, columns: Mapping[str, str]) -> Any:
-    """An object's own keys in the place of a table's headers; one without them stays as it is."""
+    """An object's own keys in the place of a table's headers, beside its other fields; one without
+    them stays as it is. Raises Reject when a new name is taken already."""
     if type(raw) is not dict or not any(name in raw for name in columns.values()):
         return raw
-    return {key: raw.get(name) for key, name in columns.items()}
+    rest = {key: value for key, value in raw.items() if key not in columns.values()}
+    if taken := [key for key in columns if key in rest]:
+        raise Reject(f"the columns give {taken[0]} another field, and there is one of that name")
+    return {**{key: raw.get(name) for key, name in columns.items()}, **rest}
+
+
+def _all_renamed(
+    items: Iterator[tuple[At, Any]], columns: Mapping[str, str], reader: Reader
+) -> Iterator[tuple[At, Any]]:
+    for at, raw in items:
+        try:
+            renamed = _renamed(raw, columns)
+        except Reject as verdict:
+            reader.bad(at, verdict, raw)
+        else:
+            yield at, renamed
 
 
 def _parquet_raws(reader: Reader) -> Iterator[tuple[int, Any]]:

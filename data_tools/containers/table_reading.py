@@ -63,6 +63,7 @@ def _table(reader: Opened, records: Iterator[tuple[int, list[str]]]) -> Iterator
             records = _push_back((at, fields), records)
         break
     places = tables.resolve(options.columns, header, where, width)
+    reader.not_read(header, places)
     must = tables.needed(places)
     for at, fields in records:
         if len(fields) != width:
@@ -100,6 +101,7 @@ def _sheet_table(reader: Opened, book: SheetRows) -> Iterator[tuple[int, Any]]:
             header = [cell_text(cell) for cell in cells]
             break
     places = tables.resolve(options.columns, header, book.where, book.width)
+    reader.not_read(header, places)
     must = tables.needed(places)
     wanted = list(places.items())
     blanks: list[int] = []

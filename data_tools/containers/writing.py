@@ -82,8 +82,8 @@ def write(
         format: a format's name, or "same": each row's original object (`read(…, keep_raw=True)`).
         container: jsonl, json, csv, tsv, xlsx, parquet or txt; by the file's suffix when not given.
         indent: for json: spaces of indentation; by default one row a line.
-        drop: what may be left out: a name of `FEATURES` (tools, images, loss, turns, …) or of a
-            field; "all" stands for everything that the format cannot hold. Otherwise Lossy.
+        drop: what may be left out: tools, images, loss, turns, … or a field's own name; "all":
+            everything but what the format names. Otherwise Lossy.
         account: counts rows written and rejected; without it a row that cannot be written raises.
     """
     account = account or Account(strict=True)

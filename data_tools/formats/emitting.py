@@ -15,11 +15,6 @@ from data_tools.formats import by_name, media, recognise, unknown
 from data_tools.formats.common import NAMED, Format, Raw
 from data_tools.rows import MARKS, Message, Row, is_plain
 
-FEATURES = (
-    *("tools", *MARKS, "preference", "kto_tag", "loss", "weight", *NAMED),
-    *("turns", "system"),
-)
-"""What has a name in the row model; every other name stands for a field of the source."""
 _KEYS = (("tools", "tools"), ("rejected", "preference"), ("kto_tag", "kto_tag"))
 _MARKS = ("loss", "weight")
 
@@ -96,12 +91,15 @@ class Emitter:
         self._same = name
         return by_name(name)
 
+    def _dropped(self, name: str) -> bool:
+        return self._all or name in self._drop
+
     def _lose(self, name: str) -> None:
         self._lost.add(name)
 
     def _count(self, row: Row) -> None:
         for name in sorted(self._lost):
-            if self._all or name in self._drop:
+            if self._dropped(name):
                 self.account.drop(name)
             else:
                 where, rows = self._refused.get(name, (row.where, 0))
@@ -153,7 +151,7 @@ class Emitter:
         return {**kept, "extra": rest} if rest else kept
 
     def _has_place(self, name: str, role: str, fmt: Format) -> bool:
-        if role in fmt.TURN_ROLES and name not in fmt.TURN_KEYS and name not in self._drop:
+        if role in fmt.TURN_ROLES and name not in fmt.TURN_KEYS and not self._dropped(name):
             return True
         self._lose(name)
         return False
@@ -168,7 +166,7 @@ class Emitter:
         kind = recognise(raw) if "extra" in row else None
         same = row.source.format == fmt.NAME
         for name, value in row.get("extra", {}).items():
-            taken = name in raw or name in self._drop or (name in fmt.COLUMNS and not same)
+            taken = name in raw or self._dropped(name) or (name in fmt.COLUMNS and not same)
             if taken or recognise({**raw, name: value}) is not kind:
                 self._lose(name)
             else:

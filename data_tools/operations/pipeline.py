@@ -3,7 +3,7 @@
 sources → steps (clean, roleplay, dedupe) → sample and mix → split → at most so many rows → files
 
 Rows that are written in the order they come stream through. Where an order, a draw or a split needs
-to know them all, their texts wait on disk and some 40 bytes a row are held in memory. The account
+to know them all, their texts wait on disk and some 40 bytes a row stay in memory. The account
 equals the files: read = written + rejected, for each source and for all.
 """
 
@@ -21,15 +21,15 @@ from data_tools.containers.atomic import atomic_together
 from data_tools.containers.emitting import dumps, objects, reject_row
 from data_tools.containers.files import expand
 from data_tools.containers.opened import ReadOptions
-from data_tools.containers.reading import Paths, read, read_ready
+from data_tools.containers.reading import Paths, read, read_for_writing
 from data_tools.containers.rejects import rejected_file
 from data_tools.containers.writing import container_for, write_texts, writer_for
 from data_tools.errors import Reject, UsageFault
-from data_tools.formats import lanes
+from data_tools.formats import shortcuts
 from data_tools.formats.emitting import Emitter, as_row
 from data_tools.operations.deduping import Deduper
-from data_tools.operations.held import Held
 from data_tools.operations.mixing import Count, choose, draw, spread
+from data_tools.operations.row_store import RowStore
 from data_tools.operations.splitting import REST, TRAIN, Split, assign
 from data_tools.operations.steps import CHANGING, apply_steps
 from data_tools.rows import Row
@@ -117,10 +117,12 @@ def run(job: Pipeline, account: Account | None = None) -> Outcome:
     account = account or Account()
     account.strict, account.max_rejects = job.strict, job.max_rejects
     limit_of(job.max_rejects)
+    if job.total is not None and _weights(job) is None:
+        raise UsageFault("A total is shared out by weights", "total", fix="give weights as well")
     _check_outputs(job)
     emitter = Emitter(job.to, job.drop, account, job.columns)
     with rejected_file(job.rejected, account, job.outputs[0], _others(job)):
-        return (_stream if job.streams else _hold)(job, emitter, account)
+        return (_stream if job.streams else _through_store)(job, emitter, account)
 
 
 def _others(job: Pipeline) -> list[AnyPath]:
@@ -173,9 +175,9 @@ def _rows_of(source: Input, job: Pipeline, account: Account) -> Iterable[Any]:
     reading = replace(source.reading, keep_raw=source.reading.keep_raw or same)
     paths = expand(source.files, but=job.outputs)
     plain = not source.steps and job.dedupe is None and job.streams
-    lane = lanes.find(job.to, reading.system) if plain else None
-    if lane is not None and reading.format in ("auto", "conversation"):
-        return read_ready(paths, replace(reading, lane=lane), account)
+    shortcut = shortcuts.find(job.to, reading.system) if plain else None
+    if shortcut is not None and reading.format in ("auto", "conversation"):
+        return read_for_writing(paths, replace(reading, shortcut=shortcut), account)
     return read([*paths], reading, account=account)
 
 
@@ -185,35 +187,35 @@ def _counted(rows: Iterable[Row], account: Account) -> Iterator[Row]:
         yield row
 
 
-def _hold(job: Pipeline, emitter: Emitter, account: Account) -> Outcome:
+def _through_store(job: Pipeline, emitter: Emitter, account: Account) -> Outcome:
     accounts = _own_accounts(job, account)
-    with Held(
+    with RowStore(
         seed=job.seed,
         split=job.split,
         inputs=len(job.inputs),
         columns=job.columns,
         folder=Path(job.outputs[0]).parent,
-    ) as held:
+    ) as store:
         for number, row in _all_rows(job, accounts):
             emitter.account = accounts[number]
             try:
                 raw = emitter.emit(as_row(row))
-                held.add(number, row, raw, dumps(raw))
+                store.add(number, row, raw, dumps(raw))
             except Reject as verdict:
                 reject_row(accounts[number], verdict, row)
         _total(accounts, account).hold_limit()
         emitter.check()
-        if not len(held) and not job.allow_empty:
+        if not len(store) and not job.allow_empty:
             _total(accounts, account).check(some=os.fspath(job.outputs[0]))
-        parts = _parts(job, held, accounts)
-        shares = tuple(held.count_written(part, accounts) for part in parts)
+        parts = _parts(job, store, accounts)
+        shares = tuple(store.count_written(part, accounts) for part in parts)
         for own in accounts:
             own.check()
             account.add(replace(own, written=0))
         with atomic_together(list(job.outputs)) as files:
             for path, file, part in zip(job.outputs, files, parts, strict=True):
                 kind = job.container or container_for(path)
-                texts = held.texts(part)
+                texts = store.texts(part)
                 write_texts(texts, file, kind, emitter, account, job.indent)
             account.check()
     return Outcome(account, tuple(accounts), shares)
@@ -236,31 +238,33 @@ def _total(accounts: Iterable[Account], whole: Account) -> Account:
     return total
 
 
-def _parts(job: Pipeline, held: Held, accounts: Sequence[Account]) -> list[array[int]]:
+def _parts(job: Pipeline, store: RowStore, accounts: Sequence[Account]) -> list[array[int]]:
     """The rows of each file, in order; those that come into none are accounted for."""
     counts, weights = [source.count for source in job.inputs], _weights(job)
-    chosen = choose(held.order, held.sizes, counts, weights, job.total)
-    held.count_draw(chosen, accounts)
-    parts = [spread(held.order, chosen) if job.shuffle else chosen]
+    chosen = choose(store.order, store.sizes, counts, weights, job.total)
+    store.count_draw(chosen, accounts)
+    parts = [spread(store.order, chosen) if job.shuffle else chosen]
     if job.split is not None:
         every = weights is None and not any(count is not None for count in counts)
-        order = held.order if every else held.order.take(chosen)
+        order = store.order if every else store.order.take(chosen)
         sides = assign(order, train=job.split.train, test=job.split.test)
         picked = [array("I", (chosen[i] for i in order if sides[i] == s)) for s in range(3)]
-        held.leave_out(picked[REST], "belongs to neither side: the counts are full", accounts)
+        store.leave_out(picked[REST], "belongs to neither side: the counts are full", accounts)
         parts = picked[TRAIN : TRAIN + len(job.outputs)]
-        held.note_straddling(parts, accounts[0])
+        store.note_straddling(parts, accounts[0])
     if job.limit is not None and len(parts[0]) > job.limit:
-        parts[0] = _limited(parts[0], job.limit, held, accounts)
+        parts[0] = _limited(parts[0], job.limit, store, accounts)
     return parts
 
 
-def _limited(part: array[int], limit: int, held: Held, accounts: Sequence[Account]) -> array[int]:
+def _limited(
+    part: array[int], limit: int, store: RowStore, accounts: Sequence[Account]
+) -> array[int]:
     kept = bytearray(len(part))
-    for index in draw(held.order.take(part), range(len(part)), limit):
+    for index in draw(store.order.take(part), range(len(part)), limit):
         kept[index] = 1
     rest = (row for row, keep in zip(part, kept, strict=True) if not keep)
-    held.leave_out(rest, f"not drawn (at most {limit:,} rows)", accounts)
+    store.leave_out(rest, f"not drawn (at most {limit:,} rows)", accounts)
     return array("I", (row for row, keep in zip(part, kept, strict=True) if keep))
 
 

@@ -196,7 +196,7 @@ class Data(Value):
         default_factory=list,
         metadata=about(
             "Fields of rows that may be left out when the engine has no place for them: tools, "
-            "images, loss, … or a field's own name; all: everything"
+            "images, loss, … or a field's own name; all: all of them"
         ),
     )
     shuffle: bool = field(default=True, metadata=about("Shuffle before packing"))

@@ -189,7 +189,7 @@ def emitted(raw: dict[str, Any], name: str, target: str, *drop: str) -> dict[str
     return made
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.data())
 @pytest.mark.parametrize("target", FORMATS)
 @pytest.mark.parametrize("name", PLAIN)
@@ -209,7 +209,7 @@ def test_what_is_written_without_leave_holds_every_field(
     assert not missing
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(st.data())
 @pytest.mark.parametrize("name", ["alpaca", "conversation", "messages", "sharegpt", "chatglm3"])
 def test_a_row_comes_back_from_messages_as_it_was(name: str, data: st.DataObject) -> None:
@@ -551,3 +551,24 @@ def test_the_tutorials_format_refuses_what_it_cannot_train(tmp_path: Path, name:
         convert(src, tmp_path / "o.jsonl", to="conversation")
     assert set(caught.value.fields) <= {"images", "videos", "audios", "preference", "kto_tag"}
     assert convert(src, tmp_path / "o.jsonl", to="conversation", drop=caught.value.fields).written
+
+
+def test_named_keys_of_an_object_leave_its_other_fields(tmp_path: Path) -> None:
+    columns = {"input": "问题", "output": "回答"}
+    raws = [{"问题": "a", "回答": "b", "领域": ["x"]}, {"问题": "a", "回答": "b", "input": "c"}]
+    src = put_lines(tmp_path / "a.jsonl", raws)
+    account = convert(src, tmp_path / "o.jsonl", columns=columns)
+    made = {"conversation": [{"input": "a", "output": "b"}], "领域": ["x"]}
+    assert lines_of(tmp_path / "o.jsonl") == [made]
+    assert account.faults == 1
+
+
+def test_columns_that_are_not_named_are_noted(tmp_path: Path) -> None:
+    src = tmp_path / "a.csv"
+    src.write_text("q,a,topic\n1,2,3\n", encoding="utf-8")
+    account = convert(src, tmp_path / "o.jsonl", columns={"input": "q", "output": "a"})
+    assert "a.csv: columns that are not read: 'topic'" in account.notes
+    carried = tmp_path / "b.csv"
+    carried.write_text("input,output,topic\n1,2,3\n", encoding="utf-8")
+    convert(carried, tmp_path / "o.jsonl")
+    assert lines_of(tmp_path / "o.jsonl")[0]["topic"] == "3"

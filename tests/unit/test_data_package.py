@@ -67,3 +67,8 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         data_tools.nonsense  # noqa: B018
+
+
+def test_both_packages_say_that_they_are_typed() -> None:
+    for package in ("data_tools", "orchestrator"):
+        assert (ROOT / package / "py.typed").is_file()

@@ -210,3 +210,10 @@ def test_memory_stays_flat_with_a_split_a_mix_and_a_limit(tmp_path: Path) -> Non
         assert (tmp_path / f"o{size}-1.jsonl").stat().st_size
     assert src.stat().st_size > 60 << 20
     assert peaks[1] - peaks[0] < 15, json.dumps(peaks)
+
+
+def test_a_total_needs_weights(tmp_path: Path) -> None:
+    src = put_lines(tmp_path / "a.jsonl", [conversation(("q", "a"))])
+    job = Pipeline(inputs=[Input(files=src)], outputs=[tmp_path / "o.jsonl"], total=5)
+    with pytest.raises(DataError, match="shared out by weights"):
+        run(job)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_tools.account import Account
 from data_tools.errors import Reject
-from data_tools.formats import conversation, lanes
+from data_tools.formats import conversation, shortcuts
 from data_tools.formats.emitting import Emitter
 from data_tools.rows import Row, Source, with_system
 
@@ -39,19 +39,19 @@ def general(raw: dict[str, Any], target: str, system: str | None) -> Any:
     return Emitter(target, (), Account()).emit(row)
 
 
-def lane_to(target: str, system: str | None) -> lanes.Lane:
-    lane = lanes.find(target, system)
-    assert lane is not None
-    return lane
+def shortcut_to(target: str, system: str | None) -> shortcuts.Shortcut:
+    shortcut = shortcuts.find(target, system)
+    assert shortcut is not None
+    return shortcut
 
 
 @given(RAWS, st.none() | TEXT)
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_lane_gives_what_the_general_way_gives(
+def test_a_shortcut_gives_what_the_general_way_gives(
     target: str, raw: dict[str, Any], system: str | None
 ) -> None:
-    lane = lane_to(target, system)
-    quick = lane(raw)
+    shortcut = shortcut_to(target, system)
+    quick = shortcut(raw)
     if quick is not None:
         expected = general(raw, target, system)
         assert quick == expected
@@ -60,20 +60,20 @@ def test_a_lane_gives_what_the_general_way_gives(
 
 
 @given(st.lists(st.tuples(TEXT, FILLED), min_size=1, max_size=4), st.none() | TEXT)
-def test_plain_rows_take_the_lane(pairs: list[tuple[str, str]], system: str | None) -> None:
+def test_plain_rows_take_the_shortcut(pairs: list[tuple[str, str]], system: str | None) -> None:
     turns = [{"input": asked, "output": answer} for asked, answer in pairs]
     for target, raw in (("alpaca", {"conversation": turns}), ("conversation", turns[0])):
-        assert lane_to(target, system)(raw) == general(raw, target, system)
+        assert shortcut_to(target, system)(raw) == general(raw, target, system)
 
 
 @given(RAWS)
 @pytest.mark.parametrize("target", TARGETS)
-def test_what_the_general_way_rejects_no_lane_takes(target: str, raw: dict[str, Any]) -> None:
+def test_what_the_general_way_rejects_no_shortcut_takes(target: str, raw: dict[str, Any]) -> None:
     try:
         general(raw, target, None)
     except Reject:
-        assert lane_to(target, None)(raw) is None
+        assert shortcut_to(target, None)(raw) is None
 
 
-def test_other_formats_have_no_lane() -> None:
-    assert lanes.find("messages", None) is None
+def test_other_formats_have_no_shortcut() -> None:
+    assert shortcuts.find("messages", None) is None

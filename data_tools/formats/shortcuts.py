@@ -1,8 +1,8 @@
 """Short ways for the tutorials' two conversions.
 
-Without them a workbook takes 1.75 times as long and multi-turn rows 1.6 times, both more than
-`benchmarks/bench_data.py` allows (docs/decisions/data-rows.md). Anything else than plain texts gets
-None and goes the general way (parse, then emit); tests hold both ways to the same result.
+Without them a workbook takes 1.75 times as long and multi-turn rows 1.3 to 1.5 times, both more
+than `benchmarks/bench_data.py` allows (docs/decisions/data-rows.md). Anything else than plain texts
+gets None and goes the general way (parse, then emit); tests hold both ways to the same result.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 Raw = dict[str, Any]
-Lane = Callable[[Raw], "Raw | None"]
+Shortcut = Callable[[Raw], "Raw | None"]
 
 
-class Ready:
+class Emitted:
     """An object that is ready to be written."""
 
     __slots__ = ("raw",)
@@ -23,17 +23,17 @@ class Ready:
         self.raw = raw
 
 
-def find(target: str, system: str | None) -> Lane | None:
-    """The lane to a format, if there is one."""
+def find(target: str, system: str | None) -> Shortcut | None:
+    """The shortcut to a format, if there is one."""
     if target == "conversation":
         return _flat_to_conversation(system)
     return _conversation_to_alpaca(system) if target == "alpaca" else None
 
 
-def _flat_to_conversation(system: str | None) -> Lane:
+def _flat_to_conversation(system: str | None) -> Shortcut:
     """{"input", "output"}, as a table gives it → {"conversation": [{"input", "output"}]}."""
 
-    def lane(raw: Raw) -> Raw | None:
+    def shortcut(raw: Raw) -> Raw | None:
         if len(raw) != 2:
             return None
         asked, answer = raw.get("input"), raw.get("output")
@@ -43,13 +43,13 @@ def _flat_to_conversation(system: str | None) -> Lane:
             return {"conversation": [{"input": asked, "output": answer}]}
         return {"conversation": [{"system": system, "input": asked, "output": answer}]}
 
-    return lane
+    return shortcut
 
 
-def _conversation_to_alpaca(system: str | None) -> Lane:
+def _conversation_to_alpaca(system: str | None) -> Shortcut:
     """Turns of input and output, a system text on the first at most → alpaca with history."""
 
-    def lane(raw: Raw) -> Raw | None:
+    def shortcut(raw: Raw) -> Raw | None:
         turns = raw.get("conversation")
         if type(turns) is not list or not turns or len(raw) != 1:
             return None
@@ -74,4 +74,4 @@ def _conversation_to_alpaca(system: str | None) -> Lane:
         made["history"] = history
         return made
 
-    return lane
+    return shortcut

@@ -19,7 +19,7 @@ from data_tools.rows import Row, Source
 BOTH_SIDES = "requests that sit on both sides (group by request to prevent)"
 
 
-class Held:
+class RowStore:
     """The texts of all rows on disk; in memory their order, their input and their place."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Held:
         self._lists = dict(enumerate(lists[:8]))
         self._filled = bytearray()
 
-    def __enter__(self) -> Held:
+    def __enter__(self) -> RowStore:
         return self
 
     def __exit__(
