@@ -1,4 +1,4 @@
-"""A hub data set in ``dataset_info.json``: only the columns that the recipe says are there.
+"""Entries of ``dataset_info.json``; of a hub data set only the columns that the recipe declares.
 
 The engine raises KeyError for a declared column that a row lacks, and ignores, without a word, what
 is not declared. Source: llamafactory/data/parser.py (DatasetAttr) and converter.py.
@@ -61,12 +61,20 @@ def entry(source: Source, stage: str) -> dict[str, Any]:
     made: dict[str, Any] = {"hf_hub_url": source.dataset, "ms_hub_url": source.dataset}
     more = {"subset": source.subset, "split": source.split, "num_samples": source.sample_rows}
     made.update({key: value for key, value in more.items() if value is not None})
-    made["formatting"] = "sharegpt" if form in TAGS else "alpaca"
+    return {**made, **layout(form, fields, stage, source.tags)}
+
+
+def layout(
+    form: str, fields: Mapping[str, str], stage: str, tags: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Formatting, columns and tags of rows in the format ``form``; ``fields``: key -> column."""
+    made: dict[str, Any] = {"formatting": "sharegpt" if form in TAGS else "alpaca"}
     if stage in ("rm", "dpo"):
         made["ranking"] = True
     made["columns"] = {COLUMNS[form][key]: column for key, column in fields.items()}
     if form in TAGS:
-        made["tags"] = {f"{key}_tag": word for key, word in {**TAGS[form], **source.tags}.items()}
+        words = {**TAGS[form], **(tags or {})}
+        made["tags"] = {f"{key}_tag": word for key, word in words.items()}
     return made
 
 

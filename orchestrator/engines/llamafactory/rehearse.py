@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.base.errors import UsageError
-from orchestrator.engines.llamafactory.template_names import template
-from orchestrator.engines.llamafactory.words import words
+from orchestrator.engines.llamafactory.template_names import sees
 from orchestrator.recipe.schema import Recipe
 
 MAX_LENGTH = 512
@@ -32,10 +31,9 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
 
     UsageError for a model that sees or hears: a stand-in is made of text alone.
     """
-    name = template(recipe)
-    if name in words(recipe.engine_version).multimodal:
+    if sees(recipe):
         raise UsageError(
-            f"A model with the template {name} cannot be rehearsed.",
+            f"A model with the template {recipe.model.template} cannot be rehearsed.",
             where="model.template",
             why="it sees or hears, and a rehearsal's stand-in has no processor for that",
             fix="try the files first: recipe run NAME --until check, on the machine with the model",

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.engines.job import Job
-from orchestrator.engines.llamafactory.dataset import mixing
+from orchestrator.engines.llamafactory.dataset import media_dir, mixing
 from orchestrator.engines.llamafactory.options import Placed, place
 from orchestrator.engines.llamafactory.template_names import export_template, template
 from orchestrator.recipe.schema import Recipe
@@ -170,6 +170,7 @@ def _dataset(job: Job) -> Settings:
     keys: Settings = {
         "dataset_dir": DATASET_DIR,
         **mixing(job),
+        **({"media_dir": folder} if (folder := media_dir(job)) else {}),
         "template": template(job.recipe),
         "cutoff_len": train.max_length,
     }
