@@ -196,7 +196,8 @@ def _output(job: Job) -> Settings:
     if train.save_total_limit is not None and train.save_total_limit > 0:
         keys["save_total_limit"] = train.save_total_limit
     if train.report_to is not None:
-        keys["report_to"] = train.report_to or "none"
+        keys["report_to"] = train.report_to[0] if len(train.report_to) == 1 else train.report_to
+        keys["report_to"] = keys["report_to"] or "none"
     keys["plot_loss"] = True
     keys["overwrite_output_dir"] = True
     return keys
