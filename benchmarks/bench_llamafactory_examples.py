@@ -219,11 +219,7 @@ def main() -> int:
             options = ", ".join(said.recipe["engine_options"])
             lines = wrong or [f"options: {options}" if options else "without options"]
             print(f"{'equal ' if not wrong else 'DIFFERS'} {path.relative_to(given.checkout)}")
-            print(
-                "\n".join(f"          {line}" for line in wrong)
-                if wrong
-                else f"          {options}"
-            )
+            print("\n".join(f"          {line}" for line in lines))
     count = sum("model_name_or_path" in yaml.safe_load(p.read_text("utf-8")) for p in files)
     print(f"\n{whole} of {count} ({whole / count:.0%}) are equal key by key; ", end="")
     print(f"{options_only} of these need engine_options for some keys.")

@@ -36,7 +36,7 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
             f"A model with the template {recipe.model.template} cannot be rehearsed.",
             where="model.template",
             why="it sees or hears, and a rehearsal's stand-in has no processor for that",
-            fix="try the files first: recipe run NAME --until check, on the machine with the model",
+            fix="leave out --rehearse; --until check looks at files and rows first",
         )
     train = recipe.train
     update: dict[str, object] = {}
