@@ -131,8 +131,9 @@ def _source_objections(at: str, source: Source, stage: str) -> Iterator[Objectio
         near = nearest(form, COLUMNS) or "alpaca"
         yield Objection(f"{at}.format", what, listed([*COLUMNS]), near)
         return
-    if stage == "pt" and form in TAGS:
-        yield Objection(f"{at}.format", "pre-training reads texts, not conversations", "", "text")
+    if (stage == "pt") != (form == "text"):
+        what, meant = ("reads texts", "text") if stage == "pt" else ("wants answers", "alpaca")
+        yield Objection(f"{at}.format", f"{form} rows do not fit: {stage} {what}", "", meant)
     for name, known in (("fields", COLUMNS[form]), ("tags", TAGS.get(form, {}))):
         for key in set(getattr(source, name)) - set(known):
             what = f"{form} rows have no such key"
