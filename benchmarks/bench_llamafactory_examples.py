@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.engines.llamafactory.hub_rows import COLUMNS, TAGS
+from orchestrator.engines.llamafactory.entries import COLUMNS, TAGS
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning import feasible
 from orchestrator.planning.job import build

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.engines.job import Job
-from orchestrator.engines.llamafactory import hub_rows
+from orchestrator.engines.llamafactory import entries
 from orchestrator.engines.llamafactory.template_names import sees
 from orchestrator.recipe.schema import Recipe, Source
 
@@ -51,7 +51,7 @@ def dataset_info(job: Job) -> dict[str, Any]:
     return {
         name: {"file_name": job.train_file, **_own_layout(job.recipe)}
         if source is None
-        else hub_rows.entry(source, stage)
+        else entries.entry(source, stage)
         for name, (source, _) in _weighted(job).items()
     }
 
@@ -94,7 +94,7 @@ def _unused_name(source: Source, taken: Mapping[str, Any]) -> str:
 def _own_layout(recipe: Recipe) -> dict[str, Any]:
     stage = recipe.train.stage
     form = "text" if stage == "pt" else recipe.data.rows or ROW_FORMATS[0]
-    return hub_rows.layout(form, {key: key for key in row_columns(recipe)}, stage)
+    return entries.layout(form, {key: key for key in row_columns(recipe)}, stage)
 
 
 def row_columns(recipe: Recipe) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.engines.llamafactory.template_names import sees
 from orchestrator.recipe.schema import Recipe
 
@@ -33,10 +34,19 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
     """
     if sees(recipe):
         raise UsageError(
-            f"A model with the template {recipe.model.template} cannot be rehearsed.",
+            say(
+                f"A model with the template {recipe.model.template} cannot be rehearsed.",
+                f"模板为 {recipe.model.template} 的模型不能预演。",
+            ),
             where="model.template",
-            why="it sees or hears, and a rehearsal's stand-in has no processor for that",
-            fix="leave out --rehearse; --until check looks at files and rows first",
+            why=say(
+                "it sees or hears, and a rehearsal's stand-in has no processor for that",
+                "它能看或能听，而预演的替身没有相应的处理器",
+            ),
+            fix=say(
+                "leave out --rehearse; --until check looks at files and rows first",
+                "去掉 --rehearse；--until check 会先检查文件和数据",
+            ),
         )
     train = recipe.train
     update: dict[str, object] = {}

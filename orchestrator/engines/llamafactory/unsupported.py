@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.base.nearest import nearest
 from orchestrator.base.text import listed
-from orchestrator.engines.llamafactory import hub_rows, options
+from orchestrator.engines.llamafactory import entries, options
 from orchestrator.engines.llamafactory.settings import OPTIMIZERS, finetuning_type
 from orchestrator.engines.llamafactory.template_names import table
 from orchestrator.engines.llamafactory.words import Words, words
@@ -23,7 +23,7 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
         *_method(recipe),
         *_words(recipe, known),
         *_preference(recipe, known),
-        *hub_rows.objections(recipe),
+        *entries.objections(recipe),
         *_own_rows(recipe),
         *options.objections(recipe.engine_options, known),
         *options.variable_objections(recipe.env),

@@ -108,12 +108,12 @@ def objections(recipe: Recipe) -> Iterator[Objection]:
         yield from _source_objections(f"data.sources.{number}", source, recipe.train.stage)
     if not on_hub:
         return
-    hub_rows = "the engine loads the rows of a hub data set itself"
+    itself = "the engine loads the rows of a hub data set itself"
     if recipe.data.split.train < 1:
-        why = f"{hub_rows}; rows for the loss: evaluate.validation_share"
+        why = f"{itself}; rows for the loss: evaluate.validation_share"
         yield Objection("data.split.train", "does not reach a hub data set", why, "1")
     if recipe.data.dedupe is not None:
-        yield Objection("data.dedupe", "does not reach a hub data set", hub_rows, "null")
+        yield Objection("data.dedupe", "does not reach a hub data set", itself, "null")
     if recipe.train.max_samples is not None and len(sources) > 1:
         why = "it would take that many from the head of each data set; say it for each source"
         what = "the engine draws no sample over several data sets"
