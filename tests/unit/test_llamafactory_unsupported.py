@@ -113,6 +113,7 @@ def test_keys_that_are_placed_are_keys_of_their_file() -> None:
 
 
 FINE = [
+    options("dataset: train, eval_dataset: [train]"),
     "train.optimizer=AdamW",
     "train.optimizer=lion_8bit",
     "train.report_to=[wandb, tensorboard]",

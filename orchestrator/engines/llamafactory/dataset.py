@@ -7,10 +7,10 @@ a ``columns`` that names some resets the others. Source: llamafactory/data/parse
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.engines.job import Job
+from orchestrator.engines.job import FoundSource, Job
 from orchestrator.engines.llamafactory import entries
 from orchestrator.engines.llamafactory.template_names import sees
 from orchestrator.recipe.schema import Recipe, Source
@@ -52,13 +52,13 @@ def dataset_info(job: Job) -> dict[str, Any]:
         name: {"file_name": job.train_file, **_own_layout(job.recipe)}
         if source is None
         else entries.entry(source, stage)
-        for name, (source, _) in _weighted(job).items()
+        for name, (source, _) in _weighted(job.sources).items()
     }
 
 
 def mixing(job: Job) -> dict[str, Any]:
     """``dataset``, and how several are mixed where the recipe gives weights."""
-    weighted = _weighted(job)
+    weighted = _weighted(job.sources)
     keys: dict[str, Any] = {"dataset": ",".join(weighted)}
     if len(weighted) > 1 and any(found.source.weight is not None for found in job.sources):
         total = sum(weight for _, weight in weighted.values())
@@ -68,10 +68,15 @@ def mixing(job: Job) -> dict[str, Any]:
     return keys
 
 
-def _weighted(job: Job) -> dict[str, tuple[Source | None, float]]:
+def names(recipe: Recipe) -> tuple[str, ...]:
+    """What the data sets of the recipe are called in the run's list."""
+    return tuple(_weighted([FoundSource(source) for source in recipe.data.sources]))
+
+
+def _weighted(sources: Sequence[FoundSource]) -> dict[str, tuple[Source | None, float]]:
     """Name -> the hub data set (None: the run's own file) and its weight; without weight 0."""
     made: dict[str, tuple[Source | None, float]] = {}
-    for found in job.sources:
+    for found in sources:
         weight = 1.0 if found.source.weight is None else float(found.source.weight)
         if weight == 0:
             continue
