@@ -33,6 +33,7 @@ _MARKS = frozenset(
 #: Names of a query whose long values are public: what is fetched, not who fetches it.
 _PUBLIC = frozenset({"export", "file", "file_id", "filename", "id", "name", "path", "ref", "rev"})
 _NO_VALUES = ("", "null", "None", "none", "true", "false", "True", "False")
+_FOLDERS = frozenset({"PWD", "OLDPWD"})  # a shell's current folder is no password
 _SHORTEST = 6  # characters of a variable's value; a shorter one would blacken half a text
 
 _USER = re.compile(r"(?<=://)[^/@\s'\"]+@")
@@ -72,6 +73,8 @@ def redacted(text: str) -> str:
     this process's own secret variables (HF_TOKEN …).
     """
     for name, value in os.environ.items():
+        if name in _FOLDERS:
+            continue
         if len(value) >= _SHORTEST and value in text and is_secret_name(name):
             text = text.replace(value, HIDDEN)
     text = _USER.sub(f"{HIDDEN}@", text)
