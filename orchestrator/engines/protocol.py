@@ -27,8 +27,8 @@ class Engine(Protocol):
         """(module, attribute) of the engine's own prompt templates, in its environment."""
 
     @property
-    def row_format(self) -> str:
-        """The row format of data_tools that this engine reads."""
+    def row_formats(self) -> tuple[str, ...]:
+        """The row formats of data_tools that this engine reads, the usual one first."""
 
     def unsupported(self, recipe: Recipe, release: Release, /) -> Sequence[Objection]:
         """Everything that ``recipe`` asks for and ``release`` cannot do; empty when it can run."""

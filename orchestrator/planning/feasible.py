@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.base.errors import UsageError
@@ -12,7 +12,7 @@ from orchestrator.base.nearest import nearest
 from orchestrator.base.program import command_line
 from orchestrator.base.text import listed
 from orchestrator.engines import registry
-from orchestrator.engines.protocol import Recognises
+from orchestrator.engines.protocol import Engine, Recognises
 from orchestrator.recipe import load as loading
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.listing import listing
@@ -56,7 +56,18 @@ def objections(engine: str, recipe: Recipe | None) -> Iterable[Objection]:
         what = say(f"there is no engine release {engine!r}", f"没有引擎版本 {engine!r}")
         why = say(f"there are {listed(names, 'and')}", f"现有：{listed(names, '和')}")
         return [Objection("engine", what, why, nearest(engine, names, cutoff=0.5))]
-    return [] if recipe is None else registry.get(release.engine).unsupported(recipe, release)
+    if recipe is None:
+        return []
+    judging = registry.get(release.engine)
+    return [*_row_format(recipe, judging), *judging.unsupported(recipe, release)]
+
+
+def _row_format(recipe: Recipe, engine: Engine) -> Iterator[Objection]:
+    rows, known = recipe.data.rows, engine.row_formats
+    if rows is not None and rows not in known:
+        what = say(f"{engine.name} reads no {rows} rows", f"{engine.name} 不读取 {rows} 格式的行")
+        why = say(f"it reads {listed(known)}", f"它读取 {listed(known, '或')}")
+        yield Objection("data.rows", what, why, nearest(rows, known) or known[0])
 
 
 def refuse_foreign(path: Path, values: Mapping[str, object]) -> None:

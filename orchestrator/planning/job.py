@@ -187,9 +187,12 @@ def _only_rows_that_are_here(job: Job) -> None:
     if numbers:
         names = ", ".join(source_name(sources[number]) for number in numbers)
         raise UsageError(
-            f"A rehearsal downloads nothing, and there is no sample of {names}.",
+            say(
+                f"A rehearsal downloads nothing, and there is no sample of {names}.",
+                f"预演不下载任何东西，而 {names} 没有样例。",
+            ),
             where=", ".join(f"data.sources.{number}" for number in numbers),
-            fix="give a few rows of it: "
+            fix=say("give a few rows of it: ", "请给出几行数据：")
             + " ".join(f"--set data.sources.{number}.sample=FILE" for number in numbers),
         )
 

@@ -119,7 +119,7 @@ def _files(job: Job, by_hand: str) -> list[PlannedFile]:
 def _columns(job: Job) -> dict[str, object] | None:
     """The keys of alpaca rows, and the value where a row has none; None for conversations."""
     engine = engine_of(job)
-    columns = engine.row_columns(job.recipe) if engine.row_format == "alpaca" else None
+    columns = engine.row_columns(job.recipe) if engine.row_formats[0] == "alpaca" else None
     return dict(columns) if columns else None
 
 
@@ -135,7 +135,8 @@ def _can_convert(job: Job) -> bool:
         for source in data.sources
     )
     simple = data.dedupe is None and not data.split.keep_duplicates_together
-    return plain and simple and train.stage == "sft" and train.max_samples is None
+    usual = data.rows is None and "images" not in (_columns(job) or ())
+    return plain and simple and usual and train.stage == "sft" and train.max_samples is None
 
 
 def _before(job: Job, by_hand: str) -> tuple[str, ...]:

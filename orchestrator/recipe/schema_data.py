@@ -184,6 +184,13 @@ class Data(Value):
 
     sources: list[Source] = field(metadata=about("Merged in order", min_length=1))
     split: Split = field(default_factory=Split, metadata=about("Shares"))
+    rows: str | None = field(
+        default=None,
+        metadata=about(
+            "Row format that the engine gets, where its usual one has no place for a field: "
+            "sharegpt holds calls of tools"
+        ),
+    )
     max_rejects: int | str = field(
         default=0,
         metadata=about("Rejected rows that are accepted: a number, or a share such as 5%"),

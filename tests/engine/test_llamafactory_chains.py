@@ -15,6 +15,7 @@ import pytest
 from orchestrator.engines import registry
 from orchestrator.envs import Environment, ensure
 from orchestrator.recipe.listing import listing
+from tests.support import demo_rows
 from tests.support.engine_runs import (
     REPOSITORY,
     SECONDS,
@@ -279,32 +280,39 @@ def stages(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -
     """A folder for runs of one recipe that differ in the stage of their training."""
     workspace = tmp_path_factory.mktemp("stages")
     (workspace / "mine.yaml").write_text(
-        f"extends: {HOMEWORK[1]}\ntrain: {{method: lora, max_length: 64}}\n"
+        f"title: rows of many shapes\nengine: {RELEASE}\n"
+        "model: {id: Qwen/Qwen2.5-0.5B-Instruct, template: qwen, architecture: qwen2}\n"
+        "train: {method: lora, pack: false, max_length: 64}\n"
         "data: {sources: [{path: rows.json}]}\n"
     )
     return workspace
 
 
-ASKED = {"instruction": "q", "input": "", "system": "", "history": []}
-PAIR = {**ASKED, "chosen": "good", "rejected": "bad"}
-STAGES: list[tuple[str, dict[str, Any], str]] = [
-    ("dpo", PAIR, "training_rewards_accuracies.png"),
-    ("rm", PAIR, "training_loss.png"),
-    ("kto", {**ASKED, "output": "good", "kto_tag": True}, "training_loss.png"),
-    ("pt", {"text": "some words of a text " * 30}, "training_loss.png"),
+TEXTS = [{"text": "some words of a text " * 30}]
+#: Stage, the demo file whose shape the rows have, the row format for the engine, and a curve.
+STAGES = [
+    ("dpo", "dpo_en_demo.json", "alpaca", "training_rewards_accuracies.png"),
+    ("rm", "dpo_en_demo.json", "sharegpt", "training_loss.png"),
+    ("kto", "kto_en_demo.json", "sharegpt", "training_loss.png"),
+    ("sft", "glaive_toolcall_en_demo.json", "sharegpt", "training_loss.png"),
+    ("pt", "", "alpaca", "training_loss.png"),
 ]
 
 
-@pytest.mark.parametrize(("stage", "row", "curve"), STAGES, ids=[one[0] for one in STAGES])
+@pytest.mark.parametrize(("stage", "demo", "rows", "curve"), STAGES, ids=[one[0] for one in STAGES])
 def test_other_stages_train_and_export(
-    stage: str, row: dict[str, Any], curve: str, stages: Path
+    stage: str, demo: str, rows: str, curve: str, stages: Path
 ) -> None:
-    rows = [{**row, **({"kto_tag": bool(n % 2)} if stage == "kto" else {})} for n in range(12)]
-    (stages / "rows.json").write_text(json.dumps(rows))
-    words = ("run", "mine.yaml", "--rehearse", "--set", f"train.stage={stage}")
-    root, _ = another_run(stages, *words)
+    if demo:
+        demo_rows.write(demo, stages, times=6).replace(stages / "rows.json")
+    else:
+        (stages / "rows.json").write_text(json.dumps(TEXTS * 12))
+    sets = ("--set", f"train.stage={stage}", "--set", f"data.rows={rows}")
+    root, _ = another_run(stages, "run", "mine.yaml", "--rehearse", *sets)
     assert (root / "adapter" / curve).stat().st_size > 0
     assert (root / "merged" / "model.safetensors").is_file()
+    report = json.loads((root / "check.json").read_text(encoding="utf-8"))
+    assert report["figures"]["rows_dropped"] == 0
 
 
 METHODS = [

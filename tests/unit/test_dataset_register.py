@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.engines.llamafactory.dataset_entry import entry_for
 from orchestrator.engines.llamafactory.dataset_info import find, register, with_entry
+from tests.support import demo_rows
 from tests.support.engine_runs import REPOSITORY, variables
 
 UPSTREAM = """{
@@ -272,3 +273,34 @@ def test_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError) as caught:
         entry_for(path, tmp_path)
     assert "rows.jsonl:2" in str(caught.value)
+
+
+#: What the engine's own dataset_info.json says about its demo files.
+DEMO_COLUMNS = {
+    "dpo_en_demo.json": {
+        "messages": "conversations",
+        "chosen": "chosen",
+        "rejected": "rejected",
+    },
+    "kto_en_demo.json": {"messages": "messages", "kto_tag": "label"},
+    "glaive_toolcall_en_demo.json": {"messages": "conversations", "tools": "tools"},
+    "mllm_demo.json": {"messages": "messages", "images": "images"},
+    "mllm_video_demo.json": {"messages": "messages", "videos": "videos"},
+    "dpo_zh_demo.json": {
+        "prompt": "instruction",
+        "query": "input",
+        "chosen": "chosen",
+        "rejected": "rejected",
+    },
+}
+
+
+@pytest.mark.parametrize("name", DEMO_COLUMNS)
+def test_demo_files_get_the_columns_that_the_engine_itself_gives_them(
+    name: str, tmp_path: Path
+) -> None:
+    entry = entry_for(demo_rows.write(name, tmp_path), tmp_path)
+    assert entry["columns"] == DEMO_COLUMNS[name]
+    assert entry.get("ranking", False) == name.startswith("dpo")
+    words = entry.get("tags", {})
+    assert words.get("user_tag") in (None, "human", "user")

@@ -146,6 +146,9 @@ FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"format": "messages", "tags": {"usr": "u"}}, "", "data.sources.0.tags.usr", "user"),
     ({"fields": {"instruction": "q"}}, "train.stage=dpo", "data.sources.0.fields", ""),
     ({"format": "messages"}, "train.stage=pt", "data.sources.0.format", "text"),
+    ({"format": "alpaca"}, "train.stage=pt", "data.sources.0.format", "text"),
+    ({"format": "text"}, "", "data.sources.0.format", "alpaca"),
+    ({"format": "text"}, "train.stage=kto", "data.sources.0.format", "alpaca"),
     ({}, "data.split.train=0.9", "data.split.train", "1"),
     ({}, "data.dedupe=near", "data.dedupe", "null"),
 ]

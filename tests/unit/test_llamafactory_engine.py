@@ -101,6 +101,7 @@ def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
         ),
         ("TypeError: '<=' not supported between instances of 'float' and 'str'", "YAML 1.1"),
         ("JSON parse error: Column() changed from object to array in row 0", "different types"),
+        ("KeyError: 'history'", "data.sources.N.fields: {instruction"),
         ("ValueError: Output directory already exists and is not empty. Please", "left files"),
         ("ValueError: Cannot merge adapters to a quantized model.", "quantization_bit"),
         ("ValueError: Please use `FORCE_TORCHRUN=1` to launch DeepSpeed training.", "launcher"),

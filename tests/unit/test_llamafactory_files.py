@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from orchestrator.engines import registry
 from orchestrator.engines.llamafactory import deepspeed, yaml_text
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning.job import build
+from orchestrator.recipe.listing import listing
 from orchestrator.recipe.load import load
 
 #: The page's emo_glm4_lora_sft.yaml, typed by hand.
@@ -79,6 +81,19 @@ def rendered(name: str, *sets: str, rehearse: bool = False) -> dict[str, str]:
 def keys(name: str, file: str, *sets: str) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(rendered(name, *sets)[file])  # a YAML 1.1 reader
     return found
+
+
+SHIPPED = sorted(one.name for one in listing() if one.engine.startswith("llamafactory@"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_recipes_render_as_they_did(name: str, golden: Callable[[str, str], None]) -> None:
+    params = ["name=小明"] if load(name, environ={}, complete=False).missing else []
+    job = build(load(name, params=params, environ={}), must_find_rows=False)
+    files = {file.path: file.text for file in engine_of(job).files(job)}
+    assert {"train.yaml", "export.yaml", "chat.yaml", "dataset_info.json"} <= set(files)
+    for path, text in files.items():
+        golden(f"{name}.{path.replace('/', '.')}", text)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("train.preference.beta=0.1", "train.preference.beta", "", "stage sft"),
     ("env={USE_RAY: '1'}", "env.USE_RAY", "", "train.gpus"),
     ("env={USE_MCA: '1'}", "env.USE_MCA", "", "Megatron"),
+    ("env={ACCELERATE_USE_FSDP: 'true'}", "env.ACCELERATE_USE_FSDP", "", "train.gpus"),
     ("env={USE_V1: '1'}", "env.USE_V1", "", "other trainer"),
     ("env={NPROC_PER_NODE: '2'}", "env.NPROC_PER_NODE", "", "train.gpus"),
     ("data.dedupe=near", "", "", ""),
@@ -112,6 +113,7 @@ def test_keys_that_are_placed_are_keys_of_their_file() -> None:
 
 
 FINE = [
+    options("dataset: train, eval_dataset: [train]"),
     "train.optimizer=AdamW",
     "train.optimizer=lion_8bit",
     "train.report_to=[wandb, tensorboard]",

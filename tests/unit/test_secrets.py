@@ -25,7 +25,8 @@ SECRET = "s3cr3t-Value-8841"
     [
         "hf_hub_token", "ms_hub_token", "token", "HF_TOKEN", "hubToken", "swanlab_api_key",
         "WANDB_API_KEY", "--api-key", "password", "db.password", "aws_secret_access_key",
-        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret", "db_pwd",
+        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret",
+        "db_pwd",
         "Authorization", "apikey", "private_key", "engine_options.swanlab_api_key",
     ],
 )  # fmt: skip
@@ -149,3 +150,12 @@ def test_a_secret_address_reaches_no_file_of_a_pack_or_a_run(tmp_path: Path) -> 
         assert shown.exit_code == 0
         assert "***@h/rows.json" in shown.output
         assert SECRET not in shown.output
+
+
+def test_the_current_folder_is_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWD", "/home/me/project")
+    monkeypatch.setenv("OLDPWD", "/home/me/other")
+    text = "python /home/me/project/check.py /home/me/other/rows.json"
+    assert redacted(text) == text
+    monkeypatch.setenv("MY_PWD", "hunter22")
+    assert redacted("x hunter22 y") == "x *** y"

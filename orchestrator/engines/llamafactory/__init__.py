@@ -11,6 +11,7 @@ from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Plan
 from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory import checkpoints, commands, settings, talking
+from orchestrator.engines.llamafactory.dataset import ROW_FORMATS
 from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
 from orchestrator.engines.llamafactory.dataset_info import register_rows as register_rows
 from orchestrator.engines.llamafactory.failures import EXPLANATIONS
@@ -26,7 +27,7 @@ from orchestrator.verifying.artifacts import ADAPTER, CHECK, MODEL
 from orchestrator.verifying.explain import explain as _explain
 
 name = "llamafactory"
-row_format = "alpaca"
+row_formats = ROW_FORMATS
 template_registry = ("llamafactory.data.template", "TEMPLATES")
 releases = (
     Release(

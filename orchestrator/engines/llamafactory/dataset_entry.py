@@ -115,7 +115,11 @@ def _alpaca(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _more(keys: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
-    return {name: name for name in names if name in keys}
+    """The columns that the rows have; a verdict may stand under `label`, as in a demo file."""
+    found = {name: name for name in names if name in keys}
+    if "kto_tag" in names and "kto_tag" not in keys and isinstance(keys.get("label"), bool):
+        found["kto_tag"] = "label"
+    return found
 
 
 def _sharegpt(key: str, keys: dict[str, Any], roles: set[str], file: Path) -> dict[str, Any]:

@@ -56,6 +56,7 @@ _VARIABLES = {
     "USE_V1": f"the engine's other trainer reads other files; {_LAUNCHER}",
     "USE_RAY": f"Ray is not in the engine's environment; {_LAUNCHER}",
     "USE_MCA": f"Megatron (mcore_adapter) is not in the engine's environment; {_LAUNCHER}",
+    "ACCELERATE": f"accelerate's own launcher sets it; {_LAUNCHER}",
     "NPROC_PER_NODE": "the recipe's own key is train.gpus",
 }
 
@@ -140,5 +141,6 @@ def _texts(value: Any) -> Iterator[str]:
 def variable_objections(env: Mapping[str, str]) -> Iterator[Objection]:
     """Variables that would choose another launcher, or another number of processes."""
     for name in env:
-        if name in _VARIABLES:
-            yield Objection(f"env.{name}", "is not the recipe's to set", _VARIABLES[name])
+        other = "ACCELERATE" if name.startswith("ACCELERATE_") else name
+        if other in _VARIABLES:
+            yield Objection(f"env.{name}", "is not the recipe's to set", _VARIABLES[other])

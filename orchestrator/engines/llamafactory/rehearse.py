@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.base.errors import UsageError
-from orchestrator.engines.llamafactory.template_names import template
-from orchestrator.engines.llamafactory.words import words
+from orchestrator.base.language import say
+from orchestrator.engines.llamafactory.template_names import sees
 from orchestrator.recipe.schema import Recipe
 
 MAX_LENGTH = 512
@@ -32,13 +32,21 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
 
     UsageError for a model that sees or hears: a stand-in is made of text alone.
     """
-    name = template(recipe)
-    if name in words(recipe.engine_version).multimodal:
+    if sees(recipe):
         raise UsageError(
-            f"A model with the template {name} cannot be rehearsed.",
+            say(
+                f"A model with the template {recipe.model.template} cannot be rehearsed.",
+                f"模板为 {recipe.model.template} 的模型不能预演。",
+            ),
             where="model.template",
-            why="it sees or hears, and a rehearsal's stand-in has no processor for that",
-            fix="try the files first: recipe run NAME --until check, on the machine with the model",
+            why=say(
+                "it sees or hears, and a rehearsal's stand-in has no processor for that",
+                "它能看或能听，而预演的替身没有相应的处理器",
+            ),
+            fix=say(
+                "leave out --rehearse; --until check looks at files and rows first",
+                "去掉 --rehearse；--until check 会先检查文件和数据",
+            ),
         )
     train = recipe.train
     update: dict[str, object] = {}

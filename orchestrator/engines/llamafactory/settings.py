@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.engines.job import Job
-from orchestrator.engines.llamafactory.dataset import mixing
+from orchestrator.engines.llamafactory.dataset import media_dir, mixing
 from orchestrator.engines.llamafactory.options import Placed, place
 from orchestrator.engines.llamafactory.template_names import export_template, template
 from orchestrator.recipe.schema import Recipe
@@ -170,6 +170,7 @@ def _dataset(job: Job) -> Settings:
     keys: Settings = {
         "dataset_dir": DATASET_DIR,
         **mixing(job),
+        **({"media_dir": folder} if (folder := media_dir(job)) else {}),
         "template": template(job.recipe),
         "cutoff_len": train.max_length,
     }
@@ -195,7 +196,8 @@ def _output(job: Job) -> Settings:
     if train.save_total_limit is not None and train.save_total_limit > 0:
         keys["save_total_limit"] = train.save_total_limit
     if train.report_to is not None:
-        keys["report_to"] = train.report_to or "none"
+        keys["report_to"] = train.report_to[0] if len(train.report_to) == 1 else train.report_to
+        keys["report_to"] = keys["report_to"] or "none"
     keys["plot_loss"] = True
     keys["overwrite_output_dir"] = True
     return keys

@@ -61,3 +61,8 @@ def export_template(recipe: Recipe) -> str:
     """
     name = template(recipe)
     return "empty" if name in words(recipe.engine_version).without_modelfile else name
+
+
+def sees(recipe: Recipe) -> bool:
+    """Whether the template is of a model that sees or hears."""
+    return template(recipe) in words(recipe.engine_version).multimodal

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from orchestrator.base.nearest import nearest
 from orchestrator.base.text import listed
-from orchestrator.engines.llamafactory import hub_rows, options
+from orchestrator.engines.llamafactory import entries, options
+from orchestrator.engines.llamafactory.dataset import names
 from orchestrator.engines.llamafactory.settings import OPTIMIZERS, finetuning_type
 from orchestrator.engines.llamafactory.template_names import table
 from orchestrator.engines.llamafactory.words import Words, words
@@ -24,7 +25,7 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
         *_method(recipe),
         *_words(recipe, known),
         *_preference(recipe, known),
-        *hub_rows.objections(recipe),
+        *entries.objections(recipe),
         *_own_rows(recipe),
         *options.objections(recipe.engine_options, known),
         *options.variable_objections(recipe.env),
@@ -106,8 +107,12 @@ def _own_rows(recipe: Recipe) -> Iterator[Objection]:
     given = recipe.engine_options
     if given.get("dataset_dir") or given.get("tokenized_path"):
         return
+    own = names(recipe)
     for key in ("dataset", "eval_dataset"):
-        if given.get(key):
-            why = "a run has its own dataset_info.json; give each as one of data.sources, or name "
-            why += "the folder of another list with engine_options.dataset_dir"
-            yield Objection(f"engine_options.{key}", f"{given[key]} is in no list of the run", why)
+        value = given.get(key) or []
+        for name in value.split(",") if isinstance(value, str) else value:
+            if str(name).strip() not in own:
+                why = f"it has {listed(own, 'and')}; give more of them as data.sources, or name "
+                why += "the folder of another list with engine_options.dataset_dir"
+                what = f"no data set of the run is called {name}"
+                yield Objection(f"engine_options.{key}", what, why, nearest(str(name), own))

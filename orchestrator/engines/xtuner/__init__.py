@@ -25,7 +25,7 @@ from orchestrator.verifying.artifacts import ADAPTER, CHECK, MODEL
 from orchestrator.verifying.explain import explain as _explain
 
 name = "xtuner"
-row_format = "conversation"
+row_formats = ("conversation",)
 template_registry = ("xtuner.utils", "PROMPT_TEMPLATE")
 _HERE = Path(__file__).parent
 _TOOLS = (

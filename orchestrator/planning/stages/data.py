@@ -73,7 +73,8 @@ class ConvertRows:
         try:
             return self._run(root, progress)
         except DataError as error:
-            raise _in_recipe_words(error, root / REJECTED) from error
+            others = engine_of(self.job).row_formats[1:]
+            raise _in_recipe_words(error, root / REJECTED, others) from error
 
     def _run(self, root: Path, progress: Progress) -> Mapping[str, object]:
         from data_tools import Account, run
@@ -186,7 +187,8 @@ class ConvertRows:
         if self.job.file_map_fn is not None:
             return "same"
         pretraining = self.job.recipe.train.stage == "pt"
-        return "text" if pretraining else engine_of(self.job).row_format
+        usual = engine_of(self.job).row_formats[0]
+        return "text" if pretraining else self.job.recipe.data.rows or usual
 
     def _expected(self, counts: Mapping[str, int]) -> None:
         if self.job.unchecked:
@@ -234,8 +236,8 @@ def _value(text: str) -> str:
     return f"{{{', '.join(pairs)}}}" if "=" in text else text
 
 
-def _in_recipe_words(error: DataError, stored: Path) -> RecipeError:
-    """The same error with the recipe's own keys as the next step."""
+def _in_recipe_words(error: DataError, stored: Path, others: Sequence[str]) -> RecipeError:
+    """The same error with the recipe's own keys as the next step; ``others``: row formats."""
     from data_tools import Lossy, TooManyRejects
     from data_tools.containers.rejects import failed_rejects_for
 
@@ -246,6 +248,8 @@ def _in_recipe_words(error: DataError, stored: Path) -> RecipeError:
     if isinstance(error, Lossy):
         fields = ", ".join(error.fields)
         fix = f"leave it out on purpose: --set 'data.drop=[{fields}]'"
+        if "tools" in error.fields and others:
+            fix += f", or let the engine have it: --set data.rows={others[0]}"
     return RecipeError(
         error.what, where=error.where or None, why=error.why or None, fix=fix or None
     )

@@ -67,3 +67,21 @@ def check_entry(key, name, info, folder, path):
             why=f"looked in {folder}/",
             fix="run with --from data",
         )
+    elif file and "tags" in info[name]:
+        check_turns(Path(folder) / file, info[name])
+
+
+def check_turns(path, entry):
+    """What a turn holds beside its role and text is not read: the engine drops it in silence."""
+    known = {entry["tags"]["role_tag"], entry["tags"]["content_tag"]}
+    key = entry["columns"]["messages"]
+    with path.open(encoding="utf-8") as rows:
+        for number, line in enumerate(rows, 1):
+            more = {word for turn in json.loads(line)[key] for word in turn} - known
+            if more:
+                fault(
+                    f"The engine does not read {', '.join(sorted(more))} of a turn.",
+                    why=f"{path}:{number} has it",
+                    fix=f"--set 'data.drop=[{', '.join(sorted(more))}]'",
+                )
+                return

@@ -52,6 +52,9 @@ def check_torchrun():
             return
 
 
+UNPACKED = {"none", "all", "azure_ml", "dagshub", "flyte", "kubeflow"}
+
+
 def check_packages(model, finetuning, training):
     wanted = {
         "bitsandbytes": model.quantization_bit is not None
@@ -67,6 +70,8 @@ def check_packages(model, finetuning, training):
         "matplotlib": finetuning.plot_loss,
         "flash_attn": str(getattr(model.flash_attn, "value", model.flash_attn)) == "fa2",
     }
+    # Trackers by the name of their package; these have another, or none.
+    wanted.update(dict.fromkeys(set(training.report_to) - UNPACKED, True))
     for name, needed in wanted.items():
         if not needed:
             continue

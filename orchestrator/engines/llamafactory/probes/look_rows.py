@@ -46,6 +46,7 @@ def examine_rows(model, data, training, finetuning, *, rehearsal):
 def measure(rows, template, tokenizer, data, stage):
     """Tokens of each row before the engine cuts it, as its processors see them."""
     lengths, cut, dropped, systems, turns = [], 0, 0, 0, 0
+    check_media(rows)
     for row in rows:
         prompt, response = row["_prompt"], row["_response"]
         if stage in ("sft", "rm", "dpo", "kto") and (len(prompt) % 2 != 1 or not response):
@@ -68,6 +69,27 @@ def measure(rows, template, tokenizer, data, stage):
         FIGURES["longest"] = max(lengths)
     report_rows(lengths, cut, dropped, data)
     return [min(one, data.cutoff_len) for one in lengths]
+
+
+def check_media(rows):
+    """Every picture, video and sound that a row names must be a file."""
+    named = missing = 0
+    first = None
+    for row in rows:
+        for kind in ("_images", "_videos", "_audios"):
+            for path in row[kind] or ():
+                named += 1
+                if isinstance(path, str) and not os.path.isfile(path):  # noqa: PTH113
+                    missing += 1
+                    first = first or path
+    if named:
+        FIGURES["media"] = named
+    if missing:
+        fault(
+            f"{missing} of {named} pictures, videos and sounds are not there.",
+            why=f"the first is {first}; they are looked for beside the rows' own file",
+            fix="--set engine_options.media_dir=/their/folder",
+        )
 
 
 def report_rows(lengths, cut, dropped, data):

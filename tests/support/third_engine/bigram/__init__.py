@@ -24,7 +24,7 @@ from orchestrator.verifying.explain import Explanation
 from orchestrator.verifying.explain import explain as _explain
 
 name = "bigram"
-row_format = "alpaca"
+row_formats = ("alpaca",)
 template_registry = ("string", "ascii_letters")
 _HERE = Path(__file__).parent
 _TRAINER, _SETTINGS, _WEIGHTS = "trainer.py", "settings.yaml", "weights.json"

@@ -1,4 +1,4 @@
-"""A hub data set in ``dataset_info.json``: only the columns that the recipe says are there.
+"""Entries of ``dataset_info.json``; of a hub data set only the columns that the recipe declares.
 
 The engine raises KeyError for a declared column that a row lacks, and ignores, without a word, what
 is not declared. Source: llamafactory/data/parser.py (DatasetAttr) and converter.py.
@@ -61,12 +61,20 @@ def entry(source: Source, stage: str) -> dict[str, Any]:
     made: dict[str, Any] = {"hf_hub_url": source.dataset, "ms_hub_url": source.dataset}
     more = {"subset": source.subset, "split": source.split, "num_samples": source.sample_rows}
     made.update({key: value for key, value in more.items() if value is not None})
-    made["formatting"] = "sharegpt" if form in TAGS else "alpaca"
+    return {**made, **layout(form, fields, stage, source.tags)}
+
+
+def layout(
+    form: str, fields: Mapping[str, str], stage: str, tags: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Formatting, columns and tags of rows in the format ``form``; ``fields``: key -> column."""
+    made: dict[str, Any] = {"formatting": "sharegpt" if form in TAGS else "alpaca"}
     if stage in ("rm", "dpo"):
         made["ranking"] = True
     made["columns"] = {COLUMNS[form][key]: column for key, column in fields.items()}
     if form in TAGS:
-        made["tags"] = {f"{key}_tag": word for key, word in {**TAGS[form], **source.tags}.items()}
+        words = {**TAGS[form], **(tags or {})}
+        made["tags"] = {f"{key}_tag": word for key, word in words.items()}
     return made
 
 
@@ -100,12 +108,12 @@ def objections(recipe: Recipe) -> Iterator[Objection]:
         yield from _source_objections(f"data.sources.{number}", source, recipe.train.stage)
     if not on_hub:
         return
-    hub_rows = "the engine loads the rows of a hub data set itself"
+    itself = "the engine loads the rows of a hub data set itself"
     if recipe.data.split.train < 1:
-        why = f"{hub_rows}; rows for the loss: evaluate.validation_share"
+        why = f"{itself}; rows for the loss: evaluate.validation_share"
         yield Objection("data.split.train", "does not reach a hub data set", why, "1")
     if recipe.data.dedupe is not None:
-        yield Objection("data.dedupe", "does not reach a hub data set", hub_rows, "null")
+        yield Objection("data.dedupe", "does not reach a hub data set", itself, "null")
     if recipe.train.max_samples is not None and len(sources) > 1:
         why = "it would take that many from the head of each data set; say it for each source"
         what = "the engine draws no sample over several data sets"
@@ -123,8 +131,9 @@ def _source_objections(at: str, source: Source, stage: str) -> Iterator[Objectio
         near = nearest(form, COLUMNS) or "alpaca"
         yield Objection(f"{at}.format", what, listed([*COLUMNS]), near)
         return
-    if stage == "pt" and form in TAGS:
-        yield Objection(f"{at}.format", "pre-training reads texts, not conversations", "", "text")
+    if (stage == "pt") != (form == "text"):
+        what, meant = ("reads texts", "text") if stage == "pt" else ("wants answers", "alpaca")
+        yield Objection(f"{at}.format", f"{form} rows do not fit: {stage} {what}", "", meant)
     for name, known in (("fields", COLUMNS[form]), ("tags", TAGS.get(form, {}))):
         for key in set(getattr(source, name)) - set(known):
             what = f"{form} rows have no such key"
