@@ -25,7 +25,8 @@ SECRET = "s3cr3t-Value-8841"
     [
         "hf_hub_token", "ms_hub_token", "token", "HF_TOKEN", "hubToken", "swanlab_api_key",
         "WANDB_API_KEY", "--api-key", "password", "db.password", "aws_secret_access_key",
-        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret", "db_pwd",
+        "X-Amz-Signature", "X-Amz-Security-Token", "OSSAccessKeyId", "sig", "client_secret",
+        "db_pwd",
         "Authorization", "apikey", "private_key", "engine_options.swanlab_api_key",
     ],
 )  # fmt: skip
@@ -38,7 +39,8 @@ def test_names_of_secrets(name: str) -> None:
     [
         "pad_token", "eos_token", "bos_token", "image_token", "max_new_tokens", "tokenizer", "key",
         "add_special_tokens", "num_tokens", "primary_key", "signal", "tokens_per_second", "author",
-        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "", "PWD", "OLDPWD",
+        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "",
+        "PWD", "OLDPWD",
     ],
 )  # fmt: skip
 def test_names_that_are_none(name: str) -> None:
