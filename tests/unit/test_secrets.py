@@ -39,8 +39,8 @@ def test_names_of_secrets(name: str) -> None:
     [
         "pad_token", "eos_token", "bos_token", "image_token", "max_new_tokens", "tokenizer", "key",
         "add_special_tokens", "num_tokens", "primary_key", "signal", "tokens_per_second", "author",
-        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "", "PWD",
-        "OLDPWD",
+        "monkey", "design", "keys", "start_token", "passes", "data.sources.0.path", "",
+        "PWD", "OLDPWD",
     ],
 )  # fmt: skip
 def test_names_that_are_none(name: str) -> None:
