@@ -53,6 +53,8 @@ class Terminal:
         self._clear_bar()
         took = f"{record.seconds:.1f} s{_figures(record)}"
         echo(f"  {say(f'{record.name} done in', f'{record.name} 完成，用时')} {took}")
+        for note in record.facts.get("notes") or ():
+            self.note(note)
         for warning in _warnings(record):
             echo(f"  {say('warning', '注意')}: {warning}", fg="yellow")
 
@@ -81,10 +83,16 @@ def _amount(count: int) -> str:
     return f"{count / 1e9:.2f} G" if count >= 1e9 else f"{count / 1e6:.0f} M"
 
 
+#: Facts that the record holds and the terminal need not repeat.
+_IN_THE_RECORD = frozenset({"read", "written", "faults", "rejects", "dropped", "notes", "sources"})
+
+
 def _figures(record: StageRecord) -> str:
     """The stage's figures in one line: its own, and those of its artifacts (rows count once)."""
     shown = []
     for key, value in record.facts.items():
+        if key in _IN_THE_RECORD:
+            continue
         if isinstance(value, dict) and not key.endswith(".jsonl"):
             inner = value.get("figures", value)
             shown += [f"{k} {v}" for k, v in inner.items() if isinstance(v, (int, str))]

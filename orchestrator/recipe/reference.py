@@ -33,7 +33,7 @@ the value of each key in a recipe and where it came from.
   (`--set train.epochs=1`, `-p NAME=VALUE`). Mappings merge key by key, lists are replaced whole;
   an item of a list has its number in the dotted key: `--set data.sources.0.path=mine.xlsx`.
 - A default of `null` means the engine's own: the value in the engine's reference config.
-- What `engine_options` may say is the engine's own: its page stands beside this one.
+- What `engine_options` may say is the engine's own: each engine has a page beside this one.
 
 ## The file itself
 
