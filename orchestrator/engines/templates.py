@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
+from orchestrator.base.language import say
 from orchestrator.base.nearest import nearest
 from orchestrator.recipe.faults import Objection
-
-_WRONG_MARKS = "another template would teach the model the wrong marks"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +35,21 @@ class TemplateTable:
         if self.own(word) in self.known:
             return None
         if word in self.instead:
-            why = f"{_WRONG_MARKS}; {self.instead[word]}"
-            return Objection(key, f"{self.engine} has no prompt template like {word!r}", why)
+            why = say(
+                "another template would teach the model the wrong marks",
+                "换一个模板会让模型学到错误的标记",
+            )
+            what = say(
+                f"{self.engine} has no prompt template like {word!r}",
+                f"{self.engine} 没有与 {word!r} 相当的对话模板",
+            )
+            return Objection(key, what, f"{why}; {self.instead[word]}")
         words = sorted({*self.known, *self.aliases})
         near = nearest(word, words)
-        why = "" if near else f"it has {', '.join(sorted(self.known))}"
-        return Objection(key, f"{self.engine} has no prompt template {word!r}", why, near)
+        known = ", ".join(sorted(self.known))
+        why = "" if near else say(f"it has {known}", f"它有 {known}")
+        what = say(
+            f"{self.engine} has no prompt template {word!r}",
+            f"{self.engine} 没有对话模板 {word!r}",
+        )
+        return Objection(key, what, why, near)

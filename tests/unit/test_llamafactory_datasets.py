@@ -128,6 +128,11 @@ def test_weights_become_a_mix() -> None:
     assert train["interleave_probs"] == "0.5,0.5"
 
 
+def test_nothing_to_train_on_is_a_fault() -> None:
+    with pytest.raises(RecipeFaults, match="weight 0"):
+        made({**HUB, "weight": 0})
+
+
 def test_names_are_unique_and_hold_no_comma() -> None:
     named = [{"dataset": "a,b/train", "name": "train"}, {"dataset": "train"}, {"dataset": "train"}]
     info, train = made(FILE, *named)

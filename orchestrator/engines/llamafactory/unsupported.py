@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.base.language import say
 from orchestrator.base.nearest import nearest
 from orchestrator.base.text import listed
 from orchestrator.engines.llamafactory import entries, options
@@ -52,11 +53,18 @@ def _code(recipe: Recipe) -> Iterator[Objection]:
 def _method(recipe: Recipe) -> Iterator[Objection]:
     alpha = recipe.train.lora.alpha
     if alpha is not None and alpha != int(alpha):
-        why = "round it, and change the rank in the same proportion"
-        what = f"must be a whole number here, not {alpha:g}"
+        why = say(
+            "round it, and change the rank in the same proportion", "请取整，并按同样比例修改 rank"
+        )
+        what = say(
+            f"must be a whole number here, not {alpha:g}", f"在这里必须是整数，而不是 {alpha:g}"
+        )
         yield Objection("train.lora.alpha", what, why, str(round(alpha)))
     if recipe.export.max_shard_size.endswith("MB"):
-        what = f"shards are whole gigabytes here, not {recipe.export.max_shard_size}"
+        size = recipe.export.max_shard_size
+        what = say(
+            f"shards are whole gigabytes here, not {size}", f"分片必须是整数 GB，而不是 {size}"
+        )
         yield Objection("export.max_shard_size", what, meant="1GB")
     own = {
         "stage": ("train.stage", recipe.train.stage),
@@ -66,10 +74,16 @@ def _method(recipe: Recipe) -> Iterator[Objection]:
         other = recipe.engine_options.get(option, value)
         if other == value:
             continue
-        what = f"says {other}, and the recipe's {key} makes it {value}"
-        why = "rows, stages and what must come out depend on it"
+        what = say(
+            f"says {other}, and the recipe's {key} makes it {value}",
+            f"写的是 {other}，而配方的 {key} 决定了它是 {value}",
+        )
+        why = say("rows, stages and what must come out depend on it", "数据、步骤和产物都取决于它")
         if other in ("oft", "ppo"):
-            why = f"{other} is not wrapped: it is nothing that a run can prove or export"
+            why = say(
+                f"{other} is not wrapped: it is nothing that a run can prove or export",
+                f"不支持 {other}：运行无法验证或导出其结果",
+            )
         yield Objection(f"engine_options.{option}", what, why)
 
 
@@ -86,7 +100,7 @@ def _words(recipe: Recipe, known: Words) -> Iterator[Objection]:
     )
     for key, word, choices in asked:
         if word is not None and word not in choices:
-            what = f"the engine knows no {word!r}"
+            what = say(f"the engine knows no {word!r}", f"引擎不认识 {word!r}")
             yield Objection(key, what, listed(choices), nearest(str(word), choices))
 
 
@@ -97,9 +111,10 @@ def _preference(recipe: Recipe, known: Words) -> Iterator[Objection]:
         at = f"train.preference.{key}"
         losses = [str(word) for word in known.train["pref_loss"]]
         if key not in used:
-            yield Objection(at, f"does nothing in the stage {stage}")
+            yield Objection(at, say(f"does nothing in the stage {stage}", f"对 {stage} 不起作用"))
         elif key == "loss" and value not in losses:
-            yield Objection(at, f"cannot be {value!r}", listed(losses), nearest(value, losses))
+            what = say(f"cannot be {value!r}", f"不能是 {value!r}")
+            yield Objection(at, what, listed(losses), nearest(value, losses))
 
 
 def _own_rows(recipe: Recipe) -> Iterator[Objection]:
@@ -108,11 +123,18 @@ def _own_rows(recipe: Recipe) -> Iterator[Objection]:
     if given.get("dataset_dir") or given.get("tokenized_path"):
         return
     own = names(recipe)
+    if not own:
+        what = say("every source has the weight 0", "所有数据源的 weight 都是 0")
+        yield Objection("data.sources", what)
     for key in ("dataset", "eval_dataset"):
         value = given.get(key) or []
-        for name in value.split(",") if isinstance(value, str) else value:
+        for name in value if isinstance(value, list) else str(value).split(","):
             if str(name).strip() not in own:
-                why = f"it has {listed(own, 'and')}; give more of them as data.sources, or name "
-                why += "the folder of another list with engine_options.dataset_dir"
-                what = f"no data set of the run is called {name}"
+                why = say(
+                    f"it has {listed(own, 'and')}; give more of them as data.sources, or name the "
+                    "folder of another list with engine_options.dataset_dir",
+                    f"现有 {listed(own, '和')}；请写进 data.sources，或用 "
+                    "engine_options.dataset_dir 指定另一个列表所在的文件夹",
+                )
+                what = say(f"no data set of the run is called {name}", f"运行中没有数据集 {name}")
                 yield Objection(f"engine_options.{key}", what, why, nearest(str(name), own))
