@@ -77,7 +77,10 @@ class Emitter:
     def check(self) -> None:
         """Raise Lossy when something that may not be dropped had no place in any row so far."""
         if self._refused:
-            raise Lossy(self.format.NAME if self.format else self._same, self._refused)
+            target = self.format.NAME if self.format else self._same
+            if self.columns is not None:
+                target += f" with the keys {', '.join(self.columns)}"
+            raise Lossy(target, self._refused)
 
     def _own(self, row: Row) -> Format:
         name = row.source.format or "conversation"
