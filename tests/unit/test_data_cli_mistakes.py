@@ -9,7 +9,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from data_support import conversation, lines_of, put_json, put_lines
 
 from data_tools.cli import data
 from data_tools.cli.group import options_in, options_of
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD, BAD = conversation(("q", "a")), {"input": "q"}
@@ -214,13 +214,14 @@ def test_a_command_that_is_ended_leaves_nothing_behind(
     )  # fmt: skip
     os.close(read)
     os.write(write, json.dumps(GOOD).encode() + b"\n")
-    time.sleep(1.5)
+    out = Path("out")
+    until(lambda: out.is_dir() and any(out.iterdir()), what="the unfinished file")
     process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate()
     os.close(write)
     assert process.returncode == 128 + number
     assert b"ended by a signal" in said
-    assert not Path("out").exists() or list(Path("out").iterdir()) == []
+    assert not out.exists() or list(out.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.json", "o.csv", "o.xlsx", "o.jsonl.gz"])
