@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -134,4 +134,4 @@ def _place_template(tree: Node) -> None:
     node = tree.value.get("template_file") if isinstance(tree.value, dict) else None
     if node is not None and isinstance(node.value, str) and node.value:
         folder = Path(node.at.file).parent if node.at.line is not None else Path()
-        tree.value["template_file"] = replace(node, value=str((folder / node.value).resolve()))
+        tree.value["template_file"] = node._replace(value=str((folder / node.value).resolve()))
