@@ -29,20 +29,20 @@ def list_(as_json: bool) -> None:
     """List the recipes that can be run: the shipped ones and those in RECIPE_PATH."""
     from orchestrator.recipe.listing import listing
 
-    found = listing()
+    recipes = listing()
     if as_json:
-        echo_json([_listed_json(one) for one in found])
+        echo_json([_listed_json(recipe) for recipe in recipes])
         return
-    table = columns([_line(one) for one in found])
+    table = columns([_line(recipe) for recipe in recipes])
     room = terminal_width()
     if room is not None and any(width(line) > room for line in table):
-        table = [line for one in found for line in _block(one, room)]
+        table = [line for recipe in recipes for line in _block(recipe, room)]
     echo("\n".join(table))
 
 
-def _listed_json(one: Listed) -> dict[str, Any]:
-    required = {param.name: _param_json(param) for param in one.required}
-    return {**vars(one), "path": str(one.path), "required": required}
+def _listed_json(recipe: Listed) -> dict[str, Any]:
+    required = {param.name: _param_json(param) for param in recipe.required}
+    return {**vars(recipe), "path": str(recipe.path), "required": required}
 
 
 def _param_json(param: Parameter) -> dict[str, Any]:
@@ -50,27 +50,34 @@ def _param_json(param: Parameter) -> dict[str, Any]:
     return {key: getattr(param, key) for key in keys}
 
 
-def _line(one: Listed) -> tuple[str, ...]:
+def _line(recipe: Listed) -> tuple[str, ...]:
     """What a list tells of a recipe: name, engine, task, language, needs, title."""
-    if one.faulty:
-        name = one.name if is_name(one.name) else quoted(f"./{os.path.relpath(one.path)}")
+    if recipe.faulty:
+        name = recipe.name if is_name(recipe.name) else quoted(f"./{os.path.relpath(recipe.path)}")
         advice = say("has faults", "有错误")
-        return one_line(one.name), one.engine, "", "", "", f"{advice}: recipe validate {name}"
-    cells = (one.name, one.engine, one.task or "-", one.language or "-", _needs(one), one.title)
+        return one_line(recipe.name), recipe.engine, "", "", "", f"{advice}: recipe validate {name}"
+    cells = (
+        recipe.name,
+        recipe.engine,
+        recipe.task or "-",
+        recipe.language or "-",
+        _needs(recipe),
+        recipe.title,
+    )
     return tuple(one_line(cell) for cell in cells)
 
 
-def _needs(one: Listed) -> str:
+def _needs(recipe: Listed) -> str:
     """The GPU, and the words that the command must have: "GPU 8 GB, -p name=…"."""
-    gpus, memory = one.needs.get("gpus", 1), one.needs.get("gpu_gb")
+    gpus, memory = recipe.needs.get("gpus", 1), recipe.needs.get("gpu_gb")
     gpu = f"{gpus} GPUs" if gpus != 1 else "GPU"
-    said = [f"{gpu} {memory} GB" if memory else gpu if "gpus" in one.needs else "-"]
-    return ", ".join(said + [f"-p {param.name}=…" for param in one.required])
+    words = [f"{gpu} {memory} GB" if memory else gpu if "gpus" in recipe.needs else "-"]
+    return ", ".join(words + [f"-p {param.name}=…" for param in recipe.required])
 
 
-def _block(one: Listed, room: int) -> list[str]:
+def _block(recipe: Listed, room: int) -> list[str]:
     """The same in lines that fit: the name, then the title, then the rest."""
-    name, *facts, title = _line(one)
+    name, *facts, title = _line(recipe)
     rest = " · ".join(fact for fact in facts if fact.strip("-"))
     return [name, *wrapped(title, room, "    "), *wrapped(rest, room, "    ")]
 
@@ -159,8 +166,8 @@ def validate(recipes: tuple[str, ...], as_json: bool) -> None:
     """Report every fault of RECIPES (names or files; all that `recipe list` shows by default)."""
     from orchestrator.recipe.find import recipe_files
 
-    told = [_verdict(name) for name in recipes or tuple(recipe_files())]
-    _tell(told, as_json)
+    verdicts = [_verdict(name) for name in recipes or tuple(recipe_files())]
+    _tell(verdicts, as_json)
 
 
 def _verdict(name: str) -> dict[str, Any]:
@@ -170,7 +177,7 @@ def _verdict(name: str) -> dict[str, Any]:
     try:
         load(name, complete=False)
     except RecipeFaults as error:
-        faults = [one.as_json() for one in error.faults]
+        faults = [fault.as_json() for fault in error.faults]
         return {"recipe": name, "valid": False, "faults": faults, "text": str(error)}
     except UsageError as error:
         faults = [{"what": error.what, "why": error.fix}]
@@ -178,10 +185,10 @@ def _verdict(name: str) -> dict[str, Any]:
     return {"recipe": name, "valid": True, "faults": [], "text": ""}
 
 
-def _tell(told: list[dict[str, Any]], as_json: bool) -> None:
-    texts = [(one["recipe"], one.pop("text")) for one in told]
+def _tell(verdicts: list[dict[str, Any]], as_json: bool) -> None:
+    texts = [(verdict["recipe"], verdict.pop("text")) for verdict in verdicts]
     if as_json:
-        echo_json(told)
+        echo_json(verdicts)
     else:
         for name, text in texts:
             echo(f"faulty  {name}\n{text}" if text else f"ok      {name}")

@@ -68,7 +68,7 @@ def one_line(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_text(k)}: {_flow(v)}' for k, v in value.items())}}}"
     if isinstance(value, list):
-        return f"[{', '.join(_flow(one) for one in value)}]"
+        return f"[{', '.join(_flow(item) for item in value)}]"
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, float):
@@ -91,11 +91,11 @@ def _text(text: str) -> str:
 def _quoted(text: str) -> str:
     """Double quotes; Chinese stays readable, what a terminal cannot show is escaped."""
     made = json.dumps(text, ensure_ascii=False)
-    return "".join(one if one.isprintable() else _escaped(one) for one in made)
+    return "".join(item if item.isprintable() else _escaped(item) for item in made)
 
 
-def _escaped(one: str) -> str:
-    code = ord(one)
+def _escaped(item: str) -> str:
+    code = ord(item)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 

@@ -28,11 +28,11 @@ def folders() -> list[Path]:
 
 def recipe_files() -> dict[str, Path]:
     """Name -> file of every recipe that a name reaches; a user's own hides a shipped one."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in folders():
         for path in _files(folder):
-            found.setdefault(path.stem, path)
-    return dict(sorted(found.items()))
+            files.setdefault(path.stem, path)
+    return dict(sorted(files.items()))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -84,7 +84,7 @@ def _by_path(name: str, said_in: Path | None) -> Path:
             f"{name} is {kind[0]}, not a recipe file.", f"{name} 是{kind[1]}，不是配方文件。"
         )
         raise UsageError(what, fix=_known(""))
-    meant = nearest(path.name, [one.name for one in _files(path.parent)])
+    meant = nearest(path.name, [place.name for place in _files(path.parent)])
     fix = _question(str(path.parent / meant)) if meant else _known("")
     what = say(f"There is no recipe file {name}.", f"没有配方文件 {name}。")
     raise UsageError(what, where=str(path), fix=fix)
@@ -116,7 +116,7 @@ def _by_name(name: str, said_in: Path | None) -> Path:
             path = folder / f"{name}{suffix}"
             if _is_file(path) and not _same(path, said_in):
                 return path
-    places = ", ".join(str(one) for one in dict.fromkeys(searched))
+    places = ", ".join(str(place) for place in dict.fromkeys(searched))
     raise UsageError(
         say(f"There is no recipe called {name!r}.", f"没有名为 {name!r} 的配方。"),
         where=say(f"looked in {places}", f"查找过 {places}"),

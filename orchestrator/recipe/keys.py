@@ -50,20 +50,20 @@ _SYNONYMS = {
 def members(kind: Any) -> tuple[Any, ...]:
     """The kinds that a field takes, ``None`` left out: ``int | str | None`` gives (int, str)."""
     if get_origin(kind) in (Union, UnionType):
-        return tuple(one for one in get_args(kind) if one is not NoneType)
+        return tuple(member for member in get_args(kind) if member is not NoneType)
     return (kind,)
 
 
 def field_of(kind: Any, name: str) -> Field[Any] | None:
     """The field ``name`` when ``kind`` is one of the schema's classes and has it."""
-    return next((one for one in known_fields(kind) if one.name == name), None)
+    return next((member for member in known_fields(kind) if member.name == name), None)
 
 
 def value_class(kind: Any) -> type[Value] | None:
     """The schema's class among the kinds that a field takes."""
-    for one in members(kind):
-        if isinstance(one, type) and issubclass(one, Value):
-            return one
+    for member in members(kind):
+        if isinstance(member, type) and issubclass(member, Value):
+            return member
     return None
 
 
@@ -76,15 +76,15 @@ def known_fields(kind: Any) -> tuple[Field[Any], ...]:
 @lru_cache(maxsize=4096)
 def step(kind: Any, part: str) -> Any:
     """The kind one part further down a dotted key; None when there is no such key."""
-    for one in members(kind):
-        if one is Any:
+    for member in members(kind):
+        if member is Any:
             return Any
-        if (field := field_of(one, part)) is not None:
+        if (field := field_of(member, part)) is not None:
             return field.type
-        if get_origin(one) is list and part.isdecimal():
-            return get_args(one)[0]
-        if get_origin(one) is dict:
-            return get_args(one)[1]
+        if get_origin(member) is list and part.isdecimal():
+            return get_args(member)[0]
+        if get_origin(member) is dict:
+            return get_args(member)[1]
     return None
 
 
@@ -100,11 +100,11 @@ def kind_at(path: Sequence[str]) -> Any:
 def is_text(kind: Any) -> bool:
     """Whether a value for this field is taken as it stands, not read as YAML."""
     kinds = members(kind)
-    return all(one is str or _is_words(one) for one in kinds)
+    return all(member is str or _is_words(member) for member in kinds)
 
 
 def _is_words(kind: Any) -> bool:
-    return get_origin(kind) is Literal and all(isinstance(one, str) for one in get_args(kind))
+    return get_origin(kind) is Literal and all(isinstance(member, str) for member in get_args(kind))
 
 
 def described(kind: Any) -> str:
@@ -135,10 +135,10 @@ def all_keys() -> tuple[str, ...]:
 
 
 def _keys(kind: Any, prefix: str) -> Iterator[str]:
-    for one in members(kind):
-        if get_origin(one) is list:
-            yield from _keys(get_args(one)[0], f"{prefix}0.")
-        for field in known_fields(one):
+    for member in members(kind):
+        if get_origin(member) is list:
+            yield from _keys(get_args(member)[0], f"{prefix}0.")
+        for field in known_fields(member):
             yield f"{prefix}{field.name}"
             yield from _keys(field.type, f"{prefix}{field.name}.")
 
@@ -151,7 +151,7 @@ def meant(path: Sequence[str]) -> str:
     """
     *above, last = path
     last = _SYNONYMS.get(last, last)
-    near = nearest(last, [one.name for one in known_fields(kind_at(above))])
+    near = nearest(last, [member.name for member in known_fields(kind_at(above))])
     if near:
         return ".".join([*above, near])
     whole = ".".join("0" if part.isdecimal() else part for part in path)

@@ -53,9 +53,9 @@ def _listed(name: str, path: Path) -> Listed:
         tree = read_tree(path)
     except RecipeFaults:
         return Listed(name, path, faulty=True)
-    said = tree.plain()
-    header = {key: said[key] for key in _HEADER if isinstance(said.get(key), str)}
-    needs = said.get("needs")
+    values = tree.plain()
+    header = {key: values[key] for key in _HEADER if isinstance(values.get(key), str)}
+    needs = values.get("needs")
     return Listed(
         name,
         path,

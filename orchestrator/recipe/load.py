@@ -100,15 +100,17 @@ def load(
     files = read_chain(path, faults, refuse)
     tree = params_of.normalised(reduce(merge, [node for _, node in reversed(files)]))
     table = params_of.read_params(tree)
-    given = layers.from_environment(os.environ if environ is None else environ)
+    settings = layers.from_environment(os.environ if environ is None else environ)
     for param, text in params_of.chosen(params, table, faults):
-        given.append(
+        settings.append(
             Setting(param.path, text, Mark(f"-p {param.name}"), "command line", literal=True)
         )
-    given += layers.from_sets(sets, faults)
+    settings += layers.from_sets(sets, faults)
     if engine is not None:
-        given.append(Setting(("engine",), engine, Mark("--engine"), "command line", literal=True))
-    for setting in given:
+        settings.append(
+            Setting(("engine",), engine, Mark("--engine"), "command line", literal=True)
+        )
+    for setting in settings:
         tree = layers.apply(tree, setting, faults)
     missing = tuple(params_of.missing(tree, table))
     faults += [param.missing() for param in missing if complete]

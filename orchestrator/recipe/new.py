@@ -88,8 +88,8 @@ def child_text(path: Path, parent: str, loaded: Loaded) -> str:
         extends=one_line(extends),
         title=one_line(f"{loaded.recipe.title} (mine)"),
     )
-    said = dump_mapping(_said(loaded))
-    return head + "".join(f"# {line}\n" for line in said.splitlines())
+    values = dump_mapping(_said(loaded))
+    return head + "".join(f"# {line}\n" for line in values.splitlines())
 
 
 def _said(loaded: Loaded) -> dict[str, Any]:

@@ -67,14 +67,14 @@ def read_params(tree: Node) -> dict[str, Parameter]:
     params = children(tree.value["params"]) if "params" in tree.value else []
     table = {}
     for name, node in params:
-        said = {"key": node.value} if isinstance(node.value, str) else node.plain()
-        if isinstance(said, dict) and isinstance(said.get("key"), str):
+        values = {"key": node.value} if isinstance(node.value, str) else node.plain()
+        if isinstance(values, dict) and isinstance(values.get("key"), str):
             table[name] = Parameter(
                 name,
-                said["key"],
-                required=said.get("required") is True,
-                example=_text(said.get("example")),
-                about=_text(said.get("about")),
+                values["key"],
+                required=values.get("required") is True,
+                example=_text(values.get("example")),
+                about=_text(values.get("about")),
                 at=node.at,
             )
     return table
@@ -90,31 +90,31 @@ def missing(tree: Node, table: Mapping[str, Parameter]) -> list[Parameter]:
     Where a child put another kind of source into the parent's place, a key inside that source
     stands for nothing any more, and nothing is missing.
     """
-    found = []
+    lacking = []
     for param in table.values():
         node, depth = at_path(tree, param.path)
         whole = depth == len(param.path)
         another = depth < len(param.path) - 1 and param.path[depth - 1].isdecimal()
         if param.required and not another and not (whole and node.value is not None):
-            found.append(param)
-    return found
+            lacking.append(param)
+    return lacking
 
 
 def chosen(
     params: Sequence[str], table: Mapping[str, Parameter], faults: list[Fault]
 ) -> list[tuple[Parameter, str]]:
     """What ``-p NAME=VALUE`` sets: parameters with their values, as text."""
-    found = []
+    pairs = []
     for word in params:
         name, equals, text = word.partition("=")
         if not equals:
             what = say("give it as NAME=VALUE", "请写成 NAME=VALUE")
             faults.append(Fault(Mark(f"-p {word}"), "", what))
         elif name in table:
-            found.append((table[name], text))
+            pairs.append((table[name], text))
         else:
             what = say("this recipe has no such parameter", "此配方没有这个参数")
             known = listed(list(table), say("and", "和")) or say("none", "没有参数")
             why = say(f"this recipe has {known}", f"此配方有：{known}")
             faults.append(Fault(Mark(f"-p {name}"), "", what, why, nearest(name, table)))
-    return found
+    return pairs

@@ -80,13 +80,13 @@ def _meaning(field: Field[Any]) -> str:
 
 def _takes(field: Field[Any]) -> str:
     limits = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    said = [
+    rules = [
         f"{word} {field.metadata[rule]}" for rule, word in limits.items() if rule in field.metadata
     ]
     if "pattern" in field.metadata:
-        said.append(f"like {', '.join(field.metadata['examples'])}")
+        rules.append(f"like {', '.join(field.metadata['examples'])}")
     kind = keys.described(field.type).replace(" (`key: value` lines)", "")
-    return ", ".join([kind, *said])
+    return ", ".join([kind, *rules])
 
 
 def _default(field: Field[Any]) -> str:

@@ -62,7 +62,9 @@ def children(node: Node) -> list[tuple[str, Node]]:
     if isinstance(node.value, dict):
         return list(node.value.items())
     return (
-        [(str(i), one) for i, one in enumerate(node.value)] if isinstance(node.value, list) else []
+        [(str(i), item) for i, item in enumerate(node.value)]
+        if isinstance(node.value, list)
+        else []
     )
 
 
@@ -214,7 +216,7 @@ class _Composer:
             self.faults.append(Fault(at, "", what, say("a recipe is data", "配方只是数据")))
 
     def mapping(self, parser: Any, depth: int) -> dict[str, Node]:
-        found: dict[str, Node] = {}
+        inner: dict[str, Node] = {}
         while not isinstance(event := parser.get_event(), events.MappingEndEvent):
             key_at = self.mark(event)
             plain = not getattr(event, "style", None)
@@ -226,13 +228,13 @@ class _Composer:
                 what = say("a key must be a word", "键必须是一个词")
                 self.faults.append(Fault(key_at, "", what))
             node = self.node(parser, parser.get_event(), depth)._replace(key_at=key_at)
-            self.add(found, key, node, plain)
-        return found
+            self.add(inner, key, node, plain)
+        return inner
 
-    def add(self, found: dict[str, Node], key: str, node: Node, plain: bool) -> None:
+    def add(self, inner: dict[str, Node], key: str, node: Node, plain: bool) -> None:
         at = node.key_at or node.at
-        if key in found:
-            first = found[key].key_at or found[key].at
+        if key in inner:
+            first = inner[key].key_at or inner[key].at
             why = say(
                 f"the first one stands in line {first.line}", f"第一次出现在第 {first.line} 行"
             )
@@ -245,13 +247,13 @@ class _Composer:
             )
             self.faults.append(Fault(at, key, say("this key is not allowed", "不允许这个键"), why))
         else:
-            found[key] = node
+            inner[key] = node
 
     def sequence(self, parser: Any, depth: int) -> list[Node]:
-        found = []
+        inner = []
         while not isinstance(event := parser.get_event(), events.SequenceEndEvent):
-            found.append(self.node(parser, event, depth))
-        return found
+            inner.append(self.node(parser, event, depth))
+        return inner
 
 
 def _syntax_fault(error: yaml.YAMLError, file: str, at: Mark | None) -> Fault:
