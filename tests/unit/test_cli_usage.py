@@ -279,6 +279,15 @@ def test_codes_in_a_recipe_never_reach_the_terminal(
         assert all(char.isprintable() or char == "\n" for char in said.output), words
 
 
+@pytest.mark.parametrize("more", [[], ["--all"], ["--json"]])
+def test_show_hides_the_password_of_an_address(more: list[str]) -> None:
+    url = "https://me:pa55word@example.com/rows.xlsx?token=abc123"
+    said = ran("show", "medqa-qlora", "--set", f"data.sources.0.url={url}", *more).output
+    assert "example.com/rows.xlsx" in said
+    assert "pa55word" not in said
+    assert "abc123" not in said
+
+
 # The list in a terminal of any width
 
 
