@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from orchestrator.base.plan import Argument, Plan
@@ -14,8 +14,17 @@ Parts = dict[str, str]
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
-def of(plan: Plan, root: Path, extra: Mapping[str, object]) -> Parts:
-    """The parts of ``plan`` by name; ``extra`` holds facts of the run (environment, mode)."""
+def of(
+    plan: Plan,
+    root: Path,
+    extra: Mapping[str, object],
+    *,
+    digest_of: Callable[[Path], str] = of_path,
+) -> Parts:
+    """The parts of ``plan`` by name; ``extra`` holds facts of the run (environment, mode).
+
+    ``digest_of`` looks at an input; a preview knows some that do not lie in ``root`` yet.
+    """
     parts: Parts = {}
     for file in plan.files:
         parts[file.path] = digest(without_comments(file.path, file.text).encode())
@@ -26,7 +35,7 @@ def of(plan: Plan, root: Path, extra: Mapping[str, object]) -> Parts:
         environment = dict(sorted({**command.defaults, **command.env}.items()))
         parts[f"command {number}"] = digest(json.dumps([words, environment]).encode())
     for name in plan.inputs:
-        parts[name] = of_path(root / name)
+        parts[name] = digest_of(root / name)
     parts.update(_facts({**plan.facts, **extra}))
     return parts
 

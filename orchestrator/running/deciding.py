@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestrator.planning import fingerprint, stages
 from orchestrator.planning.fingerprint import Parts
 from orchestrator.planning.job import only_known_stages
 from orchestrator.planning.job import stages as stages_of
+from orchestrator.running import takeover
 from orchestrator.running.record import RunRecord, StageRecord
 from orchestrator.verifying.content import changed, digest, of_path, snapshot, without_comments
 
@@ -63,17 +65,26 @@ class Decision:
     """False: it runs only if an earlier stage makes something else than before."""
     moves: tuple[str, ...] = ()
     """What is there of an earlier try, and would be moved to superseded/."""
+    source: Path | None = None
+    """The run whose finished stage would be taken over instead."""
 
 
 def decide(
-    name: str, job: Job, root: Path, record: RunRecord, *, environment: str | None, forced: bool
+    name: str,
+    job: Job,
+    root: Path,
+    record: RunRecord,
+    *,
+    environment: str | None,
+    forced: bool,
+    digest_of: Callable[[Path], str] = of_path,
 ) -> Decision:
     """What stage ``name`` would do with what lies in ``root`` now; ``environment``: its digest."""
     plan = stages.plan(name, job, root)
     facts: dict[str, object] = {}
     if plan.commands and environment is not None:
         facts = {"release": job.release.name, "environment": environment}
-    parts = fingerprint.of(plan, root, facts)
+    parts = fingerprint.of(plan, root, facts, digest_of=digest_of)
     why = "asked for" if forced else _why(record.stage(name), plan, parts, root)
     moves = tuple(made for made in plan.outputs if (root / made).exists()) if why else ()
     return Decision(plan, parts, why, moves=moves)
@@ -97,28 +108,78 @@ def made_by(plan: Plan) -> tuple[str, ...]:
 
 
 def preview(
-    job: Job, root: Path, record: RunRecord, selection: Selection, *, environment: str | None
+    job: Job,
+    root: Path,
+    record: RunRecord,
+    selection: Selection,
+    *,
+    environment: str | None,
+    others: takeover.Runs = (),
 ) -> list[Decision]:
-    """What a run would do now, a change carried downstream; nothing is written."""
+    """What a run would do now, a change carried downstream; nothing is written.
+
+    ``others`` are the runs whose finished stages it could take over.
+    """
     wanted = selection.of(job)
     selection.check(job, record)
-    remade: dict[str, str] = {}
+    others = list(others)
+    coming = _Coming(root)
     found = []
     for name in wanted:
         forced = selection.forces(name)
-        decision = decide(name, job, root, record, environment=environment, forced=forced)
-        decision = _carried(decision, remade, root)
-        if decision.why is not None:
-            remade.update(dict.fromkeys(_really_made(decision.plan, root), name))
+        decision = decide(
+            name,
+            job,
+            root,
+            record,
+            environment=environment,
+            forced=forced,
+            digest_of=coming.digest_of,
+        )
+        decision = _carried(decision, coming.remade, root)
+        if decision.why is not None and decision.certain and not forced:
+            match = takeover.find(decision.plan, decision.parts, others)
+            decision = replace(decision, source=match[0] if match else None)
+        coming.add(decision)
         found.append(decision)
     return found
+
+
+class _Coming:
+    """What will lie in the run directory once the stages before have been done."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.remade: dict[str, str] = {}
+        """Path -> the stage that makes it again; its content is not known yet."""
+        self._places: dict[str, Path] = {}
+        self._texts: dict[str, str] = {}
+
+    def add(self, decision: Decision) -> None:
+        plan = decision.plan
+        if decision.source is not None:
+            self._places.update({_plain(made): decision.source for made in plan.outputs})
+        elif decision.why is not None:
+            self.remade.update(dict.fromkeys(_really_made(plan, self.root), plan.stage))
+            for file in plan.files:  # their text is known already
+                self._texts[file.path] = digest(without_comments(file.path, file.text).encode())
+                self.remade.pop(file.path, None)
+
+    def digest_of(self, path: Path) -> str:
+        name = _plain(os.path.relpath(path, self.root))
+        if name in self._texts:
+            return self._texts[name]
+        for made, source in self._places.items():
+            if f"{name}/".startswith(f"{made}/"):
+                return of_path(source / name)
+        return of_path(path)
 
 
 def _carried(decision: Decision, remade: dict[str, str], root: Path) -> Decision:
     """The decision again, knowing what the stages before it would make anew."""
     if decision.why is not None:
         return decision
-    for given in map(os.path.normpath, decision.plan.inputs):
+    for given in map(_plain, decision.plan.inputs):
         for made, maker in remade.items():
             if f"{given}/".startswith(f"{made}/") or f"{made}/".startswith(f"{given}/"):
                 moves = tuple(one for one in decision.plan.outputs if (root / one).exists())
@@ -133,4 +194,8 @@ def _really_made(plan: Plan, root: Path) -> list[str]:
         file.path: digest(without_comments(file.path, file.text).encode()) for file in plan.files
     }
     rendered = [path for path, text in texts.items() if of_path(root / path) != text]
-    return [*map(os.path.normpath, plan.outputs), *rendered]
+    return [*map(_plain, plan.outputs), *rendered]
+
+
+def _plain(name: str) -> str:
+    return os.path.normpath(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from orchestrator.base import layout
@@ -82,17 +83,12 @@ def make(folder: Path, recipe: str, name: str | None = None) -> Path:
     However many start at once, no two get the same: ``mkdir`` decides.
     """
     parent = folder.absolute() / recipe
-    stem = name or datetime.now().strftime(_STAMP)
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        number = 1
         while True:
-            root = parent / (stem if number == 1 else f"{stem}-{number}")
-            try:
+            root = planned(folder, recipe, name)
+            with contextlib.suppress(FileExistsError):
                 root.mkdir(exist_ok=name is not None)
-            except FileExistsError:
-                number += 1
-            else:
                 return root
     except OSError as error:
         raise RecipeError(
@@ -105,7 +101,12 @@ def make(folder: Path, recipe: str, name: str | None = None) -> Path:
 
 def planned(folder: Path, recipe: str, name: str | None) -> Path:
     """Where :func:`make` would make a run now; nothing is written."""
-    return folder.absolute() / recipe / (name or datetime.now().strftime(_STAMP))
+    parent = folder.absolute() / recipe
+    if name is not None:
+        return parent / name
+    stem = datetime.now().strftime(_STAMP)
+    free = (parent / (stem if number == 1 else f"{stem}-{number}") for number in count(1))
+    return next(root for root in free if not root.exists())
 
 
 def find_run(text: str, folder: Path) -> Path:

@@ -95,11 +95,6 @@ def execute(
         with building(job.release.name) as tell:
             return ensure(job.release, python=own, torch_backend=torch_backend, progress=tell)
 
-    def others() -> Iterator[tuple[Path, RunRecord]]:
-        for other, record in directories.of_recipe(runs_dir().absolute(), job.name):
-            if other != root and record.rehearsal == job.rehearsal:
-                yield other, record
-
     runner = Runner(
         job,
         root,
@@ -107,9 +102,15 @@ def execute(
         environment,
         request=request.identity(),
         python=python,
-        others=others,
+        others=lambda: _others(job, root),
     )
     return runner.run(selection)
+
+
+def _others(job: Job, root: Path) -> list[tuple[Path, RunRecord]]:
+    """The other runs of the recipe in the same mode, newest first."""
+    runs = directories.of_recipe(runs_dir().absolute(), job.name)
+    return [run for run in runs if run[0] != root and run[1].rehearsal == job.rehearsal]
 
 
 def _remembered(root: Path) -> str | None:
@@ -132,7 +133,7 @@ def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
     digest = None
     if environment is not None:
         job, digest = replace(job, environment=environment.bin), environment.lock_digest
-    found = preview(job, root, record, selection, environment=digest)
+    found = preview(job, root, record, selection, environment=digest, others=_others(job, root))
     return {
         "recipe": job.name,
         "engine": job.release.name,
@@ -148,10 +149,13 @@ def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
 def _described(decision: Decision) -> dict[str, Any]:
     plan = decision.plan
     how = "would run" if decision.certain else "would run, unless it comes out the same"
+    if decision.source is not None:
+        how = f"would be taken over from {decision.source}"
     return {
         "stage": plan.stage,
         "decision": f"{how} ({decision.why})" if decision.why else "would be skipped (done)",
-        "runs": decision.why is not None,
+        "runs": decision.why is not None and decision.source is None,
+        "taken_over_from": str(decision.source) if decision.source else None,
         "moves": list(decision.moves),
         "task": redacted(plan.task.describe()) if plan.task else None,
         "files": [file.path for file in plan.files],

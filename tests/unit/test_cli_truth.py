@@ -137,3 +137,30 @@ def test_a_damaged_record_is_said(shell: Shell) -> None:
     assert shell("status") == 0
     assert "unreadable" in shell.out
     assert shell(*RUN, "--new") == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "export.max_shard_size=1GB",
+        "train.learning_rate=0.1",
+        "data.split.seed=9",
+        "title=another title",
+    ],
+)
+def test_a_plan_is_what_then_happens(shell: Shell, change: str) -> None:
+    """Which stages run, which are taken over from the first run: as the plan said."""
+    shell(*RUN)
+    shell.engine.calls  # noqa: B018 - forgets them
+    assert shell("plan", *RUN[1:], "--set", change, "--json") == 0
+    stages = json.loads(shell.out)["stages"]
+    runs = {one["stage"] for one in stages if one["runs"]}
+    taken = {one["stage"] for one in stages if one["taken_over_from"]}
+    assert runs | taken == {one["stage"] for one in stages}
+    assert shell(*RUN, "--set", change) == 0
+    told = {
+        line.partition(":")[0].strip() for line in shell.out.splitlines() if "taken over" in line
+    }
+    assert told == taken
+    ended = {line.split()[0] for line in lines if " done in " in line}
+    assert ended == runs
