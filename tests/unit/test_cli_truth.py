@@ -162,5 +162,5 @@ def test_a_plan_is_what_then_happens(shell: Shell, change: str) -> None:
         line.partition(":")[0].strip() for line in shell.out.splitlines() if "taken over" in line
     }
     assert told == taken
-    ended = {line.split()[0] for line in lines if " done in " in line}
+    ended = {line.split()[0] for line in shell.out.splitlines() if " done in " in line}
     assert ended == runs
