@@ -152,7 +152,7 @@ def test_a_missing_engine(
     done = recipe(*AGAIN, "--force", "--python", str(python), cwd=workspace, env=cache)
     assert done.code == 1, done.output
     assert "has no program 'xtuner'" in done.output
-    assert "next step: recipe env doctor xtuner@0.2.0" in done.output
+    assert "env doctor xtuner@0.2.0" in done.output
     missing = ("--python", str(tmp_path / "nowhere" / "python"))
     done = recipe(*AGAIN, "--force", *missing, cwd=workspace, env=cache)
     assert done.code == 2, done.output
