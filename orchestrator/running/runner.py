@@ -68,7 +68,8 @@ class Runner:
         self.job = job
         self.paths = RunPaths(root)
         self.reporter = reporter
-        self.record = new_record(job, request, python)
+        self.record = new_record(job, request)
+        self._python = python
         self._make_environment = environment
         self._environment: Environment | None = None
         self._others = others
@@ -125,6 +126,7 @@ class Runner:
     def _env(self) -> Environment:
         if self._environment is None:
             self._environment = self._make_environment()
+            self.record.python = self._python or self.record.python  # it holds the engine
             self.job = replace(self.job, environment=self._environment.bin)
         return self._environment
 
@@ -276,7 +278,7 @@ class Runner:
         return ending
 
 
-def new_record(job: Job, request: dict[str, object] | None, python: str | None) -> RunRecord:
+def new_record(job: Job, request: dict[str, object] | None) -> RunRecord:
     """The record of a run that begins."""
     return RunRecord(
         recipe=job.name,
@@ -286,7 +288,6 @@ def new_record(job: Job, request: dict[str, object] | None, python: str | None) 
         changes=list(job.changes),
         created=records.now(),
         request=dict(request or {}),
-        python=python,
     )
 
 
@@ -296,7 +297,7 @@ def opened(paths: RunPaths, fresh: RunRecord) -> RunRecord:
         return fresh
     found = records.read(paths.root)
     found.title, found.changes = fresh.title, fresh.changes
-    found.request, found.python = fresh.request or found.request, fresh.python or found.python
+    found.request = fresh.request or found.request
     return found
 
 

@@ -126,9 +126,9 @@ def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
     """What a run would do, as JSON values; nothing is executed and nothing is written."""
     job, request = asked.job, asked.request
     root = asked.root or directories.planned(runs_dir(), job.name, request.name)
-    fresh = new_record(job, request.identity(), request.python)
-    record = opened(RunPaths(root), fresh)
-    own = Path(record.python) if record.python else None
+    record = opened(RunPaths(root), new_record(job, request.identity()))
+    python = request.python or record.python
+    own = Path(python) if python else None
     environment = envs.find(job.release, python=own)
     digest = None
     if environment is not None:

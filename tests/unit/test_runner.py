@@ -155,7 +155,7 @@ def look(bench: Bench, *sets: str) -> list[Decision]:
     job = small_job(bench.folder, *sets)
     environment = bench.engine.environment(bench.digest)
     job = replace(job, environment=environment.bin)
-    record = opened(RunPaths(bench.root), new_record(job, None, None))
+    record = opened(RunPaths(bench.root), new_record(job, None))
     return preview(job, bench.root, record, Selection(), environment=environment.lock_digest)
 
 

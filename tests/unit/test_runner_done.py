@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.envs import Environment
 from orchestrator.planning import stages
 from orchestrator.running import leftover
 from orchestrator.running import record as records
@@ -222,3 +224,21 @@ def test_the_lock_says_who_holds_it(bench: Bench) -> None:
     ):
         raise AssertionError("claimed twice")
     assert f"process {os.getpid()} on " in str(caught.value.why)
+
+
+def test_a_python_is_remembered_once_it_has_shown_that_it_holds_the_engine(bench: Bench) -> None:
+    def without_an_engine() -> Environment:
+        raise RecipeError("This Python holds no engine.")
+
+    def run_with(python: str, environment: Callable[[], Environment]) -> None:
+        job = small_job(bench.folder)
+        runner = Runner(job, bench.root, Told(), environment, python=python)
+        runner.run(selection_of_all())  # type: ignore[arg-type]
+
+    with pytest.raises(RecipeError, match="holds no engine"):
+        run_with("/no/engine", without_an_engine)
+    assert records.read(bench.root).python is None
+    run_with("/with/engine", bench.engine.environment)
+    assert records.read(bench.root).python == "/with/engine"
+    bench.run()
+    assert records.read(bench.root).python == "/with/engine"
