@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from orchestrator.base.language import say
 from orchestrator.base.text import printable
 
-EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -21,10 +20,11 @@ EXIT_INTERRUPTED = 130
 class RecipeError(Exception):
     """Something the user can put right: what happened, where, why, and the next step.
 
-    ``where`` names a file:line, a row, a key or a stage; ``exit_code`` is 1 when a run failed and
-    2 for a usage error. ``retry`` are words that, after the command that was typed, are the next
-    step; whoever knows that command spells it out.
+    ``where`` names a file:line, a row, a key or a stage. ``retry`` are words that, after the
+    command that was typed, are the next step; whoever knows that command spells it out.
     """
+
+    exit_code = EXIT_FAILED
 
     def __init__(
         self,
@@ -33,7 +33,6 @@ class RecipeError(Exception):
         where: str | None = None,
         why: str | None = None,
         fix: str | None = None,
-        exit_code: int = EXIT_FAILED,
         retry: Sequence[str] = (),
     ) -> None:
         super().__init__(what)
@@ -41,7 +40,6 @@ class RecipeError(Exception):
         self.where = where
         self.why = why
         self.fix = fix
-        self.exit_code = exit_code
         self.retry = tuple(retry)
 
     def __str__(self) -> str:
@@ -57,20 +55,13 @@ class RecipeError(Exception):
 class UsageError(RecipeError):
     """A usage error (exit code 2): an unknown name, a bad key, a bad value."""
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        where: str | None = None,
-        why: str | None = None,
-        fix: str | None = None,
-        retry: Sequence[str] = (),
-    ) -> None:
-        super().__init__(what, where=where, why=why, fix=fix, exit_code=EXIT_USAGE, retry=retry)
+    exit_code = EXIT_USAGE
 
 
 class Interrupted(RecipeError):
     """The user pressed Ctrl-C, or the run was told to stop (exit code 130)."""
 
+    exit_code = EXIT_INTERRUPTED
+
     def __init__(self, what: str = "Interrupted.", *, fix: str | None = None) -> None:
-        super().__init__(what, fix=fix, exit_code=EXIT_INTERRUPTED)
+        super().__init__(what, fix=fix)

@@ -16,44 +16,50 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[str], object] | None = None) -> Iterator[int]:
+def locked(
+    path: Path,
+    waiting: Callable[[str], object] | None = None,
+    *,
+    variable: str = "RECIPE_CACHE",
+) -> Iterator[int]:
     """Hold the lock file ``path``; gives its file descriptor.
 
-    ``waiting`` is told who holds it ("process 12 on host a") before this call waits. A program
-    that inherits the descriptor keeps the lock until it has ended too. The file stays: removing it
-    would let two processes lock two different files. :class:`RecipeError` when it cannot be made.
+    ``waiting`` is told who holds it ("process 12 on host a") before this call waits, and may
+    raise instead. A program that inherits the descriptor keeps the lock until it has ended too. The
+    file stays: removing it would let two processes lock two different files. :class:`RecipeError`
+    when it cannot be made; ``variable`` is the one that names another place.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise _cannot(path, error) from error
+        raise _cannot(path, error, variable) from error
     try:
-        _take(handle, path, waiting)
+        try:
+            _take(handle, waiting)
+        except OSError as error:  # a network disk without locks
+            raise _cannot(path, error, variable) from error
         _sign(handle)
         yield handle
     finally:
         os.close(handle)
 
 
-def _take(handle: int, path: Path, waiting: Callable[[str], object] | None) -> None:
+def _take(handle: int, waiting: Callable[[str], object] | None) -> None:
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting is not None:
-                waiting(_owner(handle))
-            fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError as error:  # a network disk without locks
-        raise _cannot(path, error) from error
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if waiting is not None:
+            waiting(_owner(handle))
+        fcntl.flock(handle, fcntl.LOCK_EX)
 
 
-def _cannot(path: Path, error: OSError) -> RecipeError:
+def _cannot(path: Path, error: OSError, variable: str) -> RecipeError:
     return RecipeError(
         "A folder cannot be written to, or its disk knows no locks.",
         where=str(path.parent),
         why=error.strerror or str(error),
-        fix="make it writable, or set RECIPE_CACHE to a folder of your own",
+        fix=f"make it writable, or set {variable} to a folder of your own",
     )
 
 

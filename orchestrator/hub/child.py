@@ -46,7 +46,7 @@ def main() -> None:
         folder = _local(client, model) or _fetch(client, model, tell)
         tell.last({"folder": {**asdict(folder), "path": str(folder.path)}})
     except RecipeError as error:
-        fields = ("what", "where", "why", "fix", "exit_code")
+        fields = ("what", "where", "why", "fix")
         tell.last({"error": {name: getattr(error, name) for name in fields}})
 
 

@@ -109,10 +109,14 @@ def _problems(node: Node, path: Path, kind: Any) -> Iterator[Fault]:
     if cls is not None and isinstance(node.value, dict):
         for message, *inner in cls.problems(stripped(node, cls)):
             yield Fault(at_path(node, inner)[0].at, ".".join([*path, *inner]), message)
-    if kind is Any and node.value and isinstance(node.value, str) and is_secret_name(path[-1]):
+    if kind is Any and is_secret_name(path[-1]) and _is_text_or_number(node.value):
         yield Fault(node.at, ".".join(path), *_secret())
     for key, child in children(node):
         yield from _problems(child, (*path, key), keys.step(kind, key))
+
+
+def _is_text_or_number(value: Any) -> bool:
+    return isinstance(value, str | float | int) and not isinstance(value, bool) and value != ""
 
 
 def _secret() -> tuple[str, str]:

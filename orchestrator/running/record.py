@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -17,6 +16,8 @@ from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import RunPaths
+from orchestrator.base.lock import locked
+from orchestrator.engines.job import Job
 from orchestrator.verifying.content import changed, of_path, snapshot
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
@@ -110,6 +111,29 @@ def read(root: Path) -> RunRecord:
         ) from error
 
 
+def begun(job: Job, request: dict[str, object] | None) -> RunRecord:
+    """The record of a run that begins."""
+    return RunRecord(
+        recipe=job.name,
+        title=job.recipe.title,
+        engine=job.release.name,
+        rehearsal=job.rehearsal,
+        changes=list(job.changes),
+        created=now(),
+        request=dict(request or {}),
+    )
+
+
+def opened(paths: RunPaths, fresh: RunRecord) -> RunRecord:
+    """The record in the run directory, brought up to what is asked for now; else ``fresh``."""
+    if not paths.record.exists():
+        return fresh
+    found = read(paths.root)
+    found.title, found.changes = fresh.title, fresh.changes
+    found.request = fresh.request or found.request
+    return found
+
+
 def is_alive(record: RunRecord) -> bool:
     """Whether the process that says it is working on this run still exists on this host."""
     if record.state != "running" or record.pid is None:
@@ -168,29 +192,14 @@ def shown_state(record: RunRecord) -> State:
 @contextlib.contextmanager
 def claimed(paths: RunPaths) -> Iterator[None]:
     """Keep the run directory for this process; RecipeError when another is at work in it."""
-    try:
-        paths.root.mkdir(parents=True, exist_ok=True)
-        handle = (paths.root / ".lock").open("a+", encoding="utf-8")
-    except OSError as error:
+
+    def refuse(owner: str) -> None:
         raise RecipeError(
-            "The run directory cannot be written.",
+            "Another process is working in this run directory.",
             where=str(paths.root),
-            why=error.strerror or str(error),
-            fix="choose another place for runs: export RECIPE_RUNS=FOLDER",
-        ) from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            handle.seek(0)
-            holder = handle.read().strip() or "two runs would write the same files"
-            raise RecipeError(
-                "Another process is working in this run directory.",
-                where=str(paths.root),
-                why=holder,
-                fix="wait for it (recipe status), or start a run of your own with --new",
-            ) from error
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        handle.flush()
+            why=owner,
+            fix="wait for it (recipe status), or start a run of your own with --new",
+        )
+
+    with locked(paths.root / ".lock", refuse, variable="RECIPE_RUNS"):
         yield

@@ -68,7 +68,7 @@ class Runner:
         self.job = job
         self.paths = RunPaths(root)
         self.reporter = reporter
-        self.record = new_record(job, request)
+        self.record = records.begun(job, request)
         self._python = python
         self._make_environment = environment
         self._environment: Environment | None = None
@@ -83,7 +83,7 @@ class Runner:
         for name in stages_of(self.job):
             stages.plan(name, self.job, self.paths.root)
         with records.claimed(self.paths), termination_interrupts():
-            self.record = opened(self.paths, self.record)
+            self.record = records.opened(self.paths, self.record)
             selection.check(self.job, self.record)
             if leftover.end(self.paths.root):
                 self.reporter.note("ended the engine that an earlier, killed `recipe` left behind")
@@ -147,7 +147,9 @@ class Runner:
             raise
         except RecipeError as error:
             done.state, done.error, done.ended = "failed", error.what, records.now()
-            raise _in_stage(error, name, self._log_if_any(name)) from error
+            log = self.paths.log(name)
+            _add_stage(error, name, log if log.exists() else None)
+            raise
         done.state, done.ended, done.error = "done", records.now(), None
         done.seconds = round(time.monotonic() - begin, 2)
         records.save(self.record, self.paths)
@@ -254,10 +256,6 @@ class Runner:
                 raise endings[0].with_log(error, engine_of(self.job)) from error
         return facts
 
-    def _log_if_any(self, stage: str) -> Path | None:
-        log = self.paths.log(stage)
-        return log if log.exists() else None
-
     def _command(self, command: Command, stage: str) -> Ending:
         environment = self._env()
         engine = engine_of(self.job)
@@ -278,42 +276,10 @@ class Runner:
         return ending
 
 
-def new_record(job: Job, request: dict[str, object] | None) -> RunRecord:
-    """The record of a run that begins."""
-    return RunRecord(
-        recipe=job.name,
-        title=job.recipe.title,
-        engine=job.release.name,
-        rehearsal=job.rehearsal,
-        changes=list(job.changes),
-        created=records.now(),
-        request=dict(request or {}),
-    )
-
-
-def opened(paths: RunPaths, fresh: RunRecord) -> RunRecord:
-    """The record in the run directory, brought up to what is asked for now; else ``fresh``."""
-    if not paths.record.exists():
-        return fresh
-    found = records.read(paths.root)
-    found.title, found.changes = fresh.title, fresh.changes
-    found.request = fresh.request or found.request
-    return found
-
-
-def _in_stage(error: RecipeError, stage: str, log: Path | None) -> RecipeError:
-    """The same error with the stage, the log and how to go on."""
-    where = "\n         ".join(part for part in (f"stage {stage}", error.where) if part)
-    if log is not None:
-        where += f"\n         log {log}"
-    fix = error.fix or "remove the cause"
-    if "again" not in fix:
-        fix += "; then run the same command again: it goes on from this stage"
-    return RecipeError(
-        error.what,
-        where=where,
-        why=error.why,
-        fix=fix,
-        exit_code=error.exit_code,
-        retry=error.retry,
-    )
+def _add_stage(error: RecipeError, stage: str, log: Path | None) -> None:
+    """Let the error name the stage, the log and how to go on."""
+    log_line = f"log {log}" if log else None
+    error.where = "\n         ".join(filter(None, (f"stage {stage}", error.where, log_line)))
+    error.fix = error.fix or "remove the cause"
+    if "again" not in error.fix:
+        error.fix += "; then run the same command again: it goes on from this stage"

@@ -20,10 +20,11 @@ from orchestrator.planning.feasible import load
 from orchestrator.planning.job import build
 from orchestrator.planning.script import shell_line
 from orchestrator.running import directories
+from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, preview
 from orchestrator.running.record import RunRecord
 from orchestrator.running.request import Request
-from orchestrator.running.runner import Reporter, Runner, new_record, opened
+from orchestrator.running.runner import Reporter, Runner
 
 Building = Callable[[str], AbstractContextManager[Callable[[str], object]]]
 
@@ -115,18 +116,14 @@ def _others(job: Job, root: Path) -> list[tuple[Path, RunRecord]]:
 
 def _remembered(root: Path) -> str | None:
     """The Python that an earlier command of this run named."""
-    paths = RunPaths(root)
-    return opened(paths, _NOBODY).python if paths.record.exists() else None
-
-
-_NOBODY = RunRecord(recipe="", title="", engine="", rehearsal=False, changes=[], created="")
+    return records.read(root).python if RunPaths(root).record.exists() else None
 
 
 def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
     """What a run would do, as JSON values; nothing is executed and nothing is written."""
     job, request = asked.job, asked.request
     root = asked.root or directories.planned(runs_dir(), job.name, request.name)
-    record = opened(RunPaths(root), new_record(job, request.identity()))
+    record = records.opened(RunPaths(root), records.begun(job, request.identity()))
     python = request.python or record.python
     own = Path(python) if python else None
     environment = envs.find(job.release, python=own)

@@ -210,6 +210,7 @@ def test_a_file_that_is_no_recipe_at_all(tmp_path: Path, data: bytes, told: str)
     [
         "{api_key: x123}",
         "{hf_hub_token: x123}",
+        "{swanlab_api_key: 91230045}",
         "{swanlab_api_key: x123}",
         "{visualizer: {vis_backends: [{init_kwargs: {password: x123}}]}}",
     ],
@@ -221,6 +222,7 @@ def test_a_secret_is_refused_and_never_printed(tmp_path: Path, options: str) -> 
     assert "a secret does not belong into a recipe" in str(error)
     assert error.faults[0].at.line == 5
     assert "x123" not in str(error)
+    assert "91230045" not in str(error)
 
 
 @pytest.mark.parametrize("options", ["{pad_token: x}", "{max_new_tokens: 9}", "{api_key: null}"])

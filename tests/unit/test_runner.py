@@ -12,7 +12,7 @@ from orchestrator.base.layout import RunPaths
 from orchestrator.engines.job import Job
 from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, preview
-from orchestrator.running.runner import Runner, new_record, opened
+from orchestrator.running.runner import Runner
 from tests.support.fake_engine import FakeEngine, Told, small_job
 
 ALL = ["data", "model", "render", "check", "train", "convert", "merge"]
@@ -155,7 +155,7 @@ def look(bench: Bench, *sets: str) -> list[Decision]:
     job = small_job(bench.folder, *sets)
     environment = bench.engine.environment(bench.digest)
     job = replace(job, environment=environment.bin)
-    record = opened(RunPaths(bench.root), new_record(job, None))
+    record = records.opened(RunPaths(bench.root), records.begun(job, None))
     return preview(job, bench.root, record, Selection(), environment=environment.lock_digest)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.base.nearest import nearest
-from orchestrator.base.secrets import is_secret_name
 from orchestrator.base.text import listed, shown
 from orchestrator.engines.llamafactory.words import Kind, Words
 from orchestrator.recipe.faults import Objection
@@ -88,7 +87,7 @@ def place(options: Mapping[str, Any]) -> Placed:
 
 
 def objections(options: Mapping[str, Any], words: Words) -> Iterator[Objection]:
-    """Keys that the release does not know, values that they do not take, secrets, launchers."""
+    """Keys that the release does not know, values that they do not take, launchers."""
     known = {**words.train, **words.export}
     for key, value in options.items():
         at = f"engine_options.{key}"
@@ -97,10 +96,6 @@ def objections(options: Mapping[str, Any], words: Words) -> Iterator[Objection]:
             yield Objection(at, what, "it stands in no class of its arguments", nearest(key, known))
         elif value is None or key in OWNED:
             continue
-        elif is_secret_name(key):
-            why = "it would stand in the run's files; export HF_TOKEN, MODELSCOPE_API_TOKEN, "
-            why += "SWANLAB_API_KEY … before the command"
-            yield Objection(at, "a secret does not belong into a recipe", why)
         elif key in _RAY:
             yield Objection(at, "Ray is not in the engine's environment", _LAUNCHER)
         else:
