@@ -12,7 +12,7 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11 python3.10
 PYTEST := $(BIN)/python -m pytest @.ci/parallel
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast install-dev lint bench wheel clean
+.PHONY: help demo test test-fast lint bench wheel clean
 
 help:
 	@sed -n '2,3s/^#   //p' Makefile
@@ -21,10 +21,9 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/recipe run medqa-qlora --rehearse
 
-test:
-	@VENV=$(VENV) .ci/run
-
-install-dev: $(VENV)/.dev-installed
+# The tests run even when a linter complains, and pytest's closing line comes last.
+test: $(VENV)/.dev-installed
+	@status=0; $(MAKE) --no-print-directory lint || status=1; $(PYTEST) || status=1; exit $$status
 
 test-fast: $(VENV)/.dev-installed
 	@$(PYTEST) -m 'not engine and not scheduler'
