@@ -6,7 +6,7 @@ the caller named the field in `drop` and the account counts it under that name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from data_tools.account import Account
@@ -39,6 +39,8 @@ class Emitter:
 
     `columns`: the keys that every written object must have, in this order, and the value where a
     row has none; fields beside them have no place.
+    `turn_fields`: what the reader of the rows knows of a turn beside its role and text; None: what
+    the format has a place for.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class Emitter:
         drop: Iterable[str],
         account: Account,
         columns: Mapping[str, Any] | None = None,
+        turn_fields: Collection[str] | None = None,
     ) -> None:
         self.format: Format | None = None if format == "same" else by_name(format)
         self.account = account
         self.columns = columns
+        self._turn_fields = turn_fields
         self._drop = frozenset(drop)
         self._all = "all" in self._drop
         self._lost: set[str] = set()
@@ -113,6 +117,8 @@ class Emitter:
         """A copy of the row with only what the format has a place for."""
         same = row.source.format == fmt.NAME and bool(fmt.TURN_ROLES)
         holds = fmt.HOLDS.union(_MARKS, NAMED) if same else fmt.HOLDS
+        if self._turn_fields is not None:
+            holds -= {*_MARKS, *NAMED} - set(self._turn_fields)
         tags = fmt.TAGS
         if self.columns is not None:
             holds -= {feature for key, feature in _KEYS if key not in self.columns}
@@ -154,7 +160,9 @@ class Emitter:
         return {**kept, "extra": rest} if rest else kept
 
     def _has_place(self, name: str, role: str, fmt: Format) -> bool:
-        if role in fmt.TURN_ROLES and name not in fmt.TURN_KEYS and not self._dropped(name):
+        placed = role in fmt.TURN_ROLES and name not in fmt.TURN_KEYS
+        known = self._turn_fields is None or name in self._turn_fields
+        if placed and known and not self._dropped(name):
             return True
         self._lose(name)
         return False

@@ -46,6 +46,7 @@ HOLDS = frozenset(
 TAGS: Mapping[str, str] = ALL_TAGS
 _TURN = frozenset({"role", "content", "tool_calls", "function_call", "tool_call_id"})
 TURN_KEYS = _TURN | {"loss", "weight"}
+_KEYS = _TURN | MARKS.keys()
 TURN_ROLES = frozenset({"system", "user", "assistant", "call", "observation"})
 ROLES = {
     "system": "system",
@@ -104,22 +105,35 @@ def _message(turn: Raw, found: Media, spot: str) -> list[Message]:
     calls = turn.get("tool_calls") or _old_call(turn)
     content = _content(turn.get("content"), found, spot, empty_ok=bool(calls))
     message: Message = {"role": role, "content": content}
+    _beside(turn, message, found, spot)
     if role == "observation" and turn.get("tool_call_id"):
         message["id"] = text(turn["tool_call_id"], "tool_call_id", spot)
     elif turn.get("tool_call_id") is not None and role != "observation":
         raise Reject("a tool_call_id on a message that is no tool's", spot)
     if not calls:
-        return [carry(turn, _TURN, message, spot)]
+        return [carry(turn, _KEYS, message, spot)]
     if type(calls) is not list or role != "assistant":
         raise Reject("tool_calls are not a list on an assistant message", spot)
     parsed = [_call(call, spot) for call in calls]
     first = message if content else parsed[0]
-    carry({key: value for key, value in turn.items() if key != "name"}, _TURN, first, spot)
+    carry({key: value for key, value in turn.items() if key != "name"}, _KEYS, first, spot)
     for call in parsed if "loss" in first else ():
         call["loss"] = first["loss"]
     if turn.get("name") is not None:
         raise Reject("a name on a message with tool calls is not carried", spot)
     return [message, *parsed] if content else parsed
+
+
+def _beside(turn: Raw, message: Message, found: Media, spot: str) -> None:
+    """The media of one message that stand beside its content."""
+    for kind, tag in TAGS.items():
+        if turn.get(kind) in (None, "", []):
+            continue
+        if MARKS[kind] in message["content"]:
+            raise Reject(f"{kind} stand both in a content and beside it", spot)
+        own: Raw = {"messages": [message], kind: media.paths(turn[kind], kind)}
+        media.place(own, kind, tag)
+        found.setdefault(kind, []).extend(own[kind])
 
 
 def _old_call(turn: Raw) -> list[Raw]:

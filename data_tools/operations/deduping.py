@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import importlib
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from data_tools.account import Account
 from data_tools.containers.emitting import reject_row
 from data_tools.errors import Reject, UsageFault
+from data_tools.formats.common import dump
 from data_tools.formats.emitting import as_row
 from data_tools.operations.ordering import content, request
-from data_tools.rows import At, Row, Source
+from data_tools.rows import MARKS, At, Row, Source
 
 WHAT = {
     "exact": "an exact duplicate",
@@ -25,6 +27,7 @@ NEAR = 0.5
 """From which similarity rows count as the same: 99% of the copies with 5% of their characters
 changed are above it (docs/decisions/data-near-duplicates.md)."""
 SHINGLE = 4
+COMPARED = 8  # candidates a row, the most similar first
 PERMUTATIONS = 128
 BANDS = 32
 SEED = 42
@@ -46,10 +49,12 @@ class Deduper:
 
     Args:
         by: "exact": equal in every text; "request": the same first question (case and spacing
-            aside); "near": the texts without the system text are about the same.
-        near: for "near": the similarity of two rows from which they count as the same: the share
-            of their 4-character pieces that both have (Jaccard), as estimated by MinHash
-            (128 permutations; standard error 0.04 in the middle).
+            aside); "near": the texts without the system text are about the same, the
+            questions alone and the answers alone too, and not only a number is another one.
+        near: for "near": the similarity from which texts count as the same: the share of their
+            4-character pieces that both have (Jaccard), as estimated by MinHash (128
+            permutations; standard error 0.04 in the middle); of questions and of answers, which
+            are often short, the share of their pairs of characters.
     """
 
     def __init__(self, by: str = "exact", near: float = NEAR) -> None:
@@ -97,24 +102,79 @@ def _texts(row: Row) -> dict[str, Any]:
 
 
 class _Near:
-    """MinHash with locality-sensitive hashing; candidates are compared by all values."""
+    """MinHash with locality-sensitive hashing finds candidates; the best are compared by texts."""
 
     def __init__(self, near: float) -> None:
         self._rensa: Any = importlib.import_module("rensa")
         self._near = near
         self._index = self._rensa.RMinHashLSH(near, PERMUTATIONS, BANDS)
-        self._kept: list[tuple[Any, Place]] = []
+        self._kept: list[tuple[Any, Sides, Place]] = []
 
     def find(self, row: Row) -> Match:
-        mark = self._rensa.RMinHash(PERMUTATIONS, SEED)
+        mark, texts = self._rensa.RMinHash(PERMUTATIONS, SEED), sides(row)
         mark.update(shingles(row))
         scored = ((self._kept[at][0].jaccard(mark), at) for at in self._index.query(mark))
-        best, at = max(scored, default=(0.0, -1))
-        if best >= self._near:
-            return self._kept[at][1], f" (similarity {best:.2f})"
+        near = ((score, at) for score, at in scored if score >= self._near)
+        for score, at in heapq.nlargest(COMPARED, near):
+            _, before, place = self._kept[at]
+            if _are_copies(before, texts, self._near):
+                return place, f" (similarity {score:.2f})"
         self._index.insert(len(self._kept), mark)
-        self._kept.append((mark, (row.source, row.at)))
+        self._kept.append((mark, texts, (row.source, row.at)))
         return None, ""
+
+
+class Sides(NamedTuple):
+    """What makes a row another one: folded texts, and what stands beside them."""
+
+    asked: str
+    answered: str
+    beside: str
+
+
+def sides(row: Row) -> Sides:
+    """What is asked and what is answered in a row, without the system text, and its media."""
+    asked: list[str] = []
+    answered: list[str] = []
+    for message in row.answers:
+        if message["role"] == "call":
+            answered.append(_folded(dump([message["name"], message["arguments"]])))
+        elif message["role"] != "system" and isinstance(text := message["content"], str):
+            (asked if message["role"] == "user" else answered).append(_folded(text))
+    beside = [row.get(key) for key in (*MARKS, "kto_tag")]
+    return Sides("".join(asked), "".join(answered), dump(beside) if any(beside) else "")
+
+
+def _are_copies(one: Sides, other: Sides, near: float) -> bool:
+    """Are the questions alike, and the answers, and is it no template with another number in it?"""
+    pairs = ((one.asked, other.asked), (one.answered, other.answered))
+    if one.beside != other.beside or any(_alike(*pair) < near for pair in pairs):
+        return False
+    if _digits("".join(one)) == _digits("".join(other)):
+        return True
+    return all(_words(before) != _words(after) for before, after in pairs)
+
+
+def _alike(one: str, other: str) -> float:
+    """The share of their pairs of characters that both texts have."""
+    if one == other:
+        return 1.0
+    pairs, others = ({text[at : at + 2] for at in range(len(text))} for text in (one, other))
+    return len(pairs & others) / len(pairs | others)
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
+
+
+def _words(text: str) -> str:
+    return "".join(char for char in text if not char.isdigit())
+
+
+def _folded(text: str) -> str:
+    """Letters and digits only, case aside."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(filter(str.isalnum, folded)) or "".join(folded.split())
 
 
 def shingles(row: Row) -> list[str]:
@@ -127,8 +187,7 @@ def shingles(row: Row) -> list[str]:
         text = message.get("content")
         if message["role"] == "system" or not isinstance(text, str):
             continue
-        folded = unicodedata.normalize("NFKC", text).casefold()
-        plain = "".join(filter(str.isalnum, folded)) or "".join(folded.split())
+        plain = _folded(text)
         last = max(1, len(plain) - SHINGLE + 1)
         found.update(plain[at : at + SHINGLE] for at in range(last))
     return sorted(found)

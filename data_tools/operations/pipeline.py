@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class Pipeline:
 
     outputs: one file, or the files for training and for testing.
     to, container, indent, drop: see `write`.
-    columns: the keys of every written object; see `Emitter`.
+    columns, turn_fields: what the reader of the files knows of rows and turns; see `Emitter`.
     dedupe: over all sources, before anything is drawn; the options of `dedupe`.
     shuffle: in the seeded order; a split is always in it. total: rows of a mix by weight.
     limit: at most so many rows in the first file, drawn over all of them.
@@ -75,6 +75,7 @@ class Pipeline:
     indent: int | None = None
     drop: Sequence[str] = ()
     columns: Mapping[str, Any] | None = None
+    turn_fields: Collection[str] | None = None
     dedupe: Mapping[str, Any] | None = None
     shuffle: bool = False
     total: int | None = None
@@ -120,7 +121,7 @@ def run(job: Pipeline, account: Account | None = None) -> Outcome:
     if job.total is not None and _weights(job) is None:
         raise UsageFault("A total is shared out by weights", "total", fix="give weights as well")
     _check_outputs(job)
-    emitter = Emitter(job.to, job.drop, account, job.columns)
+    emitter = Emitter(job.to, job.drop, account, job.columns, job.turn_fields)
     with rejected_file(job.rejected, account, job.outputs[0], _others(job)):
         return (_stream if job.streams else _through_store)(job, emitter, account)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -38,6 +38,9 @@ class Engine(Protocol):
 
     def row_columns(self, recipe: Recipe, /) -> Mapping[str, Any] | None:
         """The keys that every row must have, and the value where a row lacks one; None: any."""
+
+    def turn_fields(self, release: Release, /) -> Collection[str]:
+        """What ``release`` reads of a turn beside its role and text: ``loss``, other keys."""
 
     def notes(self, recipe: Recipe, /) -> tuple[str, ...]:
         """What the recipe asks for that this engine does otherwise or not at all, in words."""

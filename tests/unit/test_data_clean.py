@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from data_tools import Account, DataError, apply_steps, clean, convert, dedupe, roleplay
 from data_tools.operations.cleaning import PERSONA, WHALE, drop_intro
+from data_tools.rows import Row
 
 
 def cleaned(*answers: str, **options: Any) -> list[str]:
@@ -194,6 +195,33 @@ def test_near_duplicates_are_found_and_others_stay() -> None:
     assert [r.at for r in dedupe(rows, by="near", near=0.8, account=account)] == [1, 3, 4, 5]
     assert account.rejects == {"a near-duplicate": 1}
     assert re.search(r"a\.json:1 \(similarity 0\.\d\d\)", account.examples[0])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("what color is phenytoin", "WHITE"), ("what color is phenytoin", "PINK")),
+        (("你有名字吗？", OTHER), ("你是谁？", OTHER)),
+        (("谁训练了你？", STORY), ("谁制作了你？", STORY)),
+        (("what is it", STORY + "长 8mm，码 4853"), ("what is it", STORY + "长 11mm，码 4853")),
+        ((STORY + "他有 5 个苹果，几个？", "5"), (STORY + "他有 6 个苹果，几个？", "6")),
+        (("把这句话译成英文：" + STORY, "A fox"), ("把这句话译成法文：" + STORY, "Un renard")),
+    ],
+)
+def test_rows_that_ask_or_answer_something_else_are_no_near_duplicates(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert len(list(dedupe([row(one, at=1), row(other, at=2)], by="near"))) == 2
+
+
+def test_rows_with_other_pictures_or_calls_are_no_near_duplicates() -> None:
+    ask = {"role": "user", "content": STORY}
+    pictures = [Row(messages=row((STORY, OTHER)).messages, images=[name]) for name in "ab"]
+    calls = [
+        Row(messages=[ask, {"role": "call", "name": "add", "arguments": {"to": place}}])
+        for place in ("Beijing", "Shanghai")
+    ]
+    assert len(list(dedupe([*pictures, *calls], by="near"))) == 4
 
 
 def test_a_shared_system_text_makes_no_duplicates() -> None:

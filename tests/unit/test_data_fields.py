@@ -572,3 +572,23 @@ def test_columns_that_are_not_named_are_noted(tmp_path: Path) -> None:
     carried.write_text("input,output,topic\n1,2,3\n", encoding="utf-8")
     convert(carried, tmp_path / "o.jsonl")
     assert lines_of(tmp_path / "o.jsonl")[0]["topic"] == "3"
+
+
+def test_images_of_one_message_are_the_rows_images_at_their_places(tmp_path: Path) -> None:
+    turns = [
+        {"role": "user", "content": "look", "images": ["a.jpg"]},
+        {"role": "assistant", "content": "x"},
+        {"role": "user", "content": "this <image> or that <image>", "images": ["b.jpg", "c.jpg"]},
+        {"role": "assistant", "content": "y", "images": []},
+    ]
+    src = put_lines(tmp_path / "a.jsonl", [{"messages": turns}])
+    convert(src, tmp_path / "o.jsonl", to="alpaca")
+    (row,) = lines_of(tmp_path / "o.jsonl")
+    assert row["images"] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert row["history"] == [["<image>look", "x"]]
+    assert row["instruction"] == "this <image> or that <image>"
+    turns[2]["images"] = ["b.jpg"]
+    put_lines(src, [{"messages": turns}])
+    account = Account()
+    assert not list(read(src, account=account))
+    assert account.rejected == 1

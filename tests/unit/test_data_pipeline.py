@@ -136,6 +136,20 @@ def test_a_column_that_is_not_declared_is_refused_with_all_others(tmp_path: Path
     assert [row["instruction"] for row in lines_of(tmp_path / "o.jsonl")] == ["q", "q"]
 
 
+def test_a_field_of_a_turn_that_the_reader_does_not_know_is_refused(tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a", "weight": 0, "mood": 1}]
+    src = put_lines(tmp_path / "a.jsonl", [{"conversations": turns}])
+    files: dict[str, Any] = {"inputs": [Input(files=src)], "outputs": [tmp_path / "o.jsonl"]}
+    job = Pipeline(**files, to="sharegpt", turn_fields=())
+    with pytest.raises(Lossy) as caught:
+        run(job)
+    assert set(caught.value.fields) == {"loss", "mood"}
+    run(Pipeline(**files, to="sharegpt", turn_fields=("loss",), drop=["mood"]))
+    assert lines_of(tmp_path / "o.jsonl")[0]["conversations"][1] == {
+        **{"from": "gpt", "value": "a", "loss": False}
+    }
+
+
 def test_every_fault_is_known_when_there_are_too_many(tmp_path: Path) -> None:
     src = put_lines(tmp_path / "a.jsonl", [{"text": ""}] * 7 + [{"text": "a"}])
     job = Pipeline(inputs=[Input(files=src)], outputs=[tmp_path / "o.jsonl"], max_rejects=2)

@@ -29,11 +29,16 @@ def convert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             "\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8"
         )
 
-    def run(data: dict[str, Any], **train: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def run(
+        data: dict[str, Any],
+        engine: str = "xtuner@0.2.0",
+        template: str = "internlm2_chat",
+        **train: Any,
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         recipe = {
             "title": "t",
-            "engine": "xtuner@0.2.0",
-            "model": {"id": "a/b", "template": "internlm2_chat"},
+            "engine": engine,
+            "model": {"id": "a/b", "template": template},
             "data": data,
             "train": train,
         }
@@ -156,3 +161,37 @@ def test_too_many_unusable_rows_name_the_recipes_own_key(convert: Any, tmp_path:
         convert({"sources": [{"path": "bad.json"}]})
     assert "bad.json line 1 item 1: output is empty" in str(caught.value)
     assert "--set data.max_rejects=1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("engine", "template", "rows", "turns"),
+    [
+        (
+            "llamafactory@0.9.5",
+            "qwen",
+            "sharegpt",
+            {"conversations": [{"from": "human", "value": "q"}]},
+        ),
+        ("llamafactory@0.9.5", "qwen", None, {"messages": [{"role": "user", "content": "q"}]}),
+        ("xtuner@0.1.9", "internlm_chat", None, {"conversation": []}),
+        ("xtuner@0.2.0", "internlm2_chat", None, {"conversation": []}),
+    ],
+)
+def test_an_answer_that_must_not_be_learnt_is_never_learnt_in_silence(
+    convert: Any, tmp_path: Path, engine: str, template: str, rows: Any, turns: dict[str, Any]
+) -> None:
+    (key, asked), *_ = turns.items()
+    said = {
+        "conversations": {"from": "gpt", "value": "a", "loss": False},
+        "messages": {"role": "assistant", "content": "a", "weight": 0},
+        "conversation": {"input": "q", "output": "a", "output_with_loss": False},
+    }[key]
+    (tmp_path / "c.jsonl").write_text(json.dumps({key: [*asked, said]}), encoding="utf-8")
+    data = {"sources": [{"path": "c.jsonl"}], **({"rows": rows} if rows else {})}
+    if engine == "xtuner@0.2.0":
+        _, written = convert(data, engine, template)
+        assert written[0]["conversation"][0]["output_with_loss"] is False
+        return
+    with pytest.raises(RecipeError, match="cannot hold loss") as caught:
+        convert(data, engine, template)
+    assert "data.drop=[loss]" in (caught.value.fix or "")

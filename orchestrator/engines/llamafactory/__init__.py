@@ -50,6 +50,11 @@ _CHECK = Path(__file__).parent / "probes" / "check.py"
 _COMPARE = Path(__file__).parent / "probes" / "compare.py"
 
 
+def turn_fields(_release: Release) -> tuple[str, ...]:
+    """Nothing: its converter takes a role and a text (llamafactory/data/converter.py)."""
+    return ()
+
+
 def stages(recipe: Recipe) -> tuple[str, ...]:
     """train, and export when a model of its own is wanted."""
     return ("train", "export") if recipe.export.merge else ("train",)

@@ -161,6 +161,12 @@ def row_columns(_recipe: Recipe) -> Mapping[str, Any]:
     return {"conversation": []}
 
 
+def turn_fields(release: Release) -> frozenset[str]:
+    """The keys of a turn that its `encode_fn` reads (xtuner/dataset/utils.py)."""
+    known = can.TURN_SWITCHES in release.capabilities
+    return frozenset({"loss", "need_eos_token", "sep"} if known else ())
+
+
 def notes(recipe: Recipe) -> tuple[str, ...]:
     """A key without equivalent is refused here, so only a translated template is left to say."""
     own = template(recipe)

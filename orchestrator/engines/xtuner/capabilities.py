@@ -16,6 +16,9 @@ CPU_CHAT = "cpu-chat"
 CPU_BRIDGE = "cpu-bridge"
 """Trains on a CPU once `shim/sitecustomize.py` is on its path."""
 
+TURN_SWITCHES = "turn-switches"
+"""Turns may say `output_with_loss`, `need_eos_token` and `sep`."""
+
 SINCE_0_2 = frozenset(
     {
         WARM_UP,
@@ -26,5 +29,6 @@ SINCE_0_2 = frozenset(
         STOP_WORDS,
         CPU_CHAT,
         CPU_BRIDGE,
+        TURN_SWITCHES,
     }
 )

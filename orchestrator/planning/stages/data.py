@@ -101,6 +101,7 @@ class ConvertRows:
         from data_tools import Pipeline, Split
 
         data, train = self.job.recipe.data, self.job.recipe.train
+        columns = self._columns()
         split = Split(
             train=float(data.split.train),  # a whole number would be a count of rows, not a share
             group="request" if data.split.keep_duplicates_together else None,
@@ -109,7 +110,8 @@ class ConvertRows:
             inputs=[self._input(found, progress) for found in self.job.file_sources],
             outputs=[root / name for name in ((TRAIN,) if split.train == 1 else (TRAIN, TEST))],
             to=self._form(),
-            columns=self._columns(),
+            columns=columns,
+            turn_fields=columns and engine_of(self.job).turn_fields(self.job.release),
             drop=data.drop,
             dedupe={"by": data.dedupe} if data.dedupe else None,
             seed=data.split.seed,

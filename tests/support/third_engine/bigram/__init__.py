@@ -62,6 +62,11 @@ def row_columns(_recipe: Recipe) -> Mapping[str, Any] | None:
     return None
 
 
+def turn_fields(_release: Release) -> tuple[str, ...]:
+    """A role and a text."""
+    return ()
+
+
 def notes(_recipe: Recipe) -> tuple[str, ...]:
     return ()
 
