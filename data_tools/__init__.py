@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from data_tools.errors import DataError as DataError
     from data_tools.errors import Reject as Reject
     from data_tools.formats.emitting import Lossy as Lossy
-    from data_tools.operations.chatglm3_scripts import format_advertise_gen as format_advertise_gen
-    from data_tools.operations.chatglm3_scripts import format_tool_alpaca as format_tool_alpaca
     from data_tools.operations.checking import check as check
     from data_tools.operations.cleaning import clean as clean
     from data_tools.operations.cleaning import roleplay as roleplay
@@ -62,8 +60,6 @@ _HOMES = {
     "clean": "operations.cleaning",
     "convert": "operations.converting",
     "dedupe": "operations.deduping",
-    "format_advertise_gen": "operations.chatglm3_scripts",
-    "format_tool_alpaca": "operations.chatglm3_scripts",
     "lint_list": "operations.xcomposer_list",
     "look": "operations.looking",
     "mix": "operations.mixing",

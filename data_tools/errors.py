@@ -54,14 +54,3 @@ class Reject(Exception):
 
     def __str__(self) -> str:
         return f"{self.spot}: {self.reason}" if self.spot else self.reason
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """'did you mean X?' for the nearest known word, or an empty string."""
-    import difflib
-
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if not near:
-        lowered = {name.lower(): name for name in known}
-        near = [lowered[word.lower()]] if word.lower() in lowered else []
-    return f"did you mean {near[0]!r}?" if near else ""

@@ -24,7 +24,7 @@ class DataGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from data_tools.errors import did_you_mean
+        from data_tools.nearest import did_you_mean
 
         name = args[0]
         if name.startswith("-") or name in self.commands or ctx.resilient_parsing:

@@ -83,7 +83,7 @@ def _is_wanted(name: str) -> bool:
 
 
 def _near(path: Path) -> str:
-    from data_tools.errors import did_you_mean
+    from data_tools.nearest import did_you_mean
 
     if not path.parent.is_dir():
         return f"the folder {path.parent} does not exist either"

@@ -14,7 +14,8 @@ from data_tools.account import Account
 from data_tools.containers.kinds import ZIP_TROUBLE, FileKind
 from data_tools.containers.sparse import SparseSheet, reaches_far
 from data_tools.containers.tables import letter
-from data_tools.errors import DataError, UsageFault, did_you_mean
+from data_tools.errors import DataError, UsageFault
+from data_tools.nearest import did_you_mean
 
 Cells = list[Any]
 Merged = tuple[int, int, int, int]

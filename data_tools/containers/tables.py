@@ -8,9 +8,10 @@ import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-from data_tools.errors import DataError, Reject, UnnamedColumns, UsageFault, did_you_mean
+from data_tools.errors import DataError, Reject, UnnamedColumns, UsageFault
 from data_tools.formats import known_columns
 from data_tools.formats.common import undump
+from data_tools.nearest import did_you_mean
 
 OPTIONAL = {"system", "history", "tools", "images", "image", "id", "loss"}
 NESTED = {"conversation", "conversations", "messages", "history", "tools", "images", "image"}

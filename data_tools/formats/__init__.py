@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from data_tools.errors import Reject, UsageFault, did_you_mean
+from data_tools.errors import Reject, UsageFault
 from data_tools.formats import (
     alpaca,
     chatglm3,
@@ -16,6 +16,7 @@ from data_tools.formats import (
     xcomposer,
 )
 from data_tools.formats.common import Format, Raw
+from data_tools.nearest import did_you_mean
 
 _TRIED: tuple[Format, ...] = (
     alpaca,

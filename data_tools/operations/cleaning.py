@@ -10,8 +10,9 @@ from pathlib import Path
 
 from data_tools.account import Account
 from data_tools.containers.emitting import reject_row
-from data_tools.errors import Reject, UsageFault, did_you_mean
+from data_tools.errors import Reject, UsageFault
 from data_tools.formats.emitting import as_row
+from data_tools.nearest import did_you_mean
 from data_tools.operations.deduping import NEAR
 from data_tools.operations.deduping import dedupe as remove_duplicates
 from data_tools.rows import Message, Row, with_system

@@ -9,7 +9,8 @@ from typing import Any
 
 from data_tools.account import Account
 from data_tools.containers.emitting import reject_row
-from data_tools.errors import Reject, UsageFault, did_you_mean
+from data_tools.errors import Reject, UsageFault
+from data_tools.nearest import did_you_mean
 from data_tools.rows import MARKS, Row
 
 CHANGING = {"clean", "roleplay", "media"}

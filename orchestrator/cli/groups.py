@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from data_tools.nearest import nearest
 from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
-from orchestrator.base.nearest import nearest
 from orchestrator.base.text import quoted
 
 

@@ -13,7 +13,7 @@ from orchestrator.base.paths import runs_dir
 from orchestrator.base.program import command_line
 from orchestrator.cli.completing import RecipeName, ReleaseName, RunName, StageName
 from orchestrator.cli.groups import PassesOn
-from orchestrator.cli.options import json_option, param_option, set_option
+from orchestrator.cli.options import json_option, param_option, set_option, together
 from orchestrator.cli.output import echo, echo_json
 from orchestrator.running.request import Request
 
@@ -23,65 +23,45 @@ if TYPE_CHECKING:
     from orchestrator.running.workflow import Asked
 
 
-def _recipe_options(command: Any) -> Any:
-    """RECIPE and what overrides it: the keywords of ``workflow.make_job``."""
-    for option in (
-        click.argument("recipe", type=RecipeName()),
-        set_option,
-        param_option,
-        click.option(
-            "--engine",
-            type=ReleaseName(),
-            metavar="NAME@VERSION",
-            help="Use this engine release instead.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
+#: RECIPE and what overrides it: words of one ``Request``.
+_recipe_options = together(
+    click.argument("recipe", type=RecipeName()),
+    set_option,
+    param_option,
+    click.option(
+        "--engine",
+        type=ReleaseName(),
+        metavar="NAME@VERSION",
+        help="Use this engine release instead.",
+    ),
+)
 _only_available = click.option(
     "--only-available",
     is_flag=True,
     help="Go on without the sources of rows that are not here.",
 )
-
-
-def _stage_option(name: str, keyword: str, about: str) -> Any:
-    return click.option(name, keyword, type=StageName(), metavar="STAGE", help=about)
-
-
-def _stage_options(command: Any) -> Any:
-    for option in (
-        _stage_option("--from", "first", "Start at this stage, run it again."),
-        _stage_option("--until", "last", "Stop after this stage."),
-        click.option("-f", "--force", is_flag=True, help="Run stages again even when done."),
-    ):
-        command = option(command)
-    return command
-
-
 _rehearse = click.option(
     "--rehearse",
     is_flag=True,
     help="Go through the whole chain on the CPU with a tiny stand-in model and a few rows.",
 )
-
-
-def _run_options(command: Any) -> Any:
-    """Which run directory: the words of one ``Request``."""
-    for option in (
-        click.option("--new", is_flag=True, help="Start a new run directory."),
-        click.option("--name", metavar="NAME", help="Give the run a name of its own."),
-        click.option(
-            "--run", type=RunName(), metavar="RUN", help="Go on in this run, whatever began it."
-        ),
-        click.option(
-            "--python", type=click.Path(path_type=Path), help="A Python with the engine in it."
-        ),
-    ):
-        command = option(command)
-    return command
+_stage: dict[str, Any] = {"type": StageName(), "metavar": "STAGE"}
+_stage_options = together(
+    click.option("--from", "first", **_stage, help="Start at this stage, run it again."),
+    click.option("--until", "last", **_stage, help="Stop after this stage."),
+    click.option("-f", "--force", is_flag=True, help="Run stages again even when done."),
+)
+#: Which run directory: words of one ``Request``, and whether it is a new one.
+_run_options = together(
+    click.option("--new", is_flag=True, help="Start a new run directory."),
+    click.option("--name", metavar="NAME", help="Give the run a name of its own."),
+    click.option(
+        "--run", type=RunName(), metavar="RUN", help="Go on in this run, whatever began it."
+    ),
+    click.option(
+        "--python", type=click.Path(path_type=Path), help="A Python with the engine in it."
+    ),
+)
 
 
 def _request(engine_arguments: tuple[str, ...], python: Path | None, **given: Any) -> Request:

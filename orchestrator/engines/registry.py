@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from data_tools.nearest import did_you_mean
 from orchestrator.base.errors import UsageError
-from orchestrator.base.nearest import did_you_mean
 from orchestrator.base.plan import Plan
 from orchestrator.engines import llamafactory, xtuner
 from orchestrator.engines.job import Job

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
+from data_tools.nearest import nearest
 from orchestrator.base.language import say
-from orchestrator.base.nearest import nearest
 from orchestrator.recipe.faults import Objection
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_tools.nearest import did_you_mean
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import free_bytes
-from orchestrator.base.nearest import did_you_mean
 from orchestrator.base.secrets import redacted
 from orchestrator.hub.folder import listed
 from orchestrator.hub.remote import HUBS, Client

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from data_tools.nearest import nearest
 from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
 from orchestrator.base.names import as_name
-from orchestrator.base.nearest import nearest
 from orchestrator.base.program import command_line
 from orchestrator.base.text import listed
 from orchestrator.engines import registry

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
+from data_tools.nearest import nearest
 from orchestrator.base.language import say
-from orchestrator.base.nearest import nearest
 from orchestrator.base.secrets import is_secret_name
 from orchestrator.base.text import listed, shown
 from orchestrator.recipe import keys

@@ -6,10 +6,10 @@ import os
 import stat
 from pathlib import Path
 
+from data_tools.nearest import near, nearest
 from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
 from orchestrator.base.names import as_name, is_name, name_rule
-from orchestrator.base.nearest import near, nearest
 from orchestrator.base.paths import expanded, shipped_recipes_dir, user_recipes_dirs
 from orchestrator.base.text import quoted
 

@@ -8,8 +8,8 @@ from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from data_tools.nearest import nearest
 from orchestrator.base.language import say
-from orchestrator.base.nearest import nearest
 from orchestrator.base.text import listed
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.value import Value

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from data_tools.nearest import nearest
 from orchestrator.base.language import say
-from orchestrator.base.nearest import nearest
 from orchestrator.base.text import listed, quoted
 from orchestrator.recipe.faults import Fault, Mark
 from orchestrator.recipe.yaml_tree import Node, at_path, children

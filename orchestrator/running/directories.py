@@ -7,9 +7,9 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from data_tools.nearest import nearest
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
-from orchestrator.base.nearest import nearest
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord
 from orchestrator.running.request import Request

@@ -11,15 +11,7 @@ from data_support import FILLED, JSON, TEXT, lines_of, put_json, put_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_tools import (
-    Account,
-    DataError,
-    convert,
-    format_advertise_gen,
-    format_tool_alpaca,
-    read,
-    write,
-)
+from data_tools import Account, DataError, convert, read, write
 
 
 def step(name: str, params: str, react: str, observation: Any) -> list[Any]:
@@ -82,7 +74,7 @@ EXPECTED = [
 def formatted(tmp_path: Path, settings_: list[Any], account: Account | None = None) -> list[Any]:
     src = put_json(tmp_path / "train_data.json", settings_)
     out = tmp_path / "tool_alpaca.jsonl"
-    write(format_tool_alpaca(src, account=account), out, format="chatglm3", account=account)
+    write(read(src, format="tool-alpaca", account=account), out, format="chatglm3", account=account)
     return lines_of(out)
 
 
@@ -187,7 +179,7 @@ def test_advertise_gen(tmp_path: Path) -> None:
     ]
     src = put_lines(tmp_path / "train.json", raws)
     out = tmp_path / "advertise_gen.jsonl"
-    assert write(format_advertise_gen(src), out, format="prompt-response") == 2
+    assert write(read(src, format="prompt-response"), out, format="prompt-response") == 2
     expected = [{"prompt": raw["content"], "response": raw["summary"]} for raw in raws]
     assert json.dumps(lines_of(out)) == json.dumps(expected)
     assert "上衣".encode() in out.read_bytes()
@@ -196,7 +188,7 @@ def test_advertise_gen(tmp_path: Path) -> None:
 def test_advertise_gen_names_the_line_without_a_summary(tmp_path: Path) -> None:
     src = put_lines(tmp_path / "a.json", [{"content": "a", "summary": "b"}, {"content": "a"}])
     with pytest.raises(DataError, match="is empty") as caught:
-        list(format_advertise_gen(src))
+        list(read(src, format="prompt-response"))
     assert "line 2" in caught.value.where
 
 

@@ -260,7 +260,7 @@ def test_a_source_without_a_role_keeps_its_text_and_is_noted() -> None:
 
 
 def test_a_role_for_no_source_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"did you mean 'aiwei\.json'"):
+    with pytest.raises(DataError, match=r"did you mean aiwei\.json"):
         list(roleplay([row(("q", "a"), file="aiwei.json")], {"aiwie.json": "x"}, default="y"))
 
 
@@ -285,8 +285,8 @@ def test_steps_run_in_their_order_and_account_for_all() -> None:
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ({"claen": {}}, "did you mean 'clean'"),
-        ({"clean": {"emojis": "x"}}, "did you mean 'emoji'"),
+        ({"claen": {}}, "did you mean clean"),
+        ({"clean": {"emojis": "x"}}, "did you mean emoji"),
         ({"clean": "x"}, "clean needs options"),
         ({"roleplay": "x"}, "file: system text"),
         ({"require": "answers"}, "require: rejected, kto_tag"),

@@ -178,7 +178,7 @@ def test_check_and_look(rows: Path, tmp_path: Path) -> None:
     [
         (["convert", "nothing.jsonl", "o.jsonl"], 2, "no such file"),
         (["convert", "rows.jsonl", "o.xyz"], 2, "does not say what to write"),
-        (["convert", "rows.jsonl", "o.jsonl", "--to", "alpacca"], 2, "did you mean 'alpaca'"),
+        (["convert", "rows.jsonl", "o.jsonl", "--to", "alpacca"], 2, "did you mean alpaca"),
         (["convert", "rows.jsonl", "o.jsonl", "--columns", "input"], 2, "KEY=COLUMN"),
         (["convert", "rows.jsonl", "o.jsonl", "--max-rejects", "x"], 2, "no limit"),
         (["convert", "rows.jsonl"], 2, "then the output"),

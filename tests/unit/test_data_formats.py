@@ -276,7 +276,7 @@ def test_a_bad_row_is_rejected_with_reason_and_place(
 
 
 def test_an_unknown_format_name_gets_a_suggestion() -> None:
-    with pytest.raises(DataError, match="did you mean 'alpaca'"):
+    with pytest.raises(DataError, match="did you mean alpaca"):
         by_name("alpacca")
     assert by_name("OpenAI").NAME == "messages"
 

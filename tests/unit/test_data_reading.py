@@ -296,7 +296,7 @@ def test_other_files_are_named_for_what_they_look_like(tmp_path: Path, head: byt
 
 def test_missing_empty_and_damaged_files(tmp_path: Path) -> None:
     put_lines(tmp_path / "train.jsonl", ROWS)
-    with pytest.raises(DataError, match=r"did you mean 'train\.jsonl'"):
+    with pytest.raises(DataError, match=r"did you mean train\.jsonl"):
         read(tmp_path / "trian.jsonl")
     (tmp_path / "empty.json").write_bytes(b"")
     with pytest.raises(DataError, match="is empty"):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_tools.nearest import did_you_mean, nearest
 from orchestrator.base.errors import UsageError
-from orchestrator.base.nearest import did_you_mean, nearest
 from orchestrator.recipe.find import find
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestrator.base.nearest import nearest
+from data_tools.nearest import nearest
 from orchestrator.base.text import listed
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe, Source

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.base.nearest import nearest
+from data_tools.nearest import nearest
 from orchestrator.base.text import listed, shown
 from orchestrator.engines.llamafactory.words import Kind, Words
 from orchestrator.recipe.faults import Objection

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from data_tools.nearest import nearest
 from orchestrator.base.language import say
-from orchestrator.base.nearest import nearest
 from orchestrator.base.text import listed
 from orchestrator.engines.llamafactory import entries, options
 from orchestrator.engines.llamafactory.dataset import names

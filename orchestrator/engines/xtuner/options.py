@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from orchestrator.base.nearest import nearest
+from data_tools.nearest import nearest
 from orchestrator.base.text import listed
 from orchestrator.recipe.faults import Objection
 from orchestrator.rendering import pyedit

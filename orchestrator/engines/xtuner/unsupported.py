@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from orchestrator.base.nearest import nearest
+from data_tools.nearest import nearest
 from orchestrator.base.text import listed
 from orchestrator.engines.job import FoundSource, Job
 from orchestrator.engines.xtuner import capabilities as can

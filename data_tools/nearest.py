@@ -22,8 +22,11 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """The question with the nearest words, ``did you mean a or b?``, or ``otherwise``."""
-    matches = near(word, known)
+    """The question with the nearest words, ``did you mean a or b?``, or ``otherwise``.
+
+    Names of files are among them: one that a terminal would obey is spelled out.
+    """
+    matches = [text if text.isprintable() else repr(text) for text in near(word, known)]
     return f"did you mean {' or '.join(matches)}?" if matches else otherwise
 
 
