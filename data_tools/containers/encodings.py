@@ -58,6 +58,8 @@ def find_encoding(path: Path, head: bytes, gzipped: bool) -> str:
     wide = _wide(head[:4096])
     if wide:
         return wide
+    if b"\x1b$" in head:  # seven bits a byte, so it would pass for ASCII
+        raise _not_sure(path, [head])
     samples = [head, *(() if gzipped else _samples(path))]
     strange = [sample for sample in samples if _decoded(sample, "utf-8") is None]
     if not strange or _is_damaged_utf8(strange):
@@ -138,6 +140,7 @@ _GUESSES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("big5", "Big5", _is_chinese),
     ("euc_jp", "EUC-JP", _share_of("\u3040", "\u30ff", 0.3)),
     ("shift_jis", "Shift-JIS", _share_of("\u3040", "\u30ff", 0.3)),
+    ("iso2022_jp", "ISO-2022-JP", _share_of("\u3040", "\u30ff", 0.3)),
     ("euc_kr", "EUC-KR", _share_of("\uac00", "\ud7a3", 0.7)),
 )
 

@@ -40,6 +40,7 @@ GERMAN = (
 OTHERS = [
     (TRADITIONAL, "big5"), (TRADITIONAL, "cp950"), (TRADITIONAL, "big5hkscs"),
     (JAPANESE, "shift_jis"), (JAPANESE, "cp932"), (JAPANESE, "euc_jp"),
+    (JAPANESE, "iso2022_jp"),
     (KOREAN, "euc_kr"), (KOREAN, "cp949"), (KOREAN, "johab"),
     (RUSSIAN, "cp1251"), (RUSSIAN, "koi8_r"), (FRENCH, "latin-1"), (GERMAN, "cp1252"),
 ]  # fmt: skip

@@ -159,3 +159,11 @@ def test_what_is_beyond_all_measure_is_damage_in_words(tmp_path: Path, text: byt
         with contextlib.suppress(DataError):
             list(read(path, account=account))
         assert account.read == account.rejected
+
+
+@given(JSON, st.integers(2**64, 10**40), st.integers(0, 8))
+def test_integers_beyond_64_bits_stay_integers_wherever_they_stand(
+    before: Any, number: int, shift: int
+) -> None:
+    value = {"a": before, "b" * shift: [-number, number]}
+    assert loads(json.dumps(value).encode()) == value
