@@ -224,7 +224,7 @@ def cell_text(value: Any) -> str:
     if type(value) is bool:
         return "TRUE" if value else "FALSE"
     if type(value) is float:
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     if isinstance(value, datetime.datetime):
         return value.isoformat(" ", "seconds")
     if isinstance(value, datetime.date):

@@ -67,13 +67,13 @@ def _table(reader: Opened, records: Iterator[tuple[int, list[str]]]) -> Iterator
     must = tables.needed(places)
     for at, fields in records:
         if len(fields) != width:
-            reader.bad(at, Reject(f"{len(fields)} fields, the header has {width}"), str(fields))
+            reader.bad(at, Reject(f"{len(fields)} fields, the header has {width}"), fields)
             continue
         spots = {key: f"column {tables.letter(i)}" for key, i in places.items()}
         try:
             yield at, tables.as_row({k: fields[i] for k, i in places.items()}, must, spots)
         except Reject as verdict:
-            reader.bad(at, verdict, str(dict(zip(header, fields, strict=False)) or fields))
+            reader.bad(at, verdict, dict(zip(header, fields, strict=False)) or fields)
 
 
 def _push_back(first: Any, rest: Iterable[Any]) -> Iterator[Any]:

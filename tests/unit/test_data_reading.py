@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_support import FILLED, conversation, plain_rows, put_json, put_lines
+from data_support import FILLED, conversation, lines_of, plain_rows, put_json, put_lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_tools import Account, DataError, read, write
+from data_tools import Account, DataError, convert, read, write
 from data_tools.containers.files import look_into
 from data_tools.formats.emitting import Emitter
 
@@ -368,6 +368,20 @@ def test_semicolons_and_headers_that_are_known(tmp_path: Path) -> None:
     assert turns(path, columns={"input": "A", "output": "B"}, header_row=0) == [
         [("a", "b")],
         [("c", "d")],
+    ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_rejected_rows_of_a_text_table_are_kept_as_they_were(tmp_path: Path, ending: str) -> None:
+    mark = "," if ending == "csv" else "\t"
+    lines = [["prompt", "response", "note"], ["q", "", "n"], ["q", "a"], ["q", "a", "n"]]
+    path = tmp_path / f"a.{ending}"
+    path.write_text("".join(mark.join(line) + "\n" for line in lines), encoding="utf-8")
+    convert(path, tmp_path / "o.jsonl")
+    kept = lines_of(tmp_path / "o.jsonl.rejected.jsonl")
+    assert [record["row"] for record in kept] == [
+        {"prompt": "q", "response": "", "note": "n"},
+        ["q", "a"],
     ]
 
 

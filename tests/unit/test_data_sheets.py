@@ -91,6 +91,8 @@ def test_large_and_tiny_numbers_do_not_gain_digits() -> None:
     assert cell_text(1e21) == "1e+21"
     assert cell_text(999999999999999.0) == "999999999999999"
     assert cell_text(1e-7) == "1e-07"
+    assert cell_text(1234567890123456.0) == "1234567890123456"
+    assert cell_text(-(2.0**53 - 1)) == "-9007199254740991"
 
 
 @pytest.mark.parametrize("empty", [None, "", "   "])
