@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import envs
 from orchestrator.base.errors import RecipeError
 from orchestrator.engines import registry
+from orchestrator.envs import inventory
 
 RECIPE = [str(Path(sys.executable).with_name("recipe"))]
 BASE = "python -c 'import click'"
@@ -71,7 +71,7 @@ def engine_commands() -> dict[str, tuple[list[str], dict[str, str]]]:
     found = {}
     for name, argv in wanted.items():
         try:
-            environment = envs.find(registry.release(name))
+            environment = inventory.find(registry.release(name))
         except RecipeError:
             environment = None
         if environment is None:

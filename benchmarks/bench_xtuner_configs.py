@@ -23,7 +23,8 @@ from orchestrator.base.process import capture
 from orchestrator.engines import registry, xtuner
 from orchestrator.engines.job import FoundSource, Job
 from orchestrator.engines.xtuner.config import attempt
-from orchestrator.envs import Environment, ensure
+from orchestrator.envs.environment import Environment
+from orchestrator.envs.install import ensure
 from orchestrator.recipe.schema import Recipe
 
 sys.path.insert(0, str(Path(__file__).parent))

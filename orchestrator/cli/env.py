@@ -18,7 +18,8 @@ from orchestrator.cli.groups import Verbs
 from orchestrator.cli.options import json_option
 
 if TYPE_CHECKING:
-    from orchestrator.envs import Finding, Installed
+    from orchestrator.envs.diagnosis import Finding
+    from orchestrator.envs.inventory import Installed
 
 _MARKS = {"ok": ("ok    ", "green"), "note": ("note  ", "yellow"), "broken": ("broken", "red")}
 _BACKENDS = ("auto", "cpu", "cu118", "cu121", "cu124", "cu126", "cu128", "cu129")
@@ -96,7 +97,7 @@ def installing(name: str) -> Iterator[Callable[[str], None]]:
 def list_(as_json: bool) -> None:
     """List the engine releases, and what of them is installed here."""
     from orchestrator.engines.registry import all_releases
-    from orchestrator.envs import installed
+    from orchestrator.envs.inventory import installed
 
     known = all_releases()
     rows = [_row(folder) for folder in installed(known)]
@@ -170,8 +171,8 @@ def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: b
     something is broken; each fault is printed with its next step.
     """
     from orchestrator.engines.registry import all_releases, release
-    from orchestrator.envs import doctor as examine
-    from orchestrator.envs import find
+    from orchestrator.envs.diagnosis import doctor as examine
+    from orchestrator.envs.inventory import find
 
     chosen = [release(name)] if name else list(filter(find, all_releases()))
     if not chosen:
@@ -233,8 +234,8 @@ def lock(ctx: click.Context, names: tuple[str, ...], check: bool) -> None:
 def remove(name: str, yes: bool, leftovers: bool) -> None:
     """Remove a release's environments. A Python of your own is forgotten, not touched."""
     from orchestrator.engines.registry import release
-    from orchestrator.envs import installed
-    from orchestrator.envs import remove as clear
+    from orchestrator.envs.inventory import installed
+    from orchestrator.envs.inventory import remove as clear
 
     wanted = release(name)
     doomed = [

@@ -12,7 +12,7 @@ from orchestrator.base.plan import Argument, Command
 from orchestrator.base.process import Echo, quoted, run_logged
 from orchestrator.base.secrets import redacted
 from orchestrator.engines.protocol import Engine
-from orchestrator.envs import Environment
+from orchestrator.envs.environment import Environment
 from orchestrator.running import leftover
 from orchestrator.verifying.explain import meaningful_lines
 

@@ -23,7 +23,7 @@ from orchestrator.base.process import quoted, termination_interrupts
 from orchestrator.base.secrets import redacted, without_secrets
 from orchestrator.engines.job import Job
 from orchestrator.engines.registry import engine_of
-from orchestrator.envs import Environment
+from orchestrator.envs.environment import Environment
 from orchestrator.planning import fingerprint, stages
 from orchestrator.planning.job import stages as stages_of
 from orchestrator.running import execution, leftover, takeover

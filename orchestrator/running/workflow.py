@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator import envs
 from orchestrator.base.hardware import has_bf16
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.secrets import redacted
 from orchestrator.engines.job import Job
-from orchestrator.envs import Environment, sources
+from orchestrator.envs import inventory, sources
+from orchestrator.envs.environment import Environment
 from orchestrator.planning.feasible import load
 from orchestrator.planning.job import build
 from orchestrator.planning.script import shell_line
@@ -88,7 +88,7 @@ def execute(
     def environment() -> Environment:
         own = Path(python) if python else None
         backend = torch_backend or os.environ.get("UV_TORCH_BACKEND")
-        ready = None if backend else envs.find(job.release, python=own)
+        ready = None if backend else inventory.find(job.release, python=own)
         if ready is not None:
             return sources.require(ready)
         from orchestrator.envs.install import ensure
@@ -126,7 +126,7 @@ def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
     record = records.opened(RunPaths(root), records.begun(job, request.identity()))
     python = request.python or record.python
     own = Path(python) if python else None
-    environment = envs.find(job.release, python=own)
+    environment = inventory.find(job.release, python=own)
     digest = None
     if environment is not None:
         job, digest = replace(job, environment=environment.bin), environment.lock_digest

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engines import registry
-from orchestrator.envs import Environment, ensure
+from orchestrator.envs.environment import Environment
+from orchestrator.envs.install import ensure
 from tests.support.engine_runs import only_run, recipe
 
 

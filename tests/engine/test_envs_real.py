@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import envs
 from orchestrator.engines.registry import release
-from orchestrator.envs import Environment, locks
+from orchestrator.envs import diagnosis, install, inventory, locks
+from orchestrator.envs.environment import Environment
 from orchestrator.envs.release import Release
 from tests.support.engine_runs import SECONDS, engine_slot, variables, words_of
 from tests.support.waiting import until
@@ -50,11 +50,11 @@ def built(xtuner: Release, cache: Path) -> tuple[Environment, list[str]]:
             )
             assert builder.poll() is None, "the installation ended before it was cut off"
             builder.send_signal(signal.SIGKILL)
-        assert envs.find(xtuner) is None
-        [folder] = envs.installed([xtuner])  # its uv may live on for a moment
+        assert inventory.find(xtuner) is None
+        [folder] = inventory.installed([xtuner])  # its uv may live on for a moment
         assert folder.status in ("being built", "unfinished")
         said: list[str] = []
-        return envs.ensure(xtuner, progress=said.append), said
+        return install.ensure(xtuner, progress=said.append), said
 
 
 def test_killed_half_way_it_is_cleared_and_built_again(
@@ -62,8 +62,8 @@ def test_killed_half_way_it_is_cleared_and_built_again(
 ) -> None:
     environment, said = built
     assert "clearing xtuner@0.2.0, which was left half built" in said
-    assert envs.find(xtuner) == environment
-    assert [one.status for one in envs.installed([xtuner])] == ["ready"]
+    assert inventory.find(xtuner) == environment
+    assert [one.status for one in inventory.installed([xtuner])] == ["ready"]
 
 
 def test_it_holds_exactly_what_the_lock_pins(
@@ -123,7 +123,7 @@ def test_the_doctor_finds_nothing_broken(
     xtuner: Release, built: tuple[Environment, list[str]]
 ) -> None:
     with engine_slot():
-        findings = envs.doctor(xtuner)
+        findings = diagnosis.doctor(xtuner)
     assert [one for one in findings if one.level == "broken"] == []
     words = "\n".join(one.what for one in findings)
     for tool in xtuner.imports:

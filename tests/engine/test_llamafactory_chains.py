@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from orchestrator.engines import registry
-from orchestrator.envs import Environment, ensure
+from orchestrator.envs.environment import Environment
+from orchestrator.envs.install import ensure
 from orchestrator.recipe.listing import listing
 from tests.support import demo_rows
 from tests.support.engine_runs import (

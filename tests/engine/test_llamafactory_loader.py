@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from orchestrator.engines import registry
-from orchestrator.envs import Environment, ensure
+from orchestrator.envs.environment import Environment
+from orchestrator.envs.install import ensure
 from tests.support import demo_rows
 from tests.support.engine_runs import in_engine, only_run, recipe
 

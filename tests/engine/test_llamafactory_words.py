@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.engines import llamafactory
 from orchestrator.engines.llamafactory import words
-from orchestrator.envs import ensure
+from orchestrator.envs.install import ensure
 from orchestrator.envs.release import Release
 from tests.support.engine_runs import in_engine
 

@@ -12,7 +12,7 @@ from orchestrator.engines import registry
 from orchestrator.engines.llamafactory import template_names as llamafactory
 from orchestrator.engines.templates import TemplateTable
 from orchestrator.engines.xtuner import template_names as xtuner
-from orchestrator.envs import ensure
+from orchestrator.envs.install import ensure
 from tests.support.engine_runs import in_engine
 
 pytestmark = pytest.mark.engine

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from orchestrator.base.weights import is_zero, tensors
-from orchestrator.envs import Environment
+from orchestrator.envs.environment import Environment
 from orchestrator.recipe.listing import listing
 from orchestrator.running import record as records
 from tests.support.engine_runs import Done, engine_slot, only_run, recipe, variables

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.envs import Environment
+from orchestrator.envs.environment import Environment
 from orchestrator.running import record as records
 from tests.support.engine_runs import REPOSITORY, Done, in_engine, only_run, recipe, runs_of
 

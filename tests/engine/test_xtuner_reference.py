@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.base.errors import UsageError
 from orchestrator.engines import registry
-from orchestrator.envs import ensure
+from orchestrator.envs.install import ensure
 from tests.support.engine_runs import REPOSITORY, in_engine
 from tests.support.xtuner_cases import CASES, HOSTILE, config_of
 

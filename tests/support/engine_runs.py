@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from orchestrator.envs import Environment
+from orchestrator.envs.environment import Environment
 
 #: One engine a core: a tiny model has one thread, and more of them would only take turns.
 #: RECIPE_ENGINE_LOCK names one file instead, for a machine that others use as well.

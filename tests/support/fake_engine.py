@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestrator.base.plan import Plan
 from orchestrator.engines import registry
 from orchestrator.engines.job import Job
-from orchestrator.envs import Environment
+from orchestrator.envs.environment import Environment
 from orchestrator.planning.job import build
 from orchestrator.recipe.load import load
 from orchestrator.running.record import StageRecord

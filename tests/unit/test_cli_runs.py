@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import cli, envs
-from orchestrator.envs import Environment, install
+from orchestrator import cli
+from orchestrator.envs import install, inventory
+from orchestrator.envs.environment import Environment
 from orchestrator.running import record as records
 from tests.support.fake_engine import RECIPE, FakeEngine
 from tests.support.signals import send_when
@@ -56,7 +57,7 @@ def shell(
         return engine.environment()
 
     monkeypatch.setattr(install, "ensure", ensure)
-    monkeypatch.setattr(envs, "find", ensure)
+    monkeypatch.setattr(inventory, "find", ensure)
     here = tmp_path / "here"
     here.mkdir()
     (here / "small.yaml").write_text(RECIPE, encoding="utf-8")

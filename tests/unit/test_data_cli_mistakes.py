@@ -48,7 +48,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_command_that_is_not_there_is_guessed(word: str, meant: str) -> None:
     result = CliRunner().invoke(data, [word, "rows.jsonl"])
     assert result.exit_code == 2
-    assert f"did you mean {meant!r}?" in result.output
+    assert f"did you mean {meant}?" in result.output
 
 
 @pytest.mark.parametrize("command", sorted(data.commands))

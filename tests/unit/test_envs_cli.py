@@ -14,7 +14,8 @@ from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.cli import cli
 from orchestrator.cli.env import ReleaseName
 from orchestrator.engines import registry
-from orchestrator.envs import Environment, diagnosis
+from orchestrator.envs import diagnosis
+from orchestrator.envs.environment import Environment
 from orchestrator.envs.health import Health
 from orchestrator.envs.worklog import WorkLog
 

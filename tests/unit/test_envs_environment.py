@@ -10,7 +10,7 @@ import pytest
 from envs_support import TOY
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.envs import Environment
+from orchestrator.envs.environment import Environment
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from envs_support import (
     write_lock,
 )
 
-from orchestrator import envs
 from orchestrator.base.errors import RecipeError
+from orchestrator.envs import install, inventory
 
 #: A build backend inside the package itself: it needs nothing, and can be made to wait.
 _BACKEND = """\
@@ -71,7 +71,7 @@ def put_slow_package(wheels: Path, place: Path) -> None:
 
 
 def test_a_real_environment_runs_its_command(wheels: Path) -> None:
-    made = envs.ensure(TOY)
+    made = install.ensure(TOY)
     env = made.environ(os.environ)
     done = subprocess.run(
         [made.which("toyengine")], env=env, capture_output=True, text=True, check=True
@@ -80,7 +80,7 @@ def test_a_real_environment_runs_its_command(wheels: Path) -> None:
     bare = ["python", "-c", "import sys, toyengine; print(sys.prefix)"]
     done = subprocess.run(bare, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(made.root)
-    [one] = envs.installed([TOY])
+    [one] = inventory.installed([TOY])
     assert one.state is not None
     assert one.state.bytes > 0
 
@@ -91,7 +91,7 @@ def test_a_torch_backend_brings_its_own_libraries(wheels: Path, tmp_path: Path) 
         put_wheel(wheels, "torch", version, {"torch.py": f"version = {version!r}\n"})
     lock = "nvidia-cublas-cu12==12.4.5.8\ntorch==2.5.1\ntoyengine==1.0\ntriton==3.1.0\n"
     write_lock(lock)
-    made = envs.ensure(TOY, torch_backend="cpu")
+    made = install.ensure(TOY, torch_backend="cpu")
     ask = [str(made.python), "-c", "import torch; print(torch.version)"]
     assert subprocess.run(ask, capture_output=True, text=True).stdout == "2.5.1+cpu\n"
 
@@ -99,9 +99,9 @@ def test_a_torch_backend_brings_its_own_libraries(wheels: Path, tmp_path: Path) 
 def test_what_the_index_lacks_is_named(wheels: Path, tmp_path: Path) -> None:
     write_lock("toyengine==1.0\nnowhere==3\n")
     with pytest.raises(RecipeError, match="could not be installed") as raised:
-        envs.ensure(TOY)
+        install.ensure(TOY)
     assert "nowhere" in str(raised.value)
-    assert envs.installed([TOY]) == []
+    assert inventory.installed([TOY]) == []
 
 
 def test_a_real_build_killed_half_way_is_built_again(
@@ -118,11 +118,11 @@ def test_a_real_build_killed_half_way_is_built_again(
             assert time.monotonic() < deadline, "the build never started"
             time.sleep(0.01)
         builder.send_signal(signal.SIGKILL)
-    assert [one.status for one in envs.installed([TOY])] == ["being built"]  # by its uv
-    assert envs.find(TOY) is None
+    assert [one.status for one in inventory.installed([TOY])] == ["being built"]  # by its uv
+    assert inventory.find(TOY) is None
     (place / "wait").unlink()
     said: list[str] = []
-    made = envs.ensure(TOY, progress=said.append)
+    made = install.ensure(TOY, progress=said.append)
     assert "clearing toyengine@1.0, which was left half built" in said
-    assert envs.find(TOY) == made
+    assert inventory.find(TOY) == made
     assert made.which("toyengine").is_file()

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from envs_support import TOY, FakeUv, clear_settings, use_locks, write_lock
 
-from orchestrator import envs
 from orchestrator.base.errors import RecipeError
 from orchestrator.engines import registry
-from orchestrator.envs import locks, sources
+from orchestrator.envs import diagnosis, install, inventory, locks, sources
 from orchestrator.envs.release import Checkout, Release
 from orchestrator.running import workflow
 
@@ -71,18 +70,18 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeUv:
 
 def test_the_released_commit_is_checked_out(release: Release) -> None:
     said: list[str] = []
-    made = envs.ensure(release, progress=said.append)
+    made = install.ensure(release, progress=said.append)
     assert (made.checkout("Toy") / "demo" / "train.py").read_text() == "print('trained')\n"
     assert any(line.startswith("fetching Toy at ") for line in said)
-    assert envs.find(release) == made
-    assert envs.ensure(release) == made
-    assert [folder.status for folder in envs.installed([release])] == ["ready"]
-    envs.remove(release)
+    assert inventory.find(release) == made
+    assert install.ensure(release) == made
+    assert [folder.status for folder in inventory.installed([release])] == ["ready"]
+    inventory.remove(release)
     assert not made.checkout("Toy").exists()
 
 
 def test_only_that_commit_is_fetched_where_the_other_side_allows_it(release: Release) -> None:
-    made = envs.ensure(release)
+    made = install.ensure(release)
     assert git(made.checkout("Toy"), "rev-list", "--count", "HEAD") == "1"
 
 
@@ -93,7 +92,7 @@ def test_a_setting_names_another_place(
     [checkout] = release.checkouts
     elsewhere = replace(release, checkouts=(replace(checkout, url="file:///nowhere"),))
     monkeypatch.setenv(SETTING, form.format(upstream))
-    made = envs.ensure(elsewhere)
+    made = install.ensure(elsewhere)
     assert (made.checkout("Toy") / "demo" / "train.py").read_text() == "print('trained')\n"
 
 
@@ -106,7 +105,7 @@ def test_a_server_that_gives_branches_only_is_asked_for_all(
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "0")
     git(upstream, "tag", "-d", "released")
     monkeypatch.setenv(SETTING, f"file://{upstream}")
-    made = envs.ensure(release)
+    made = install.ensure(release)
     assert (made.checkout("Toy") / "demo" / "train.py").read_text() == "print('trained')\n"
     assert git(made.checkout("Toy"), "rev-list", "--count", "--all") == "3"
 
@@ -116,7 +115,7 @@ def test_changes_in_a_local_folder_are_said_not_to_be_used(
 ) -> None:
     (upstream / "demo" / "train.py").write_text("print('mine')\n")
     said: list[str] = []
-    made = envs.ensure(release, progress=said.append)
+    made = install.ensure(release, progress=said.append)
     assert f"{upstream} has changes without a commit: they are not used" in said
     assert (made.checkout("Toy") / "demo" / "train.py").read_text() == "print('trained')\n"
 
@@ -139,12 +138,12 @@ def test_a_place_that_lacks_it_is_a_clear_error(
     commit(tmp_path / "other", "file", "text")
     monkeypatch.setenv(SETTING, place.format(tmp=tmp_path))
     with pytest.raises(RecipeError, match=r"Toy, the source of toyengine@1.0, could not") as raised:
-        envs.ensure(release)
+        install.ensure(release)
     error = raised.value
     assert cause in (error.why or "")
     assert "fatal: " in (error.why or ""), "git's own words"
     assert f"export {SETTING}=FOLDER" in (error.fix or "")
-    assert envs.installed([release]) == [], "nothing half-built stays behind"
+    assert inventory.installed([release]) == [], "nothing half-built stays behind"
 
 
 def test_a_password_in_the_address_is_not_shown(
@@ -153,7 +152,7 @@ def test_a_password_in_the_address_is_not_shown(
     monkeypatch.setenv(SETTING, "http://me:secret@127.0.0.1:9/toy.git")
     said: list[str] = []
     with pytest.raises(RecipeError) as raised:
-        envs.ensure(release, progress=said.append)
+        install.ensure(release, progress=said.append)
     logs = "".join(path.read_text() for path in tmp_path.glob("cache/logs/*.log"))
     assert "127.0.0.1:9/toy.git" in logs
     assert "secret" not in f"{raised.value}{said}{logs}"
@@ -163,9 +162,9 @@ def test_a_folder_that_the_release_names_must_be_there(release: Release) -> None
     [checkout] = release.checkouts
     other = replace(release, checkouts=(replace(checkout, folder="finetune"),))
     with pytest.raises(RecipeError, match="does not fit the release") as raised:
-        envs.ensure(other)
+        install.ensure(other)
     assert raised.value.why == "Toy has no folder finetune"
-    assert envs.installed([other]) == []
+    assert inventory.installed([other]) == []
 
 
 def changed(path: Path) -> None:
@@ -188,27 +187,27 @@ def test_a_checkout_that_was_changed_is_refused_and_kept(
     release: Release, harm: object, words: str
 ) -> None:
     """Whoever edits the source finds the edits where they were, and is told."""
-    made = envs.ensure(release)
+    made = install.ensure(release)
     harm(made.checkout("Toy"))  # type: ignore[operator]
     text = (made.checkout("Toy") / "demo" / "train.py").read_text()
     with pytest.raises(RecipeError, match="was changed after it was checked out") as raised:
-        envs.ensure(release)
+        install.ensure(release)
     assert words in (raised.value.why or "")
     assert (made.checkout("Toy") / "demo" / "train.py").read_text() == text
-    assert [folder.status for folder in envs.installed([release])] == ["broken"]
-    broken = [one.what for one in envs.doctor(release) if one.level == "broken"]
+    assert [folder.status for folder in inventory.installed([release])] == ["broken"]
+    broken = [one.what for one in diagnosis.doctor(release) if one.level == "broken"]
     assert any(words in line for line in broken)
-    envs.remove(release, leftovers=True)
-    assert (envs.ensure(release).checkout("Toy") / "demo" / "train.py").is_file()
+    inventory.remove(release, leftovers=True)
+    assert (install.ensure(release).checkout("Toy") / "demo" / "train.py").is_file()
 
 
 def test_what_was_changed_is_kept_also_where_the_environment_is_made_again(
     release: Release,
 ) -> None:
     """Its Python is gone, or something was installed into a Python of the user's own."""
-    made = envs.ensure(release)
-    own = envs.ensure(TOY).python
-    theirs = envs.ensure(release, python=own)
+    made = install.ensure(release)
+    own = install.ensure(TOY).python
+    theirs = install.ensure(release, python=own)
     site = next((own.parents[1] / "lib").glob("python*/site-packages"))
     for environment in (made, theirs):
         changed(environment.checkout("Toy"))
@@ -216,7 +215,7 @@ def test_what_was_changed_is_kept_also_where_the_environment_is_made_again(
     (site / "more.pth").write_text("")
     for environment, python in ((made, None), (theirs, own)):
         with pytest.raises(RecipeError, match="was changed after it was checked out"):
-            envs.ensure(release, python=python)
+            install.ensure(release, python=python)
         text = (environment.checkout("Toy") / "demo" / "train.py").read_text()
         assert text == "print('mine')\n"
 
@@ -225,7 +224,7 @@ def test_a_run_does_not_start_on_a_changed_checkout(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`recipe run` finds the environment ready by its state alone, and still looks."""
-    changed(envs.ensure(release).checkout("Toy"))
+    changed(install.ensure(release).checkout("Toy"))
     request = SimpleNamespace(python=None, identity=dict)
     asked: Any = SimpleNamespace(request=request, job=SimpleNamespace(release=release))
     at_once: Any = lambda job, root, reporter, environment, **options: environment()  # noqa: E731
@@ -236,48 +235,48 @@ def test_a_run_does_not_start_on_a_changed_checkout(
 
 
 def test_what_running_leaves_behind_is_no_change(release: Release) -> None:
-    made = envs.ensure(release)
+    made = install.ensure(release)
     (made.checkout("Toy") / "demo" / "__pycache__").mkdir()
     (made.checkout("Toy") / "demo" / "__pycache__" / "train.pyc").write_text("")
-    assert envs.ensure(release) == made
+    assert install.ensure(release) == made
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
 def test_a_cache_that_belongs_to_somebody_else_can_be_used(release: Release) -> None:
-    made = envs.ensure(release)
+    made = install.ensure(release)
     for path in [made.checkout("Toy"), *made.checkout("Toy").rglob("*")]:
         os.chown(path, 12345, 12345)
-    assert envs.ensure(release) == made
+    assert install.ensure(release) == made
 
 
 def test_another_commit_is_another_environment(release: Release, upstream: Path) -> None:
-    made = envs.ensure(release)
+    made = install.ensure(release)
     [checkout] = release.checkouts
     newest = git(upstream, "rev-parse", "HEAD")
     newer = replace(release, checkouts=(replace(checkout, commit=newest),))
-    assert envs.find(newer) is None
-    other = envs.ensure(newer)
+    assert inventory.find(newer) is None
+    other = install.ensure(newer)
     assert other.root != made.root
     assert (other.checkout("Toy") / "demo" / "train.py").read_text() == "print('newer')\n"
     assert locks.load(release).digest != locks.load(TOY).digest
 
 
 def test_a_python_of_ones_own_gets_the_checkouts_too(release: Release, uv: FakeUv) -> None:
-    own = envs.ensure(TOY).python
+    own = install.ensure(TOY).python
     write_lock("toyengine==1.0\nmore==1\n")
-    made = envs.ensure(release, python=own)
+    made = install.ensure(release, python=own)
     assert not made.managed
     assert (made.checkout("Toy") / "demo" / "train.py").read_text() == "print('trained')\n"
-    assert made.checkout("Toy").is_relative_to(envs.inventory.foreign_root(release, own))
+    assert made.checkout("Toy").is_relative_to(inventory.foreign_root(release, own))
 
 
 def test_a_python_of_ones_own_that_fails_leaves_no_checkouts_behind(release: Release) -> None:
-    own = envs.ensure(TOY).python
+    own = install.ensure(TOY).python
     site = next((own.parents[1] / "lib").glob("python*/site-packages"))
     (site / "toyengine" / "train.py").write_text("import nowhere\n")
     with pytest.raises(RecipeError, match="cannot be imported"):
-        envs.ensure(release, python=own)
-    assert not envs.inventory.foreign_root(release, own).exists()
+        install.ensure(release, python=own)
+    assert not inventory.foreign_root(release, own).exists()
 
 
 def test_without_git_the_error_says_so(
@@ -285,7 +284,7 @@ def test_without_git_the_error_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RecipeError, match="The program git") as raised:
-        envs.ensure(release)
+        install.ensure(release)
     assert "install git" in (raised.value.fix or "")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
-from orchestrator.envs import Environment
+from orchestrator.envs.environment import Environment
 from orchestrator.planning import stages
 from orchestrator.running import leftover
 from orchestrator.running import record as records

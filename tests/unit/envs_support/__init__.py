@@ -148,7 +148,7 @@ def script(body: str) -> list[str]:
         from pathlib import Path
         sys.path[:0] = [{str(REPOSITORY)!r}, {str(REPOSITORY / "tests" / "unit")!r}]
         from envs_support import TOY
-        from orchestrator.envs import ensure
+        from orchestrator.envs.install import ensure
     """
     return [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(body)]
 
