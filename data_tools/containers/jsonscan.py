@@ -101,7 +101,7 @@ class _Scanner:
 
     def fail(self, what: str, why: str) -> DataError:
         place = f"{self.where}, line {self.line}, item {self.items + 1}"
-        return DataError(what, place, why, "mend the file there, or make it again")
+        return DataError(what, place, why, "correct the file there, or make it again")
 
     def truncated(self, why: str = "the file looks truncated") -> DataError:
         return self.fail("The JSON ends too early", why)

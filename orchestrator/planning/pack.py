@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
 from orchestrator.base.files import atomic_writer, write_atomic
-from orchestrator.base.layout import TRAIN
 from orchestrator.base.plan import PlannedFile
 from orchestrator.base.secrets import redacted
 from orchestrator.engines.job import FoundSource, Job
@@ -98,7 +98,7 @@ def _files(job: Job, by_hand: str) -> list[PlannedFile]:
         *engine_of(job).files(job),
         *resolved(job),
         PlannedFile(
-            path="commands.sh",
+            path=layout.COMMANDS,
             text=commands_script(job, before=_before(job, by_hand)),
             executable=True,
         ),
@@ -143,12 +143,12 @@ def _before(job: Job, by_hand: str) -> tuple[str, ...]:
     """Shell lines that come first: the rows and the model, unless they are there."""
     lines = ["", "# data"]
     if _missing(job) and not _can_convert(job):
-        how = f"{TRAIN} is missing: make it with: {by_hand} (README.md)"
-        lines.append(f"[ -e {TRAIN} ] || {{ echo {shlex.quote(how)} >&2; exit 1; }}")
+        how = f"{layout.TRAIN} is missing: make it with: {by_hand} (README.md)"
+        lines.append(f"[ -e {layout.TRAIN} ] || {{ echo {shlex.quote(how)} >&2; exit 1; }}")
     elif _missing(job):
-        lines.append(f"[ -e {TRAIN} ] || python make_data.py")
+        lines.append(f"[ -e {layout.TRAIN} ] || python make_data.py")
     elif job.file_sources:
-        lines.append(f"# converted already: {TRAIN}")
+        lines.append(f"# converted already: {layout.TRAIN}")
     for found in job.hub_sources:
         lines.append(f"# {found.name} is loaded from its hub while training")
     folder = job.model_name

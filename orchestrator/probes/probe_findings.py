@@ -19,7 +19,7 @@ FEW_STEPS = 50
 
 
 def fault(what: str, why: str | None = None, fix: str | None = None) -> None:
-    """Something that must be mended before training starts."""
+    """Something that must be corrected before training starts."""
     FAULTS.append({"what": what, "why": why, "fix": fix})
 
 

@@ -14,7 +14,6 @@ from orchestrator.recipe import keys, layers
 from orchestrator.recipe import params as params_of
 from orchestrator.recipe.chain import read_chain
 from orchestrator.recipe.check import check
-from orchestrator.recipe.dump import dump
 from orchestrator.recipe.faults import Fault, Judge, Mark, RecipeFaults
 from orchestrator.recipe.find import checked_name, find
 from orchestrator.recipe.foreign import Refuse
@@ -22,8 +21,6 @@ from orchestrator.recipe.layers import Origin, Setting
 from orchestrator.recipe.params import Parameter
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.yaml_tree import Node, merge
-
-__all__ = ["Loaded", "dump", "load"]
 
 
 @dataclass(frozen=True)

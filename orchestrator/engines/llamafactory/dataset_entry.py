@@ -36,7 +36,9 @@ def entry_for(file: Path, folder: Path) -> dict[str, Any]:
     count = 0
     for count, row in enumerate(_rows(file), 1):
         if not isinstance(row, dict):
-            raise RecipeError("A row is no object.", where=f"{file}, row {count}", fix="mend it")
+            raise RecipeError(
+                "A row is no object.", where=f"{file}, row {count}", fix="correct that row"
+            )
         for key, value in row.items():
             if value is not None:
                 keys.setdefault(key, value)

@@ -89,7 +89,10 @@ def _read(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(
-            f"{path.name} is not UTF-8 text.", where=str(path), why=str(error), fix="mend it first"
+            f"{path.name} is not UTF-8 text.",
+            where=str(path),
+            why=str(error),
+            fix="save it as UTF-8 first",
         ) from error
 
 
@@ -172,7 +175,7 @@ def _not_json(text: str, path: Path, error: ValueError) -> RecipeError:
         f"{path.name} cannot be read: {getattr(error, 'msg', error)}.",
         where=f"{path}{line}",
         why="a comma after the last entry and a brace too many are the usual reasons",
-        fix="mend that line; nothing was changed",
+        fix="correct that line; nothing was changed",
     )
 
 

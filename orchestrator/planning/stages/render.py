@@ -9,7 +9,7 @@ from orchestrator.base.plan import Plan, PlannedFile
 from orchestrator.engines.job import Job
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning.script import commands_script
-from orchestrator.recipe.load import dump
+from orchestrator.recipe.dump import dump
 
 
 def plan(job: Job, root: Path) -> Plan:
@@ -19,7 +19,7 @@ def plan(job: Job, root: Path) -> Plan:
         files=(
             *engine_of(job).files(job),
             *resolved(job),
-            PlannedFile(path="commands.sh", text=commands_script(job), executable=True),
+            PlannedFile(path=layout.COMMANDS, text=commands_script(job), executable=True),
         ),
     )
 
