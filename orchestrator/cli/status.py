@@ -62,9 +62,9 @@ def _summary(root: Path) -> dict[str, Any]:
 
 
 def _state(record: records.RunRecord, root: Path, stale: Mapping[str, str]) -> str:
-    """The state as a reader should see it: done only when every stage is done and current."""
+    """The state as a reader should see it: what is out of date is neither done nor waiting."""
     state = records.shown_state(record, root)
-    return "stale" if state == "done" and stale else state
+    return "stale" if state in ("done", "waiting") and stale else state
 
 
 def _show_all(as_json: bool) -> None:

@@ -135,8 +135,11 @@ class Request:
             words = shlex.split(match[0])
             new = [word for word in words if not (word == "--rehearse" and self.rehearse)]
             starts_stage = verb in ("run", "plan") or not {"--from", "--until"} & set(new)
+            set_anew = {word.partition("=")[0] for word in new}
+            sets = tuple(one for one in self.sets if one.partition("=")[0] not in set_anew)
             is_other = {"--new", "--name", "--run", "--rehearse"} & set(new)
-            request = replace(self, name=None, run=None) if is_other else self
+            name, run = (None, None) if is_other else (self.name, self.run)
+            request = replace(self, sets=sets, name=name, run=run)
             return request.line(*more, *new, verb=verb if starts_stage else "run")
 
         return "\n".join(_OPTIONS.sub(command, line) for line in text.split("\n"))

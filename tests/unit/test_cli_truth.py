@@ -29,7 +29,10 @@ def test_a_partial_run_says_what_is_left_and_how_to_go_on(shell: Shell) -> None:
     assert shell(*RUN, "--from", "convert", "--until", "convert") == 0
     assert "Done." not in shell.out
     assert "Go on with: recipe run small.yaml --rehearse" in shell.out
+    assert shell("status") == 0
+    assert shell.out.startswith("stale")
     assert shell("chat", "small", "-n") == 0
+    assert "merge is out of date" in shell.err
     assert shell(*RUN) == 0
     assert json.loads((the_run() / "run.json").read_text(encoding="utf-8"))["state"] == "done"
 

@@ -75,6 +75,13 @@ def test_a_hint_names_the_run_that_it_is_about() -> None:
     assert told == "recipe run medqa --run /runs/medqa/first --until data --set a.b=1"
 
 
+def test_a_value_in_a_hint_takes_the_place_of_the_one_that_was_typed() -> None:
+    asked = Request(recipe="x", sets=("model.path=wrong", "title=a"), environ={})
+    assert asked.completed("--set model.path=FOLDER") == (
+        "recipe run x --set title=a --set model.path=FOLDER"
+    )
+
+
 def test_a_recipe_below_this_folder_is_named_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
