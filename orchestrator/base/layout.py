@@ -15,7 +15,9 @@ LOCK, COMMANDS, RECORD = "recipe.lock.yaml", "commands.sh", "run.json"
 TEMPLATE = "template.py.jinja"
 """A copy of the recipe's own config template (`template_file`)."""
 STANDIN = "standin"
-FOLDERS = (WORK, ADAPTER, MERGED, DATA, LOGS, SUPERSEDED, STANDIN)
+DEEPSPEED = "deepspeed"
+"""DeepSpeed configurations that an engine reads from files."""
+FOLDERS = (WORK, ADAPTER, MERGED, DATA, LOGS, SUPERSEDED, STANDIN, DEEPSPEED)
 """The run's own folders: no link to a model may take one of these names."""
 
 

@@ -52,4 +52,4 @@ def downloads_dir() -> Path:
 
 def runs_dir() -> Path:
     """RECIPE_RUNS, else ``runs`` in the current folder."""
-    return Path(os.environ.get("RECIPE_RUNS", "runs"))
+    return expanded(os.environ.get("RECIPE_RUNS") or "runs")

@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 NAME = "recipe"
@@ -35,7 +35,9 @@ def pasteable(text: str) -> str:
     return text if spelled == NAME else _COMMAND.sub(lambda _match: f"{spelled} ", text)
 
 
-def command_line(arguments: Iterable[str], *, variables: Iterable[str] = PLACES) -> str:
-    """``recipe ARGUMENTS`` as it can be pasted, with those of ``variables`` that are set now."""
-    given = [f"{name}={shlex.quote(os.environ[name])}" for name in variables if name in os.environ]
+def command_line(arguments: Iterable[str], *, more: Mapping[str, str] | None = None) -> str:
+    """``recipe ARGUMENTS`` as it can be pasted: with the places that are set now, and ``more``
+    variables by name."""
+    places = {name: os.environ[name] for name in PLACES if os.environ.get(name)}
+    given = [f"{name}={shlex.quote(value)}" for name, value in {**places, **(more or {})}.items()]
     return " ".join([*given, *map(shlex.quote, [*words(), *arguments])])

@@ -134,7 +134,10 @@ def _query(match: re.Match[str]) -> str:
 
 def _assigned(match: re.Match[str]) -> str:
     value = match["value"].strip("\"'")
-    if not is_secret_name(match["key"]) or not _is_value(value):
+    if not is_secret_name(match["key"]):
+        # The value may be an assignment itself: `--cfg-options a.api_key=…`.
+        return match["head"] + match["mark"] + _ASSIGNED.sub(_assigned, match["value"])
+    if not _is_value(value):
         return match[0]
     quote = match["value"][0] if match["value"][0] in "\"'" else ""
     return f"{match['head']}{match['mark']}{quote}{HIDDEN}{quote}"

@@ -51,10 +51,10 @@ def chat(run: str, dry_run: bool, engine_arguments: tuple[str, ...], **options: 
 
     command = talk.prepare(run, {**options, "extra": engine_arguments})
     echo(f"$ {command.line}", err=not dry_run)
-    if dry_run:
-        return
     for warning in command.warnings:
         echo(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
+    if dry_run:
+        return
     if command.rehearsal:
         echo("THIS MODEL IS FROM A REHEARSAL: tiny and untrained, its answers are noise.", err=True)
     sys.exit(talk.run_on_terminal(command))

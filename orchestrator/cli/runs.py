@@ -9,7 +9,6 @@ import click
 
 from orchestrator.base import layout
 from orchestrator.base.language import say
-from orchestrator.base.paths import runs_dir
 from orchestrator.base.program import command_line
 from orchestrator.cli.completing import RecipeName, ReleaseName, RunName, StageName
 from orchestrator.cli.groups import PassesOn
@@ -69,6 +68,10 @@ def _request(engine_arguments: tuple[str, ...], python: Path | None, **given: An
     return Request(passthrough=engine_arguments, python=own, **given)
 
 
+def _as_words(options: dict[str, str | None]) -> list[str]:
+    return [word for key, value in options.items() if value for word in (key, value)]
+
+
 @click.command(cls=PassesOn)
 @_recipe_options
 @_rehearse
@@ -96,18 +99,19 @@ def run(
     """
     from orchestrator.cli.env import installing
     from orchestrator.cli.terminal import Terminal
-    from orchestrator.running import directories, workflow
+    from orchestrator.running import workflow
     from orchestrator.running.deciding import Selection
 
     request = _request(**given)
     selection = Selection(first, last, force)
-    with request.completing():
+    more = _as_words({"--until": last, "--torch-backend": torch_backend})
+    with request.completing("run", *more):
         asked = workflow.ask(request, new=new)
         if dry_run:
             _print_plan(workflow.describe(asked, selection))
             return
-        selection.of(asked.job)
-        root = asked.root or directories.make(runs_dir(), asked.job.name, request.name)
+        root = workflow.directory(asked, selection)
+    with asked.request.within(root).completing("run", *more):
         _announce(asked.job, root)
         record = workflow.execute(
             asked,
@@ -184,7 +188,7 @@ def plan(
     from orchestrator.running.deciding import Selection
 
     request = _request(**given)
-    with request.completing("plan"):
+    with request.completing("plan", *_as_words({"--until": last})):
         asked = workflow.ask(request, new=new)
         steps = workflow.describe(asked, Selection(first, last, force))
     if as_json:

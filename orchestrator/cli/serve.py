@@ -53,6 +53,8 @@ def serve(
         },
     )
     echo(f"$ {served.line}", err=not dry_run)
+    for warning in served.warnings:
+        echo(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
     if dry_run:
         return
     key = talk.api_key(api_key_env)
@@ -63,8 +65,6 @@ def serve(
             fg="yellow",
             err=True,
         )
-    for warning in served.warnings:
-        echo(f"{say('warning', '注意')}: {warning}", fg="yellow", err=True)
     if served.rehearsal:
         echo("  THIS MODEL IS FROM A REHEARSAL: its answers are noise.", err=True)
     echo(f"  http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)

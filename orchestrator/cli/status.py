@@ -55,16 +55,16 @@ def _summary(root: Path) -> dict[str, Any]:
         "engine": record.engine,
         "rehearsal": record.rehearsal,
         "parameters": list(words_of(record.request)) if record.request else [],
-        "state": _state(record, records.stale(record, root)),
+        "state": _state(record, root, records.stale(record, root)),
         "stage": current.name if current else None,
         "created": record.created,
     }
 
 
-def _state(record: records.RunRecord, stale: Mapping[str, str]) -> str:
-    """The state as a reader should see it: done only when every stage is done and current."""
-    state = records.shown_state(record)
-    return "stale" if state == "done" and stale else state
+def _state(record: records.RunRecord, root: Path, stale: Mapping[str, str]) -> str:
+    """The state as a reader should see it: what is out of date is neither done nor waiting."""
+    state = records.shown_state(record, root)
+    return "stale" if state in ("done", "waiting") and stale else state
 
 
 def _show_all(as_json: bool) -> None:
@@ -85,7 +85,7 @@ def _show_all(as_json: bool) -> None:
 def _show_one(root: Path, as_json: bool) -> None:
     record = records.read(root)
     stale = records.stale(record, root)
-    state = _state(record, stale)
+    state = _state(record, root, stale)
     if as_json:
         shown = {**asdict(record), "state": state, "stale": stale, "directory": str(root)}
         echo_json(shown)
@@ -158,7 +158,7 @@ def _followed(root: Path, stage: str | None, lines: int | None) -> Iterator[byte
     path: Path | None = None
     offset = 0
     while True:
-        alive = records.shown_state(records.read(root)) == "running"
+        alive = records.is_alive(records.read(root), root)
         newest = _newest_or_none(root, stage)
         if newest is not None and newest != path:
             first = path is None

@@ -50,19 +50,26 @@ def removable(folder: Path, kinds: Iterable[Kind], releases: Iterable[Release]) 
 def _superseded(folder: Path) -> Iterator[tuple[Path, str]]:
     for root in directories.all_runs(folder.absolute()):
         aside = root / layout.SUPERSEDED
-        if aside.is_dir() and not _at_work(root):
+        if aside.is_dir() and not aside.is_symlink() and not _at_work(root):
             yield aside, "results of earlier tries"
 
 
 def _older_runs(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Of each command the newest run stays, and the newest one that is done. A link to a run is
+    left to whoever moved the run."""
     names = {root.parent.name for root in directories.all_runs(folder)}
     for name in sorted(names):
-        seen: set[str] = set()
+        newest: set[str] = set()
+        finished: set[str] = set()
         for root, record in directories.of_recipe(folder.absolute(), name):
-            words = json.dumps([record.request, record.rehearsal], sort_keys=True)
-            if words in seen and not _at_work(root):
+            own_name = "" if directories.is_stamp(root.name) else root.name
+            words = json.dumps([record.request, record.rehearsal, own_name], sort_keys=True)
+            kept = finished if record.state == "done" else newest
+            if words in kept and not root.is_symlink() and not _at_work(root):
                 yield root, "an older run of the same command"
-            seen.add(words)
+            newest.add(words)
+            if record.state == "done":
+                finished.add(words)
 
 
 def _caches(releases: Iterable[Release]) -> Iterator[tuple[Path, str]]:
@@ -75,7 +82,7 @@ def _caches(releases: Iterable[Release]) -> Iterator[tuple[Path, str]]:
 
 def _at_work(root: Path) -> bool:
     try:
-        return records.is_alive(records.read(root))
+        return records.is_alive(records.read(root), root)
     except RecipeError:
         return False
 

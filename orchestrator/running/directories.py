@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from data_tools.nearest import nearest
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.names import is_name, name_rule
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord
 from orchestrator.running.request import Request
@@ -43,11 +45,11 @@ def chosen(folder: Path, recipe: str, request: Request, *, new: bool) -> Path | 
     """The run in which ``request`` goes on; None: it begins another one.
 
     The same words go on in the newest run that they began. UsageError when ``--name`` is taken by
-    a run of other words, or ``--run`` names none.
+    a run of other words, or ``--run`` names no run of this recipe and kind.
     """
     folder = folder.absolute()
     if request.run is not None:
-        return find_run(request.run, folder)
+        return _addressed(folder, recipe, request, new=new)
     if request.name is not None:
         return _named(folder / recipe / request.name, request, new=new)
     if new:
@@ -59,10 +61,32 @@ def chosen(folder: Path, recipe: str, request: Request, *, new: bool) -> Path | 
     return match
 
 
+def _addressed(folder: Path, recipe: str, request: Request, *, new: bool) -> Path:
+    """The run that ``--run`` names, which may leave out the recipe's name."""
+    if new or request.name is not None:
+        raise UsageError(
+            f"--run goes on in a run that is there, {'--new' if new else '--name'} begins another.",
+            fix="give one of them",
+        )
+    own = folder / recipe / str(request.run)
+    root = own if (own / layout.RECORD).is_file() else find_run(str(request.run), folder)
+    record = records.read(root)
+    kinds = {True: "a rehearsal", False: "a real run"}
+    if (record.recipe, record.rehearsal) != (recipe, request.rehearse):
+        raise UsageError(
+            f"That run is {kinds[record.rehearsal]} of {record.recipe}, and asked for is "
+            f"{kinds[request.rehearse]} of {recipe}.",
+            where=str(root),
+            why="its results would be put aside for others",
+            fix="start a run of its own with --new",
+        )
+    return root
+
+
 def _named(root: Path, request: Request, *, new: bool) -> Path | None:
     name = str(request.name)
-    if name in ("", ".", "..") or "/" in name or not name.isprintable():
-        raise UsageError(f"{name!r} cannot be the name of a run.", fix="use one word")
+    if not is_name(name):
+        raise UsageError(f"{name!r} cannot be the name of a run.", fix=name_rule())
     if not (root / layout.RECORD).exists():
         return None
     record = records.read(root)
@@ -75,6 +99,11 @@ def _named(root: Path, request: Request, *, new: bool) -> Path | None:
             fix=f"choose another --name, or change that run with --run {root}",
         )
     return root
+
+
+def is_stamp(name: str) -> bool:
+    """Whether :func:`make` gave the name, rather than the user."""
+    return re.fullmatch(r"\d{8}-\d{6}(-\d+)?", name) is not None
 
 
 def make(folder: Path, recipe: str, name: str | None = None) -> Path:

@@ -15,14 +15,17 @@ from orchestrator.base.process_group import end_group, start_time
 
 _NOTE = ".engine"
 _HOST = "host="
+_FOLDER = "folder="
 
 
 def note(root: Path, pid: int) -> None:
-    """Remember the process group ``pid`` that works in ``root``, when it was started and where."""
+    """Remember the process group ``pid`` that works in ``root``: when it was started, on which
+    machine, and in which folder, so that a copy of the run does not end the engine of the first."""
     started = start_time(pid)
     if started is not None:
         with contextlib.suppress(OSError):  # a full disk: the run itself will say so
-            text = f"{pid} {started} {_HOST}{socket.gethostname()}\n"
+            place = f"{_HOST}{socket.gethostname()} {_FOLDER}{root.stat().st_ino}"
+            text = f"{pid} {started} {place}\n"
             (root / _NOTE).write_text(text, encoding="utf-8")
 
 
@@ -40,7 +43,10 @@ def end(root: Path) -> bool:
         pid, started, *more = (root / _NOTE).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
         return False
-    host = next((word[len(_HOST) :] for word in more if word.startswith(_HOST)), "")
+    if _value(more, _FOLDER) not in ("", str(root.stat().st_ino)):
+        forget(root)
+        return False
+    host = _value(more, _HOST)
     if host and host != socket.gethostname():
         raise RecipeError(
             f"An engine of this run may still be at work on {host}.",
@@ -53,3 +59,7 @@ def end(root: Path) -> bool:
         end_group(int(pid))
     forget(root)
     return alive
+
+
+def _value(words: list[str], key: str) -> str:
+    return next((word[len(key) :] for word in words if word.startswith(key)), "")

@@ -16,13 +16,16 @@ from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import RunPaths
-from orchestrator.base.lock import locked
+from orchestrator.base.lock import holder, locked
+from orchestrator.base.typed import misfits
 from orchestrator.engines.job import Job
+from orchestrator.running.request import Request
 from orchestrator.verifying.content import changed, of_path, snapshot
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
 #: 1: no request, no inputs, outputs without digests.
 SCHEMA = 2
+_LOCK = ".lock"
 
 
 @dataclass
@@ -89,8 +92,7 @@ def read(root: Path) -> RunRecord:
         value = json.loads(path.read_text(encoding="utf-8"))
         if value["schema"] > SCHEMA:
             raise ValueError(f"it has schema {value['schema']}, and this recipe knows {SCHEMA}")
-        stages = [StageRecord(**stage) for stage in value.pop("stages")]
-        return RunRecord(**{**value, "schema": SCHEMA}, stages=stages)
+        return _made_of(value)
     except (FileNotFoundError, NotADirectoryError):
         raise RecipeError(
             f"{root} is not a run directory.",
@@ -99,16 +101,9 @@ def read(root: Path) -> RunRecord:
             fix="list the runs there are with `recipe status`",
         ) from None
     except OSError as error:
-        raise RecipeError(
-            "A run's record cannot be read.", where=str(path), why=error.strerror or str(error)
-        ) from error
+        raise _unreadable(path, error.strerror or str(error)) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RecipeError(
-            "A run's record cannot be read.",
-            where=str(path),
-            why=f"{type(error).__name__}: {error}",
-            fix="move the folder away, or leave it there and start another run with --new",
-        ) from error
+        raise _unreadable(path, f"{type(error).__name__}: {error}") from error
 
 
 def begun(job: Job, request: dict[str, object] | None) -> RunRecord:
@@ -134,19 +129,39 @@ def opened(paths: RunPaths, fresh: RunRecord) -> RunRecord:
     return found
 
 
-def is_alive(record: RunRecord) -> bool:
-    """Whether the process that says it is working on this run still exists on this host."""
-    if record.state != "running" or record.pid is None:
+def _made_of(value: dict[str, Any]) -> RunRecord:
+    """The record of parsed JSON. ValueError, TypeError … for what no `recipe` writes."""
+    stages = value.pop("stages")
+    wrong = misfits(RunRecord, value)
+    wrong += [f"stages.{key}" for stage in stages for key in misfits(StageRecord, stage)]
+    if wrong:
+        raise ValueError(f"values of a wrong type: {', '.join(dict.fromkeys(wrong))}")
+    record = RunRecord(**{**value, "schema": SCHEMA}, stages=[StageRecord(**one) for one in stages])
+    if record.request:
+        Request.of(record.request)
+    return record
+
+
+def _unreadable(path: Path, why: str) -> RecipeError:
+    return RecipeError(
+        "A run's record cannot be read.",
+        where=str(path),
+        why=why,
+        fix="move the folder away, or leave it there and start another run with --new",
+    )
+
+
+def is_alive(record: RunRecord, root: Path) -> bool:
+    """Whether a process is at work in the run directory ``root``, as its record says.
+
+    On this host the lock knows: a number of a process is given away again, and a copied record
+    speaks of the run that it was copied from.
+    """
+    if record.state != "running":
         return False
     if record.host != socket.gethostname():
         return True  # another machine of the cluster: its own word is all there is
-    try:
-        os.kill(record.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return holder(root / _LOCK) is not None
 
 
 def stale(record: RunRecord, root: Path) -> dict[str, str]:
@@ -182,9 +197,9 @@ def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def shown_state(record: RunRecord) -> State:
+def shown_state(record: RunRecord, root: Path) -> State:
     """The state as a reader should see it: a runner that was killed left "running" behind."""
-    if record.state == "running" and not is_alive(record):
+    if record.state == "running" and not is_alive(record, root):
         return "interrupted"
     return record.state
 
@@ -201,5 +216,5 @@ def claimed(paths: RunPaths) -> Iterator[None]:
             fix="wait for it (recipe status), or start a run of your own with --new",
         )
 
-    with locked(paths.root / ".lock", refuse, variable="RECIPE_RUNS"):
+    with locked(paths.root / _LOCK, refuse, variable="RECIPE_RUNS"):
         yield

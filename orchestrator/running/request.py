@@ -7,13 +7,14 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.base.program import NAME, PLACES, command_line
+from orchestrator.base.program import NAME, command_line
 from orchestrator.base.secrets import redacted, without_secrets
+from orchestrator.base.typed import misfits
 
 _OVERRIDES = "RECIPE_SET_"
 _OPTION = (
@@ -69,15 +70,25 @@ class Request:
         hidden: dict[str, Any] = without_secrets(words)
         return hidden
 
+    def within(self, root: Path) -> Request:
+        """The request that goes on in the run ``root``: with other values too, where it has a name
+        that is taken now."""
+        return replace(self, name=None, run=str(root)) if self.name is not None else self
+
     @staticmethod
     def of(identity: Mapping[str, Any], **more: Any) -> Request:
-        """The request that :meth:`identity` was made from; unknown keys are left out."""
+        """The request that :meth:`identity` was made from; unknown keys are left out.
+
+        TypeError for values of another type.
+        """
         known = {field.name for field in fields(Request)}
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in {**identity, **more}.items()
             if key in known
         }
+        if wrong := misfits(Request, values):
+            raise TypeError(f"values of a wrong type: request.{', request.'.join(wrong)}")
         return Request(**values)
 
     def line(self, *more: str, verb: str = "run", anywhere: bool = False) -> str:
@@ -98,7 +109,7 @@ class Request:
         if anywhere:
             own = [f"{name}={shlex.quote(value)}" for name, value in self.overrides.items()]
             return redacted(" ".join([*own, NAME, *map(shlex.quote, words)]))
-        return redacted(command_line(words, variables=(*PLACES, *self.overrides)))
+        return redacted(command_line(words, more=self.overrides))
 
     @contextlib.contextmanager
     def completing(self, verb: str = "run", *more: str) -> Iterator[None]:
@@ -124,7 +135,12 @@ class Request:
             words = shlex.split(match[0])
             new = [word for word in words if not (word == "--rehearse" and self.rehearse)]
             starts_stage = verb in ("run", "plan") or not {"--from", "--until"} & set(new)
-            return self.line(*more, *new, verb=verb if starts_stage else "run")
+            set_anew = {word.partition("=")[0] for word in new}
+            sets = tuple(one for one in self.sets if one.partition("=")[0] not in set_anew)
+            is_other = {"--new", "--name", "--run", "--rehearse"} & set(new)
+            name, run = (None, None) if is_other else (self.name, self.run)
+            request = replace(self, sets=sets, name=name, run=run)
+            return request.line(*more, *new, verb=verb if starts_stage else "run")
 
         return "\n".join(_OPTIONS.sub(command, line) for line in text.split("\n"))
 

@@ -63,6 +63,15 @@ def ask(request: Request, *, new: bool = False) -> Asked:
     return Asked(request, job, directories.chosen(runs_dir(), job.name, request, new=new))
 
 
+def directory(asked: Asked, selection: Selection) -> Path:
+    """Where the run is to take place: a new directory only for a selection that can begin."""
+    selection.of(asked.job)
+    if asked.root is not None:
+        return asked.root
+    selection.check(asked.job, records.begun(asked.job, None))
+    return directories.make(runs_dir(), asked.job.name, asked.request.name)
+
+
 @contextmanager
 def _unseen(_name: str) -> Iterator[Callable[[str], object]]:
     yield lambda _line: None

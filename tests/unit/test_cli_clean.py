@@ -71,4 +71,40 @@ def test_a_run_at_work_is_left_alone(
     record = records.read(first)
     record.state, record.pid, record.host = "running", os.getpid(), socket.gethostname()
     records.save(record, RunPaths(first))
+    with records.claimed(RunPaths(first)):
+        assert freed(shell) == []
+
+
+def test_what_was_made_and_what_was_named_stays(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A newer try that failed replaces no finished run, and a name is a command of its own."""
+    monkeypatch.setenv("RECIPE_CACHE", str(tmp_path / "cache"))
+    shell(*RUN)
+    shell(*RUN, "--name", "keep")
+    shell.engine.behave("check", "exit 1")
+    shell(*RUN, "--new", "--force")
+    shell(*RUN, "--new", "--force")
+    states = {root: records.read(root).state for root in runs()}
+    failed = next(root for root, state in states.items() if state == "failed")
+    assert shell("clean", "-y") == 0
+    assert set(states) - set(runs()) == {failed}  # the older of the two
+
+
+def test_links_are_left_to_whoever_made_them(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A folder that was moved to another disk and linked is nothing that `recipe` put there."""
+    monkeypatch.setenv("RECIPE_CACHE", str(tmp_path / "cache"))
+    shell(*RUN)
+    shell(*RUN, "--new")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    runs()[0].rename(disk / "run")
+    runs_folder = Path.cwd() / "runs" / "small"
+    (runs_folder / "20200101-000000").symlink_to(disk / "run")
+    (disk / "tries").mkdir()
+    (runs()[1] / "superseded").symlink_to(disk / "tries")
     assert freed(shell) == []
+    assert shell("clean", "-y") == 0
+    assert (disk / "run" / "run.json").is_file()

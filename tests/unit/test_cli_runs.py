@@ -246,7 +246,8 @@ def test_logs_follow_until_the_run_ends(shell: Shell) -> None:
     records.save(record, records.RunPaths(root))
     thread = threading.Thread(target=grow, daemon=True)
     thread.start()
-    assert shell("logs", "small", "train", "-f") == 0
+    with records.claimed(records.RunPaths(root)):
+        assert shell("logs", "small", "train", "-f") == 0
     thread.join()
     assert shell.out == "line 0\nline 1\nline 2\n"
 

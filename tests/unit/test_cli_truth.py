@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,10 @@ def test_a_partial_run_says_what_is_left_and_how_to_go_on(shell: Shell) -> None:
     assert shell(*RUN, "--from", "convert", "--until", "convert") == 0
     assert "Done." not in shell.out
     assert "Go on with: recipe run small.yaml --rehearse" in shell.out
+    assert shell("status") == 0
+    assert shell.out.startswith("stale")
     assert shell("chat", "small", "-n") == 0
+    assert "merge is out of date" in shell.err
     assert shell(*RUN) == 0
     assert json.loads((the_run() / "run.json").read_text(encoding="utf-8"))["state"] == "done"
 
@@ -77,6 +81,47 @@ def test_runs_are_named_and_addressed(shell: Shell) -> None:
     assert records.read(root).request["sets"] == ["export.max_shard_size=1GB"]
     assert shell(*RUN, "--run", "small/none") == 2
     assert "no run called" in shell.err
+    assert shell(*RUN, "--run", "first", "--until", "data") == 0
+    assert "in runs/small/first" in shell.out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "other.yaml", "--rehearse", "--run", "small/first"), "a rehearsal of small, and"),
+        (("run", "small.yaml", "--run", "small/first"), "a real run of small"),
+        ((*RUN, "--run", "small/first", "--name", "x"), "--name begins another"),
+        ((*RUN, "--run", "small/first", "--new"), "--new begins another"),
+    ],
+)
+def test_a_run_is_never_turned_into_another_one(
+    shell: Shell, words: tuple[str, ...], told: str
+) -> None:
+    Path("other.yaml").write_bytes(Path("small.yaml").read_bytes())
+    assert shell(*RUN, "--name", "first", "--until", "data") == 0
+    before = Path("runs/small/first/run.json").read_bytes()
+    assert shell(*words) == 2
+    assert told in shell.err
+    assert Path("runs/small/first/run.json").read_bytes() == before
+
+
+def test_a_start_in_the_middle_makes_no_empty_run(shell: Shell) -> None:
+    assert shell(*RUN, "--from", "train") == 2
+    assert "data is not done yet" in shell.err
+    assert shell.out == ""
+    assert not Path("runs").exists()
+
+
+def test_the_command_of_a_named_run_that_failed_can_be_pasted(shell: Shell) -> None:
+    shell.engine.behave("check", "exit 1")
+    wrong = ("--set", "expect.rows=1")
+    assert shell(*RUN, "--name", "first", "--until", "render", *wrong) == 1
+    line = next(line for line in shell.err.splitlines() if "recipe run" in line)
+    _, _, command = line.partition("recipe ")
+    words = shlex.split(command.partition(";")[0])
+    assert words[words.index("--until") + 1] == "render"
+    assert shell(*words) == 0
+    assert "Stopped as asked" in shell.out
 
 
 def test_an_impossible_recipe_is_refused_by_every_verb_before_anything_is_made(

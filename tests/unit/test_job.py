@@ -14,6 +14,7 @@ from orchestrator.engines import registry
 from orchestrator.engines.job import Job, safe_folder_name
 from orchestrator.planning.job import build, only_known_stages, stages
 from orchestrator.planning.rehearsal.families import family_of
+from orchestrator.planning.stages import plan as stage_plan
 from orchestrator.recipe.listing import listing
 from orchestrator.recipe.load import load
 
@@ -108,6 +109,15 @@ def test_every_folder_of_a_run_is_known_to_be_taken() -> None:
     assert {name.partition("/")[0] for name in names if "/" in name or "." not in name} <= set(
         layout.FOLDERS
     )
+
+
+def test_no_engine_writes_through_the_link_to_a_model() -> None:
+    """Whatever an engine makes besides single files has a name that is known to be taken."""
+    for sets in ((), ("train.deepspeed=zero2",), ("train.deepspeed=zero3_offload",)):
+        for name in ("medqa-qlora", "medqa-lora-llamafactory", "emollm-glm4-lora"):
+            plan = stage_plan("render", job(name, *sets, must_find_rows=False), Path())
+            folders = {file.path.partition("/")[0] for file in plan.files if "/" in file.path}
+            assert folders <= set(layout.FOLDERS), (name, sets)
 
 
 def test_the_folder_keeps_the_models_own_name() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,23 @@ def test_a_damaged_record_is_one_kind_of_error(
     assert caught.value.where == str(root / "run.json")
 
 
+@given(run_records.filter(lambda record: record.stages), st.data())
+def test_a_value_of_a_wrong_type_is_a_damaged_record(
+    tmp_path_factory: pytest.TempPathFactory, record: RunRecord, data: st.DataObject
+) -> None:
+    """Whatever field it is, of the run, a stage or the request: it is said where it is read."""
+    root = tmp_path_factory.mktemp("run")
+    value = asdict(replace(record, request=Request(recipe="x", environ={}).identity()))
+    place = data.draw(st.sampled_from([value, value["stages"][0], value["request"]]))
+    free = ("facts", "request")  # any mapping
+    key = data.draw(st.sampled_from([key for key in place if key not in free]))
+    place[key] = data.draw(st.sampled_from([{"a": {}}, [{}], [[None]]]))
+    (root / "run.json").write_text(json.dumps(value), encoding="utf-8")
+    with pytest.raises(RecipeError, match="record cannot be read") as caught:
+        records.read(root)
+    assert "--new" in str(caught.value)
+
+
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="is not a run directory"):
         records.read(tmp_path)
@@ -107,24 +124,23 @@ def test_a_stage_is_found_or_begun(tmp_path: Path) -> None:
     assert [stage.name for stage in record.stages] == ["train"]
 
 
-def gone() -> int:
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
 def test_who_is_at_work(tmp_path: Path) -> None:
     here = socket.gethostname()
 
     def shown(name: str, **more: Any) -> str:
-        return records.shown_state(records.read(a_run(tmp_path / name / "1", **more)))
+        root = a_run(tmp_path / name / "1", **more)
+        return records.shown_state(records.read(root), root)
 
-    assert shown("alive", state="running", host=here, pid=os.getpid()) == "running"
-    assert shown("killed", state="running", host=here, pid=gone()) == "interrupted"
+    # A number of a process proves nothing: it is given away again, and a copy has it too.
+    assert shown("killed", state="running", host=here, pid=os.getpid()) == "interrupted"
     assert shown("elsewhere", state="running", host="another-machine", pid=1) == "running"
-    assert shown("another-user", state="running", host=here, pid=1) == "running"
     assert shown("finished", state="done", host=here, pid=None) == "done"
+    root = a_run(tmp_path / "alive" / "1", state="running", host=here, pid=os.getpid())
+    copy = tmp_path / "copy" / "1"
+    shutil.copytree(root, copy)
+    with records.claimed(RunPaths(root)):
+        assert records.shown_state(records.read(root), root) == "running"
+        assert records.shown_state(records.read(copy), copy) == "interrupted"
 
 
 def request(**words: Any) -> Request:
@@ -179,7 +195,7 @@ def test_a_run_with_a_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a run called 'first' already") as caught:
         directories.chosen(tmp_path, "medqa", request(name="first"), new=False)
     assert "--set train.epochs=1" in str(caught.value)
-    for name in ("../x", "", ".", "a/b", "a\nb"):
+    for name in ("../x", "", ".", "a/b", "a\nb", "-x", ".hidden", "a b", "x" * 300):
         with pytest.raises(UsageError):
             directories.chosen(tmp_path, "medqa", request(name=name), new=False)
 

@@ -56,6 +56,32 @@ def test_variables_of_the_shell_are_given_back(monkeypatch: pytest.MonkeyPatch) 
     assert list(words_of(Request(recipe="x").identity())) == ["RECIPE_SET_TRAIN__EPOCHS=2"]
 
 
+def test_variables_of_the_record_are_given_back_in_another_shell() -> None:
+    """`recipe status` prints the command of a run that was begun with other variables."""
+    begun = Request(recipe="medqa-qlora", environ={"RECIPE_SET_TITLE": "a b"}).identity()
+    assert Request.of(begun).line() == "RECIPE_SET_TITLE='a b' recipe run medqa-qlora"
+
+
+def test_a_hint_names_the_run_that_it_is_about() -> None:
+    """What is pasted must not meet the name that the failed run has taken."""
+    asked = Request(recipe="medqa", name="first", environ={})
+    assert asked.completed("start another with --new").endswith("recipe run medqa --new")
+    assert asked.completed("--name second").endswith("recipe run medqa --name second")
+    rehearsed = asked.within(Path("/runs/medqa/first")).completed("use --rehearse")
+    assert rehearsed == "use recipe run medqa --rehearse"
+    told = asked.within(Path("/runs/medqa/first")).completed(
+        "--set a.b=1", "run", "--until", "data"
+    )
+    assert told == "recipe run medqa --run /runs/medqa/first --until data --set a.b=1"
+
+
+def test_a_value_in_a_hint_takes_the_place_of_the_one_that_was_typed() -> None:
+    asked = Request(recipe="x", sets=("model.path=wrong", "title=a"), environ={})
+    assert asked.completed("--set model.path=FOLDER") == (
+        "recipe run x --set title=a --set model.path=FOLDER"
+    )
+
+
 def test_a_recipe_below_this_folder_is_named_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

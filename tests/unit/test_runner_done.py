@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -242,3 +243,14 @@ def test_a_python_is_remembered_once_it_has_shown_that_it_holds_the_engine(bench
     assert records.read(bench.root).python == "/with/engine"
     bench.run()
     assert records.read(bench.root).python == "/with/engine"
+
+
+def test_a_copy_of_a_run_does_not_end_the_engine_of_the_first(bench: Bench) -> None:
+    bench.root.mkdir()
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as engine:
+        leftover.note(bench.root, engine.pid)
+        copy = bench.root.with_name("copy")
+        shutil.copytree(bench.root, copy)
+        assert not leftover.end(copy)
+        assert engine.poll() is None
+        assert leftover.end(bench.root)

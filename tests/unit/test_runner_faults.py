@@ -269,7 +269,7 @@ def test_a_killed_recipe_process_shows_as_interrupted_and_goes_on(
     recipe.kill()
     recipe.wait()
     record = records.read(bench.root)
-    assert (record.state, records.shown_state(record)) == ("running", "interrupted")
+    assert (record.state, records.shown_state(record, bench.root)) == ("running", "interrupted")
     monkeypatch.setattr(process_group, "GRACE_SECONDS", 0.5)
     bench.engine.heal()
     bench.run()

@@ -56,6 +56,12 @@ def test_names_that_are_none(name: str) -> None:
         (f"https://h/a?k={SECRET}", "https://h/a?k=***"),
         ("https://h/a?name=rows.json&page=2", "https://h/a?name=rows.json&page=2"),
         ("https://h/uc?id=1aB2cD3eF4gH5iJ6kL7", "https://h/uc?id=1aB2cD3eF4gH5iJ6kL7"),
+        (f"train --cfg-options a.api_key={SECRET}", "train --cfg-options a.api_key=***"),
+        (
+            f"train --cfg-options 'a.b.token={SECRET}' c=1",
+            "train --cfg-options 'a.b.token=***' c=1",
+        ),
+        (f"--opts x=y,password={SECRET}", "--opts x=y,password=***"),
         (f"run --hf_hub_token={SECRET} --epochs 3", "run --hf_hub_token=*** --epochs 3"),
         (f"run --hf_hub_token '{SECRET}' -v", "run --hf_hub_token '***' -v"),
         (f"swanlab_api_key: {SECRET}\nlr: 1", "swanlab_api_key: ***\nlr: 1"),

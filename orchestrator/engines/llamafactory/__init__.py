@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Plan
 from orchestrator.engines.job import Job
-from orchestrator.engines.llamafactory import checkpoints, commands, settings, talking
+from orchestrator.engines.llamafactory import checkpoints, commands, deepspeed, settings, talking
 from orchestrator.engines.llamafactory.dataset import ROW_FORMATS
 from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
 from orchestrator.engines.llamafactory.dataset_info import register_rows as register_rows
@@ -69,7 +69,7 @@ def _reads(job: Job) -> tuple[str, ...]:
     """What training reads: its files, the model, and rows that are on this disk."""
     own = ["train.yaml", "dataset_info.json"]
     if job.recipe.train.deepspeed:
-        own.append(f"deepspeed/{job.recipe.train.deepspeed}.json")
+        own.append(deepspeed.path(job.recipe.train.deepspeed))
     rows = (job.train_file,) if job.train_file else ()
     return (*own, job.model, *rows)
 

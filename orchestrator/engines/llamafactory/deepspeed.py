@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from orchestrator.base import layout
 from orchestrator.base.plan import PlannedFile
 from orchestrator.recipe.schema import Recipe
 
@@ -64,4 +65,9 @@ def files(recipe: Recipe) -> tuple[PlannedFile, ...]:
     if name is None:
         return ()
     text = json.dumps(config(name), indent=2) + "\n"
-    return (PlannedFile(path=f"deepspeed/{name}.json", text=text),)
+    return (PlannedFile(path=path(name), text=text),)
+
+
+def path(name: str) -> str:
+    """Where the configuration stands in a run directory."""
+    return f"{layout.DEEPSPEED}/{name}.json"

@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.engines.job import Job
+from orchestrator.engines.llamafactory import deepspeed
 from orchestrator.engines.llamafactory.dataset import media_dir, mixing
 from orchestrator.engines.llamafactory.options import Placed, place
 from orchestrator.engines.llamafactory.template_names import export_template, template
@@ -136,7 +137,7 @@ def _method(recipe: Recipe) -> Settings:
         keys["freeze_trainable_layers"] = train.freeze_layers
     keys.update(_preference(recipe))
     if train.deepspeed is not None:
-        keys["deepspeed"] = f"deepspeed/{train.deepspeed}.json"
+        keys["deepspeed"] = deepspeed.path(train.deepspeed)
     return keys
 
 
