@@ -1,7 +1,8 @@
 """One question, one answer: {"prompt", "response"}, and the names that others give to the two.
 
-ms-swift's {"system", "query", "response", "history", "images"} is read too. Written as prompt and
-response, which is what ChatGLM3's `input-output` training reads.
+TRL's {"prompt", "completion", "label"} for KTO and ms-swift's {"system", "query", "response",
+"history", "images"} are read too. Written as prompt and response, which is what ChatGLM3's
+`input-output` training reads.
 """
 
 from __future__ import annotations
@@ -9,12 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from data_tools.formats import media
-from data_tools.formats.common import Lose, Raw, answer, extras, history, pairs, text, tools_of
+from data_tools.formats.common import (
+    Lose,
+    Raw,
+    answer,
+    extras,
+    history,
+    known_verdict,
+    pairs,
+    text,
+    tools_of,
+    verdicts,
+)
 from data_tools.rows import Message, Row
 
 NAME = "prompt-response"
-COLUMNS: tuple[str, ...] = ("prompt", "response")
-HOLDS: frozenset[str] = frozenset()
+COLUMNS: tuple[str, ...] = ("prompt", "response", "kto_tag")
+HOLDS = frozenset({"kto_tag"})
 TAGS: Mapping[str, str] = {}
 TURN_KEYS: frozenset[str] = frozenset()
 TURN_ROLES: frozenset[str] = frozenset()
@@ -46,9 +58,10 @@ def parse(raw: Raw) -> Raw:
         if raw.get("rejected_response") is not None:
             other = answer(raw["rejected_response"], "rejected_response")
             keys["rejected"] = [{"role": "assistant", "content": other}]
+        verdicts(raw, keys)
         keys.update(tools_of(raw))
         media.take(raw, keys)
-        keys.update(extras(raw, (asked, said, *_SWIFT)))
+        keys.update(extras(raw, {asked, said, *_SWIFT, *known_verdict(raw)}))
     return keys
 
 
@@ -58,4 +71,5 @@ def emit(row: Row, lose: Lose) -> Raw:
         lose("system")
     if len(found) > 1:
         lose("turns")
-    return {"prompt": found[0][0], "response": found[0][1]}
+    raw: Raw = {"prompt": found[0][0], "response": found[0][1]}
+    return {**raw, "kto_tag": row["kto_tag"]} if "kto_tag" in row else raw

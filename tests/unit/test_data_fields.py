@@ -150,6 +150,7 @@ PLAIN: dict[str, tuple[dict[str, Any], list[Field]]] = {
             (("system",), "system token"),
             (("history",), [["before token", "earlier token"]]),
             (("rejected_response",), "rejected token"),
+            (("kto_tag",), True),
         ],
     ),
     "text": ({"text": "answer token"}, TOP),
@@ -592,3 +593,14 @@ def test_images_of_one_message_are_the_rows_images_at_their_places(tmp_path: Pat
     account = Account()
     assert not list(read(src, account=account))
     assert account.rejected == 1
+
+
+@pytest.mark.parametrize("names", [("prompt", "completion"), ("query", "response")])
+def test_a_label_beside_a_prompt_is_the_verdict_on_its_answer(names: tuple[str, str]) -> None:
+    raw = {**dict(zip(names, ("q", "a"), strict=True)), "label": False}
+    assert row_of(raw)["kto_tag"] is False
+    made = emitted(raw, "prompt-response", "alpaca")
+    assert made == {"instruction": "q", "input": "", "output": "a", "kto_tag": False}
+    with pytest.raises(Lossy):
+        emitted(raw, "prompt-response", "conversation")
+    assert emitted({**raw, "label": "no"}, "prompt-response", "alpaca")["label"] == "no"
