@@ -266,6 +266,7 @@ def test_a_killed_recipe_process_shows_as_interrupted_and_goes_on(
     code = RUN_ALONE.format(path=sys.path, folder=str(bench.folder))
     recipe = subprocess.Popen([sys.executable, "-c", code])
     until((bench.root / "waiting").exists, what="the training")
+    until((bench.root / ".engine").exists, what="the note of its process")
     recipe.kill()
     recipe.wait()
     record = records.read(bench.root)
