@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.base import layout
-from orchestrator.base.errors import UsageError
+from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import atomic_writer, write_atomic
 from orchestrator.base.plan import PlannedFile
 from orchestrator.base.secrets import redacted
@@ -53,21 +53,34 @@ def write(
     with tempfile.TemporaryDirectory(prefix="recipe-pack-") as scratch:
         made = Path(scratch)
         if not _missing(job) and job.file_sources:
-            ConvertRows(job).run(made, lambda _done, _total, _what: None)
+            _convert(job, made, folder)
         for file in _files(job, rows_command or f"recipe run {job.name} --until data"):
             write_atomic(made / file.path, file.text, executable=file.executable)
         names = sorted(str(p.relative_to(made)) for p in made.rglob("*") if p.is_file())
         _refuse_to_overwrite(made, folder, names, force)
-        for one in names:
-            target = folder / one
-            if not target.exists() or target.read_bytes() != (made / one).read_bytes():
-                runs = os.access(made / one, os.X_OK)
-                with (
-                    (made / one).open("rb") as source,
-                    atomic_writer(target, executable=runs) as to,
-                ):
-                    shutil.copyfileobj(source, to)
+        for name in names:
+            _copy(made / name, folder / name)
     return names
+
+
+def _convert(job: Job, made: Path, folder: Path) -> None:
+    """The rows into ``made``; rejected ones that stop the pack are kept in ``folder``."""
+    try:
+        ConvertRows(job).run(made, lambda _done, _total, _what: None)
+    except RecipeError as error:
+        kept = [path.relative_to(made) for path in made.rglob("*rejected*") if path.is_file()]
+        for name in kept:
+            _copy(made / name, folder / name)
+        error.fix = error.fix and error.fix.replace(str(made), str(folder))
+        raise
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.exists() and target.read_bytes() == source.read_bytes():
+        return
+    runs = os.access(source, os.X_OK)
+    with source.open("rb") as stream, atomic_writer(target, executable=runs) as to:
+        shutil.copyfileobj(stream, to)
 
 
 def _missing(job: Job) -> list[FoundSource]:

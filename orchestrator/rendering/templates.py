@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.base.paths import templates_dir
+from orchestrator.base.text import printable
 from orchestrator.recipe.dump import one_line
 from orchestrator.rendering.pysource import Name, is_identifier, to_source
 
@@ -32,8 +33,9 @@ class TemplateFault(Exception):
 
 
 def as_comment(text: object) -> Name:
-    """One line that cannot end a comment: every kind of line break becomes a space."""
-    return Name(" ".join(str(text).split()))
+    """One line that cannot end a comment nor speak to a terminal: every kind of line break becomes
+    a space, control characters are spelled out."""
+    return Name(" ".join(printable(str(text)).split()))
 
 
 def as_name(text: str) -> Name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.base.errors import UsageError
+from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.paths import shipped_recipes_dir
 from orchestrator.planning import pack
 
@@ -106,3 +107,17 @@ def test_commands_are_valid_shell_and_fetch_the_model_once(elsewhere: Path, tmp_
     assert "modelscope download --model Shanghai_AI_Laboratory/internlm-chat-7b" in text
     assert "python make_data.py" in text
     assert str(tmp_path) not in text
+
+
+def test_rejected_rows_that_stop_a_pack_are_kept(tmp_path: Path) -> None:
+    """The error names a file that is there: the pack itself is made in a folder that goes."""
+    rows = tmp_path / "rows.json"
+    rows.write_text('[{"instruction": "q", "output": ""}, {"instruction": "q", "output": "a"}]')
+    source = f"data.sources=[{{path: {rows}}}]"
+    with pytest.raises(RecipeError) as caught:
+        pack.write("ruozhiba-qlora", tmp_path / "pack", sets=[source, "expect=null"])
+    named = re.search(r"in (\S+rejected\S*)", str(caught.value))
+    assert named is not None, caught.value
+    kept = Path(named[1].rstrip("."))
+    assert kept.is_relative_to(tmp_path / "pack")
+    assert '"q"' in kept.read_text(encoding="utf-8")
