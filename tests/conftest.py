@@ -54,6 +54,7 @@ def _no_settings_of_the_tester(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(_OWN_SETTINGS):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("COLUMNS", raising=False)  # test workers set it, and output follows it
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("RECIPE_LANG", "en")
 
