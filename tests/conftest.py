@@ -38,10 +38,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if real:
             item.add_marker("engine")
         if parallel:
-            # A file stays on one worker, which makes its fixtures once. Of tests/engine/ so do all
-            # files of one engine (test_xtuner_faults.py), for its finished rehearsals.
+            # A file stays on one worker, which makes its fixtures once. All of tests/engine/ does,
+            # for one engine runs at a time; the unit tests go on beside it on the other worker.
             name = item.path.stem
-            item.add_marker(pytest.mark.xdist_group(name.split("_")[1] if real else name))
+            if real:
+                several = int(os.environ.get("RECIPE_ENGINE_SLOTS", "1")) > 1
+                name = name.split("_")[1] if several else "engine"
+            item.add_marker(pytest.mark.xdist_group(name))
         if limited and item.get_closest_marker("timeout") is None:
             # A test that hangs must not take the others with it; an engine may have to be built,
             # and other programs may keep every core busy.

@@ -16,7 +16,7 @@ from typing import IO
 from orchestrator.envs.environment import Environment
 
 #: One engine at a time, for the sake of small machines' memory; RECIPE_ENGINE_SLOTS=2 lets two run
-#: (a tiny model has one thread and takes 1 to 1.5 GB). RECIPE_ENGINE_LOCK names a file of one's own.
+#: (a tiny model has one thread and takes 1 to 1.5 GB). RECIPE_ENGINE_LOCK names a lock of its own.
 SHARED_LOCK = os.environ.get("RECIPE_ENGINE_LOCK")
 SLOTS = [
     Path(tempfile.gettempdir()) / f"recipe-engine-tests-{os.getuid()}-{number}"
