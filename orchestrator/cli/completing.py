@@ -6,6 +6,7 @@ files' headers, without the schema; only stages and releases need the engines.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -31,15 +32,15 @@ def _typed(ctx: click.Context, argument: str) -> str:
     return str(word)
 
 
-class _Known(_TextType):
+class _Known(_TextType, ABC):
     """Text of which some values are known: the shell offers those that begin like it."""
 
     otherwise: str | None = None
     """What the shell offers when none does: ``file`` or ``dir``."""
 
+    @abstractmethod
     def known(self, ctx: click.Context) -> Iterable[tuple[str, str | None]]:
         """Words, each with a line about it; a RecipeError when nothing can be known yet."""
-        raise NotImplementedError
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -6,8 +6,9 @@ The check scripts of the engines put this folder on their path; nothing here imp
 from __future__ import annotations
 
 import difflib
+import importlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,16 @@ def near(word: str, known: Iterable[str]) -> str:
 def last_line(error: BaseException) -> str:
     """The last line of an error's text: where libraries put the cause."""
     return (str(error).strip() or repr(error)).splitlines()[-1]
+
+
+def must_import(names: Iterable[str], *, fix: Callable[[str], str]) -> None:
+    """A fault for each package that this Python cannot import; ``fix`` says what helps with it."""
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a broken extension raises anything
+            what = f"{name} cannot be imported in this environment."
+            fault(what, why=last_line(error), fix=fix(name))
 
 
 def warn_of_few_steps(steps: int, how: str = "") -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from probe_findings import FIGURES, WARNINGS, fault, last_line
+from probe_findings import FIGURES, WARNINGS, fault, must_import
 
 
 def check_machine(request, training, given):
@@ -72,18 +72,13 @@ def check_packages(model, finetuning, training):
     }
     # Trackers by the name of their package; these have another, or none.
     wanted.update(dict.fromkeys(set(training.report_to) - UNPACKED, True))
-    for name, needed in wanted.items():
-        if not needed:
-            continue
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            fault(
-                f"{name} cannot be imported in this environment.",
-                why=last_line(error),
-                fix=f"`recipe env doctor` says what is there; do without {name}, or add it to the "
-                "environment by hand",
-            )
+    must_import(
+        (name for name, needed in wanted.items() if needed),
+        fix=lambda name: (
+            f"`recipe env doctor` says what is there; do without {name}, or add it to the "
+            "environment by hand"
+        ),
+    )
 
 
 def check_combinations(model, finetuning, training):

@@ -23,6 +23,7 @@ from probe_findings import (
     WARNINGS,
     fault,
     last_line,
+    must_import,
     near,
     refuse_old_tokenizer,
     warn_of_few_steps,
@@ -138,20 +139,11 @@ def is_quantized(cfg):
 
 
 def check_packages(cfg, rehearsal, deepspeed):
-    import importlib
-
     wanted = ["deepspeed"] if deepspeed else []
     if is_quantized(cfg) and not rehearsal:
         wanted.append("bitsandbytes")
-    for name in wanted:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            fault(
-                f"{name} cannot be imported in this environment.",
-                why=last_line(error),
-                fix="rebuild it with `recipe env remove` and `recipe env install`",
-            )
+    rebuild = "rebuild it with `recipe env remove` and `recipe env install`"
+    must_import(wanted, fix=lambda _name: rebuild)
 
 
 TRUST = (
