@@ -30,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# Before xdist reads the groups: its own hook comes first otherwise, and finds none.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     limited = config.pluginmanager.hasplugin("timeout")
     parallel = config.pluginmanager.hasplugin("xdist")
