@@ -16,6 +16,7 @@ GOLDEN = TESTS / "golden"
 _OWN_SETTINGS = ("RECIPE_SET_", "RECIPE_PATH", "RECIPE_RUNS")
 
 settings.register_profile("recipe", deadline=None, print_blob=True)
+settings.register_profile("quick", settings.get_profile("recipe"), max_examples=20)
 settings.load_profile("recipe")
 
 

@@ -111,6 +111,7 @@ def test_plain_conversations_survive_every_multi_turn_format(name: str, value: R
 
 
 @given(plain_rows())
+@settings(max_examples=20)  # of each of 25 pairs
 @pytest.mark.parametrize("first", MULTI)
 @pytest.mark.parametrize("second", MULTI)
 def test_converting_twice_gives_the_same_as_once(first: str, second: str, value: Row) -> None:
