@@ -26,7 +26,7 @@ test: $(VENV)/.dev-installed
 	@status=0; $(MAKE) --no-print-directory lint || status=1; $(PYTEST) || status=1; exit $$status
 
 test-fast: $(VENV)/.dev-installed
-	@$(PYTEST) --hypothesis-profile=quick -m 'not engine and not scheduler'
+	@$(PYTEST) --hypothesis-profile=quick -m 'not engine and not client and not scheduler'
 
 lint: $(VENV)/.dev-installed
 	@status=0; \

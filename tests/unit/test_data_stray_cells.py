@@ -44,8 +44,9 @@ def rewritten(path: Path, change: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("dimension", ["true", "none", "A1"])
-@pytest.mark.parametrize("stray", FAR)
+@pytest.mark.parametrize(
+    ("stray", "dimension"), [*((cell, "true") for cell in FAR), (FAR[0], "none"), (FAR[0], "A1")]
+)
 def test_a_stray_cell_costs_next_to_nothing(tmp_path: Path, stray: str, dimension: str) -> None:
     """In a process that may use 1 GiB of memory and 20 s of CPU."""
     path = book(tmp_path / "a.xlsx", **{stray: "stray"})

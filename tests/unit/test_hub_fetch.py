@@ -18,6 +18,7 @@ from tests.support.hub_client import ROOT, Client, environment
 from tests.support.hub_server import COMMIT, StandIn, standing_in
 from tests.support.models import model_files, safetensors, write
 
+pytestmark = pytest.mark.client
 SHARD = "model-00001-of-00002.safetensors"
 OTHER = "model-00002-of-00002.safetensors"
 FILLER = 300_000
