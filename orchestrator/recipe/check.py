@@ -10,7 +10,7 @@ from orchestrator.base.language import say
 from orchestrator.base.secrets import is_secret_name
 from orchestrator.base.text import listed, shown
 from orchestrator.recipe import keys
-from orchestrator.recipe.faults import Fault, Judge
+from orchestrator.recipe.faults import Fault, Judge, Objection
 from orchestrator.recipe.layers import stripped
 from orchestrator.recipe.params import read_params
 from orchestrator.recipe.schema import Recipe
@@ -52,16 +52,41 @@ def check(tree: Node, faults: list[Fault], judge: Judge | None = None) -> Recipe
         mine = [_fault(tree, each) for each in errors if each["type"] != "value_error"]
     mine += [*_problems(tree, (), Recipe), *_param_faults(tree)]
     if judge is not None and not any(fault.key == "engine" for fault in mine):
-        mine += _objections(tree, None if mine else recipe, judge)
+        mine += _objections(tree, _rest(tree, mine) if mine else recipe, judge, mine)
     faults += mine
     return None if mine else recipe
 
 
-def _objections(tree: Node, recipe: Recipe | None, judge: Judge) -> Iterator[Fault]:
+def _rest(tree: Node, faults: list[Fault]) -> Recipe | None:
+    """The recipe without its faulty keys, so that its engine may say at once what else is wrong."""
+    from pydantic_core import ValidationError
+
+    values = stripped(tree)
+    for fault in faults:
+        *outer, last = fault.key.split(".")
+        place = values
+        for key in outer:
+            place = place.get(key) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place.pop(last, None)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError:
+        return None
+
+
+def _objections(
+    tree: Node, recipe: Recipe | None, judge: Judge, before: list[Fault]
+) -> list[Fault]:
     engine = at_path(tree, ["engine"])[0].value
-    for objection in judge(engine if isinstance(engine, str) else "", recipe):
-        node = at_path(tree, objection.key.split("."))[0]
-        yield Fault(node.at, objection.key, objection.what, objection.why, objection.meant)
+    faulty = {fault.key for fault in before}
+    objections = judge(engine if isinstance(engine, str) else "", recipe)
+    return [_objection(tree, each) for each in objections if each.key not in faulty]
+
+
+def _objection(tree: Node, objection: Objection) -> Fault:
+    node = at_path(tree, objection.key.split("."))[0]
+    return Fault(node.at, objection.key, objection.what, objection.why, objection.meant)
 
 
 def _param_faults(tree: Node) -> Iterator[Fault]:

@@ -152,6 +152,15 @@ def test_its_objections_come_with_their_line_before_anything_runs(house: House) 
     assert not (house.here / "runs").exists()
 
 
+def test_a_fault_of_the_schema_hides_no_objection(house: House) -> None:
+    text = RECIPE.replace("method: full", "method: lora, epochs: many, epochz: 1")
+    (house.here / "third.yaml").write_text(text)
+    told = house("validate", "third.yaml", code=2).output
+    assert "train.epochs: must be a number" in told
+    assert "train.epochz: there is no such key" in told
+    assert "train.method: it cannot train so (bigram@1 has no adapters)" in told
+
+
 def test_a_pack_of_it_works_without_recipe(house: House) -> None:
     house("render", "third.yaml", "-o", "pack")
     pack = house.here / "pack"
