@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.process_group import end_group
@@ -25,6 +25,23 @@ from orchestrator.base.process_group import end_group
 _CHUNK = 65536
 
 Echo = Callable[[bytes], object]
+
+
+class Running(Protocol):
+    """A started command, the first process of a group of its own; its output is one stream."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+
+
+class Start(Protocol):
+    """Start ``argv``; OSError or RecipeError when it cannot be."""
+
+    def __call__(self, argv: Sequence[str], /, *, env: Mapping[str, str], cwd: Path) -> Running: ...
 
 
 def quoted(argv: Sequence[str]) -> str:
@@ -40,16 +57,17 @@ def run_logged(
     log: Path,
     echo: Echo | None = None,
     started: Callable[[int], object] | None = None,
+    start: Start | None = None,
 ) -> int:
     """Run ``argv``, append its output to ``log`` (and to ``echo``), return its exit code.
 
-    ``started`` is told the number of its process group.
+    ``started`` is told the number of its process group. ``start`` is another way to start it.
     A negative code is the signal that ended it. Raises :class:`Interrupted` after ending the whole
     group when this process is interrupted, :class:`RecipeError` when it cannot be started or its
     output cannot be stored.
     """
     with log.open("ab", buffering=0) as sink:
-        process = _start(argv, env=env, cwd=cwd)
+        process = (start or start_afresh)(argv, env=env, cwd=cwd)
         try:
             if started is not None:
                 started(process.pid)
@@ -194,7 +212,10 @@ def _default_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _start(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+def start_afresh(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path
+) -> subprocess.Popen[bytes]:
+    """A process of its own, in a session of its own. RecipeError when it cannot be started."""
     try:
         return subprocess.Popen(
             list(argv),
@@ -218,9 +239,7 @@ def _cannot_start(argv: Sequence[str], error: OSError) -> RecipeError:
     )
 
 
-def _copy_output(
-    process: subprocess.Popen[bytes], store: Callable[[bytes], object], echo: Echo | None
-) -> None:
+def _copy_output(process: Running, store: Callable[[bytes], object], echo: Echo | None) -> None:
     assert process.stdout is not None  # given as PIPE above
     with process.stdout as stream:
         while chunk := os.read(stream.fileno(), _CHUNK):
@@ -229,7 +248,7 @@ def _copy_output(
                 echo(chunk)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: Running) -> None:
     end_group(process.pid, process.poll)
     process.wait()
 

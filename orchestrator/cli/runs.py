@@ -81,6 +81,9 @@ def _as_words(options: dict[str, str | None]) -> list[str]:
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Keep the engine's output out of the terminal.")
 @click.option("--torch-backend", metavar="NAME", help="Torch build for the environment: cpu, cu124")
+@click.option(
+    "--no-warm", is_flag=True, help="Import the engine anew for each step of a rehearsal."
+)
 def run(
     first: str | None,
     last: str | None,
@@ -89,6 +92,7 @@ def run(
     dry_run: bool,
     quiet: bool,
     torch_backend: str | None,
+    no_warm: bool,
     **given: Any,
 ) -> None:
     """Run RECIPE: data, model, render, check, then the engine's own stages.
@@ -120,6 +124,7 @@ def run(
             Terminal(quiet=quiet),
             torch_backend=torch_backend,
             building=installing,
+            warm=not no_warm,
         )
     _conclude(asked, root, record)
 

@@ -40,6 +40,8 @@ class Release:
     """The file of its pins, beside the ``.in`` file that it is made from."""
     imports: tuple[str, ...]
     """Tool modules that must import in the environment before it counts as healthy."""
+    preload: tuple[str, ...] = ()
+    """What its commands import, all together: a warm worker imports it once for all of them."""
     command: str
     """The engine's command in the environment's bin folder."""
     checkouts: tuple[Checkout, ...] = ()

@@ -10,6 +10,7 @@ from orchestrator.recipe.trust import trusts_remote_code
 
 _HERE = Path(__file__).resolve().parent
 MAKE_STANDIN = _HERE / "make_standin.py"
+WARM_WORKER = _HERE / "warm_worker.py"
 
 
 def reload_tokenizer(folder: str, model: Model) -> Command:

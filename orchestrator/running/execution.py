@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.hardware import out_of_memory_kills
 from orchestrator.base.plan import Argument, Command
-from orchestrator.base.process import Echo, quoted, run_logged
+from orchestrator.base.process import Echo, Start, quoted, run_logged
 from orchestrator.base.secrets import redacted
 from orchestrator.engines.protocol import Engine
 from orchestrator.envs.environment import Environment
@@ -91,8 +91,12 @@ def run(
     root: Path,
     log: Path,
     echo: Echo,
+    start: Start | None = None,
 ) -> Ending:
-    """Run one command with the run directory as its working folder; its words go to ``log``."""
+    """Run one command with the run directory as its working folder; its words go to ``log``.
+
+    ``start`` is another way to start it than as a process of its own (a warm worker's).
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as sink:
         sink.write(f"$ {redacted(quoted(argv))}\n")
@@ -107,6 +111,7 @@ def run(
             log=log,
             echo=echo,
             started=lambda pid: leftover.note(root, pid),
+            start=start,
         )
     finally:
         leftover.forget(root)

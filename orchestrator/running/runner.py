@@ -31,6 +31,7 @@ from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, decide, made_by
 from orchestrator.running.execution import Ending
 from orchestrator.running.record import RunRecord, StageRecord
+from orchestrator.running.warm import Warm
 from orchestrator.verifying.artifacts import verify
 from orchestrator.verifying.content import snapshot, stamps
 
@@ -51,7 +52,8 @@ class Runner:
     """One walk over one run directory. ``run`` raises :class:`RecipeError` for a failed stage.
 
     ``others`` are earlier runs of the recipe, newest first, whose finished stages may be taken
-    over; ``request`` is stored in the record of a run that begins.
+    over; ``request`` is stored in the record of a run that begins. Without ``warm`` every command
+    of a rehearsal imports the engine anew.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Runner:
         request: dict[str, object] | None = None,
         python: str | None = None,
         others: Callable[[], takeover.Runs] = list,
+        warm: bool = True,
     ) -> None:
         self.job = job
         self.paths = RunPaths(root)
@@ -73,6 +76,7 @@ class Runner:
         self._make_environment = environment
         self._environment: Environment | None = None
         self._others = others
+        self._warm = Warm(job, self.paths, self.reporter.note) if warm else None
 
     def run(self, selection: Selection) -> RunRecord:
         """Every wanted stage in order; those that are done and unchanged are skipped.
@@ -81,8 +85,14 @@ class Runner:
         """
         wanted = selection.of(self.job)
         for name in stages_of(self.job):
-            stages.plan(name, self.job, self.paths.root)
-        with records.claimed(self.paths), termination_interrupts():
+            plan = stages.plan(name, self.job, self.paths.root)
+            if self._warm is not None:
+                self._warm.learn(plan.commands)
+        with (
+            records.claimed(self.paths),
+            termination_interrupts(),
+            contextlib.closing(self._warm) if self._warm else contextlib.nullcontext(),
+        ):
             self.record = records.opened(self.paths, self.record)
             selection.check(self.job, self.record)
             if leftover.end(self.paths.root):
@@ -259,6 +269,9 @@ class Runner:
     def _command(self, command: Command, stage: str) -> Ending:
         environment = self._env()
         engine = engine_of(self.job)
+        start = None
+        if self._warm is not None:
+            command, start = self._warm.variables(command), self._warm.starter(environment)
         argv = execution.resolved(command.argv, self.paths.root)
         self.reporter.command(redacted(quoted(argv)))
         ending = execution.run(
@@ -270,6 +283,7 @@ class Runner:
             root=self.paths.root,
             log=self.paths.log(stage),
             echo=self.reporter.output,
+            start=start,
         )
         if not ending.succeeded(command, engine):
             raise ending.explained("The engine's command did not finish.", engine)

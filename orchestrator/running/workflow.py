@@ -85,6 +85,7 @@ def execute(
     *,
     torch_backend: str | None = None,
     building: Building = _unseen,
+    warm: bool = True,
 ) -> RunRecord:
     """Run the job in ``root``; its environment is built on first use.
 
@@ -113,6 +114,7 @@ def execute(
         request=request.identity(),
         python=python,
         others=lambda: _others(job, root),
+        warm=warm,
     )
     return runner.run(selection)
 

@@ -88,6 +88,33 @@ def test_the_fake_engine_of_the_unit_tests_says_and_makes_what_the_real_one_does
     assert report.keys() == json.loads((root / "check.json").read_text(encoding="utf-8")).keys()
 
 
+def test_a_warm_worker_makes_what_the_plain_commands_make(
+    xtuner_0_2_0: Environment, tmp_path: Path
+) -> None:
+    """Byte for byte: the seed is fixed, and of the files only logs and records tell times."""
+    made = []
+    for more in ((), ("--no-warm",)):
+        here = tmp_path / f"run{len(more)}"
+        here.mkdir()
+        words = ("run", "medqa-qlora", "--rehearse", "--set", "train.seed=7", *more)
+        done = recipe(*words, cwd=here)
+        assert done.code == 0, done.output
+        assert "afresh" not in done.output
+        root = only_run(here)
+        assert (root / "logs" / "worker.log").exists() is not bool(more)
+        kept = [*root.glob("*.*"), *root.glob("[adms]*/*"), *root.glob("work/*.*")]
+        made.append(
+            {
+                str(path.relative_to(root)): path.read_bytes()
+                for path in kept
+                if path.is_file() and path.name not in ("run.json", ".lock")
+            }
+        )
+    assert made[0].keys() == made[1].keys()
+    assert {name for name in made[0] if made[0][name] != made[1][name]} == set()
+    assert {"merged/config.json", "adapter/adapter_config.json"} <= made[0].keys()
+
+
 def test_rerunning_a_finished_run_executes_nothing(workspace: Path, run: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()}
     done = recipe("run", "medqa-qlora", "--rehearse", cwd=workspace)

@@ -43,6 +43,17 @@ releases = (
             "llamafactory.api.app",
             "llamafactory.chat.chat_model",
         ),
+        preload=(
+            "llamafactory.launcher",
+            "llamafactory.train.tuner",
+            "bitsandbytes",
+            "deepspeed",
+            "peft",
+            "transformers.models.llama.modeling_llama",
+            "transformers.models.qwen2.modeling_qwen2",
+            "transformers.models.qwen3.modeling_qwen3",
+            "transformers.models.glm4.modeling_glm4",
+        ),
         command=commands.PROGRAM,
     ),
 )

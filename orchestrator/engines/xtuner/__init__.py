@@ -34,6 +34,17 @@ _TOOLS = (
     "xtuner.tools.model_converters.pth_to_hf",
     "xtuner.tools.model_converters.merge",
 )
+#: With what they import only when they run.
+_PRELOAD = (
+    "xtuner.entry_point",
+    *(name for name in _TOOLS if name != "xtuner.tools.chat"),
+    "bitsandbytes",
+    "peft",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.gpt_neox.modeling_gpt_neox",
+    "transformers.models.llama.modeling_llama",
+)
 
 
 def _release(
@@ -45,6 +56,7 @@ def _release(
         python="3.11",
         lock=_HERE / "locks" / f"xtuner-{version}-py311.txt",
         imports=_TOOLS,
+        preload=_PRELOAD,
         command="xtuner",
         standins=standins,
         capabilities=capabilities,

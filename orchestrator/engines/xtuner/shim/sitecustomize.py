@@ -9,6 +9,11 @@ import importlib.machinery
 import sys
 
 
+def _add(module):
+    if not hasattr(module, "is_bf16_supported"):
+        module.is_bf16_supported = lambda: False
+
+
 class _AddIsBf16Supported(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name != "torch.cpu":
@@ -21,11 +26,13 @@ class _AddIsBf16Supported(importlib.abc.MetaPathFinder):
 
         def exec_module(module):
             run(module)
-            if not hasattr(module, "is_bf16_supported"):
-                module.is_bf16_supported = lambda: False
+            _add(module)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
-sys.meta_path.insert(0, _AddIsBf16Supported())
+if "torch.cpu" in sys.modules:  # in a fork of a Python that imported it before
+    _add(sys.modules["torch.cpu"])
+else:
+    sys.meta_path.insert(0, _AddIsBf16Supported())
