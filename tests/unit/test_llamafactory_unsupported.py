@@ -70,7 +70,10 @@ CASES: list[tuple[str, str, str, str]] = [
     (options("lr_scheduler_kwargs: {a: ['???']}"), "engine_options.lr_scheduler_kwargs", "", ""),
     *(
         (options(f"{key}: hf_x"), f"engine_options.{key}", "", "secret")
-        for key in ("hf_hub_token", "hub_token", "ms_hub_token", "swanlab_api_key")
+        for key in (
+            *("hf_hub_token", "hub_token", "ms_hub_token", "push_to_hub_token"),
+            "swanlab_api_key",
+        )
     ),
 ]
 

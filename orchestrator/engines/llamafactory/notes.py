@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.engines.llamafactory import model_code
 from orchestrator.engines.llamafactory.settings import OPTIMIZERS, is_adapter, placed
 from orchestrator.engines.llamafactory.template_names import export_template, template
 from orchestrator.recipe.schema import Recipe
@@ -11,7 +12,12 @@ from orchestrator.recipe.schema import Recipe
 
 def notes(recipe: Recipe) -> tuple[str, ...]:
     """One line each: the key, and what happens instead."""
-    return (*_translated(recipe), *_without_equivalent(recipe), *placed(recipe).ignored)
+    return (
+        *model_code.warnings(recipe),
+        *_translated(recipe),
+        *_without_equivalent(recipe),
+        *placed(recipe).ignored,
+    )
 
 
 def _translated(recipe: Recipe) -> Iterator[str]:
