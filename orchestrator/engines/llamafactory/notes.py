@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.engines.llamafactory import model_code
 from orchestrator.engines.llamafactory.settings import OPTIMIZERS, is_adapter, placed
 from orchestrator.engines.llamafactory.template_names import export_template, template
 from orchestrator.recipe.schema import Recipe
@@ -13,7 +12,6 @@ from orchestrator.recipe.schema import Recipe
 def notes(recipe: Recipe) -> tuple[str, ...]:
     """One line each: the key, and what happens instead."""
     return (
-        *model_code.warnings(recipe),
         *_translated(recipe),
         *_without_equivalent(recipe),
         *placed(recipe).ignored,
