@@ -188,6 +188,16 @@ def test_untrusted_code_stops_before_a_release_runs_it_unasked(
         assert "trust_remote_code=true" in fault["fix"]
 
 
+def test_a_hub_data_sets_script_is_warned_of_where_it_runs_unasked() -> None:
+    hub = "data.sources=[{dataset: o/d}]"
+    said = {
+        engine: "runs the script of a hub data set"
+        in "\n".join(job(QWEN, hub, engine=engine).notes)
+        for engine in (OLD, "llamafactory@0.9.5")
+    }
+    assert said == {OLD: True, "llamafactory@0.9.5": False}
+
+
 def test_the_check_is_told_what_the_release_does() -> None:
     def request(name: str, *sets: str) -> dict[str, Any]:
         asked: dict[str, Any] = json.loads(

@@ -17,12 +17,10 @@ KEYS_AFTER_FILE = "keys-after-file"
 """`llamafactory-cli train FILE key=value`. Without it a command takes one file and nothing else."""
 OMEGACONF = "omegaconf"
 """Its files are read by OmegaConf, which takes `${…}` for a reference; else by plain YAML."""
-KEEPS_TOKENIZER = "keeps-tokenizer"
-"""Its export stores tokenizers of models' own code so that they can be loaded again."""
 NODE_RANK = "node-rank"
 """Of several machines it learns its number from NODE_RANK; else from RANK."""
 
-SINCE_0_9 = frozenset({TRUST_KEY, KEYS_AFTER_FILE, OMEGACONF, KEEPS_TOKENIZER, NODE_RANK})
+SINCE_0_9 = frozenset({TRUST_KEY, KEYS_AFTER_FILE, OMEGACONF, NODE_RANK})
 
 
 def runs_code_unasked(release: Release) -> bool:

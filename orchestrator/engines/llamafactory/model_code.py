@@ -15,9 +15,10 @@ TRIED_WITH = {"0.9.5": "4.57.6", "0.8.3": "4.41.2"}
 _NO_PADDING_SIDE = Step(
     Word.DEPENDS,
     (
-        "a tokenizer file from before transformers 4.45 stops it at the first batch; the check "
-        "stage looks into the file",
-        "为 4.45 以前的 transformers 写的分词器文件会在第一个批次停下；check 步骤会检查该文件",
+        "a tokenizer file from before transformers 4.45 cannot be used outside of the engine; the "
+        "check stage looks into the file and stops",
+        "为 4.45 以前的 transformers 写的分词器文件在引擎之外无法使用；check 步骤会检查该文件"
+        "并停下",
     ),
 )
 
@@ -42,7 +43,7 @@ TABLE: tuple[Family, ...] = (
         ids=r"chatglm3",
         on={
             "0.9.5": Steps(
-                train=_NO_PADDING_SIDE,
+                save=_NO_PADDING_SIDE,
                 chat=_fails(
                     "its generation looks for num_hidden_layers", "生成时缺少 num_hidden_layers"
                 ),
@@ -71,7 +72,7 @@ TABLE: tuple[Family, ...] = (
         name="GLM-4",
         ids=r"glm-?4-9b(?!.*-hf$)",
         on={
-            "0.9.5": Steps(train=_NO_PADDING_SIDE, save=UNKNOWN, chat=UNKNOWN),
+            "0.9.5": Steps(train=UNKNOWN, save=_NO_PADDING_SIDE, chat=UNKNOWN),
             "0.8.3": Steps(train=_IN_2024, save=_IN_2024, chat=_IN_2024),
         },
         instead=(
