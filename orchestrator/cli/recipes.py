@@ -172,27 +172,39 @@ def validate(recipes: tuple[str, ...], as_json: bool) -> None:
 
 def _verdict(name: str) -> dict[str, Any]:
     from orchestrator.planning.feasible import load
+    from orchestrator.planning.model_fit import warnings
     from orchestrator.recipe.faults import RecipeFaults
 
     try:
-        load(name, complete=False)
+        doubts = warnings(load(name, complete=False))
     except RecipeFaults as error:
         faults = [fault.as_json() for fault in error.faults]
-        return {"recipe": name, "valid": False, "faults": faults, "text": str(error)}
+        return _faulty(name, faults, str(error))
     except UsageError as error:
-        faults = [{"what": error.what, "why": error.fix}]
-        return {"recipe": name, "valid": False, "faults": faults, "text": str(error)}
-    return {"recipe": name, "valid": True, "faults": [], "text": ""}
+        return _faulty(name, [{"what": error.what, "why": error.fix}], str(error))
+    found = [doubt.as_json() for doubt in doubts]
+    lines = "".join(f"\n  {say('warning', '注意')}: {doubt}" for doubt in doubts)
+    return {
+        **{"recipe": name, "valid": True, "faults": [], "warnings": found},
+        "text": f"ok      {name}{lines}",
+    }
+
+
+def _faulty(name: str, faults: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    return {
+        **{"recipe": name, "valid": False, "faults": faults, "warnings": []},
+        "text": f"faulty  {name}\n{text}",
+    }
 
 
 def _tell(verdicts: list[dict[str, Any]], as_json: bool) -> None:
-    texts = [(verdict["recipe"], verdict.pop("text")) for verdict in verdicts]
+    texts = [verdict.pop("text") for verdict in verdicts]
     if as_json:
         echo_json(verdicts)
     else:
-        for name, text in texts:
-            echo(f"faulty  {name}\n{text}" if text else f"ok      {name}")
-    faulty = [name for name, text in texts if text]
+        for text in texts:
+            echo(text)
+    faulty = [verdict["recipe"] for verdict in verdicts if not verdict["valid"]]
     if faulty:
         raise UsageError(f"{len(faulty)} of {len(texts)} recipes have faults: {', '.join(faulty)}.")
 

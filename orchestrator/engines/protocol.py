@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from orchestrator.base.plan import Command, Plan, PlannedFile
 from orchestrator.engines.job import Job
+from orchestrator.engines.model_code import Family
 from orchestrator.envs.release import Release
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
@@ -73,6 +74,14 @@ class Chats(Protocol):
 
     def chat(self, job: Job, options: Mapping[str, Any], /) -> Command:
         """The command of the engine's own chat; UsageError for an option that it lacks."""
+
+
+@runtime_checkable
+class KnowsOwnCode(Protocol):
+    """An engine that trains models which bring their own code, and says which fit which release."""
+
+    @property
+    def own_code(self) -> Sequence[Family]: ...
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from orchestrator.base.program import command_line
 from orchestrator.base.text import listed
 from orchestrator.engines import registry
 from orchestrator.engines.protocol import Engine, Recognises
+from orchestrator.planning import model_fit
 from orchestrator.recipe import load as loading
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.listing import listing
@@ -59,7 +60,11 @@ def objections(engine: str, recipe: Recipe | None) -> Iterable[Objection]:
     if recipe is None:
         return []
     judging = registry.get(release.engine)
-    return [*_row_format(recipe, judging), *judging.unsupported(recipe, release)]
+    return [
+        *_row_format(recipe, judging),
+        *model_fit.objections(recipe, release),
+        *judging.unsupported(recipe, release),
+    ]
 
 
 def _row_format(recipe: Recipe, engine: Engine) -> Iterator[Objection]:

@@ -11,6 +11,7 @@ from orchestrator.base.language import say
 from orchestrator.engines import registry
 from orchestrator.engines.job import FoundSource, Job, source_name
 from orchestrator.engines.registry import engine_of
+from orchestrator.planning import model_fit
 from orchestrator.recipe.load import Loaded
 from orchestrator.recipe.schema import Source
 
@@ -57,6 +58,7 @@ def build(
         sources=sources,
         unchecked=_why_unchecked(loaded, sources, whole=not missing),
         notes=(
+            *map(str, model_fit.warnings(loaded)),
             *engine.notes(recipe),
             *([f"without the sources that are not here: {', '.join(left_out)}"] if missing else []),
         ),

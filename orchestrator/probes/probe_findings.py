@@ -57,7 +57,9 @@ def warn_of_few_steps(steps: int, how: str = "") -> None:
 def old_tokenizer_file(folder: Path, version: str) -> Path | None:
     """A tokenizer file of the model's own that transformers ``version`` cannot use.
 
-    From 4.45 on transformers passes padding_side to ``_pad``; older files stop at the first batch.
+    From 4.45 on transformers passes padding_side to ``_pad``; older files stop at the first
+    text that they encode. (LLaMA-Factory has its own _pad while it trains: there it is the model
+    that it saved whose tokenizer nobody else can use.)
     """
     major, minor = (int(part) for part in version.split(".")[:2])
     if (major, minor) < (4, 45):
@@ -75,7 +77,7 @@ def refuse_old_tokenizer(folder: Path, version: str, *, fix: str) -> bool:
     if file is not None:
         fault(
             f"{file.name} was written for transformers below 4.45; this is {version}.",
-            why="its _pad() takes no padding_side, so training stops at the first batch",
+            why="its _pad() takes no padding_side, so whoever encodes a text with it stops",
             fix=fix,
         )
     return file is not None

@@ -33,7 +33,8 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 RELEASE = "llamafactory@0.9.5"
-OURS = [one.name for one in listing() if one.engine == RELEASE]
+OLDER = "llamafactory@0.8.3"
+OURS = [one.name for one in listing() if one.engine.startswith("llamafactory@")]
 HOMEWORK = ("run", "self-cognition-llamafactory", "--rehearse", "-p", "name=张三")
 ROWS = REPOSITORY / "tests" / "support" / "llamafactory_rows.py"
 
@@ -57,6 +58,16 @@ def cognition(environment: Environment, tmp_path_factory: pytest.TempPathFactory
     """A folder with a finished rehearsal of the homework. Copy it, never change it."""
     workspace = tmp_path_factory.mktemp("cognition")
     done = recipe(*HOMEWORK, cwd=workspace)
+    assert done.code == 0, done.output
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def chatglm3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished rehearsal on the older release. Copy it, never change it."""
+    ensure(registry.release(OLDER), progress=print)
+    workspace = tmp_path_factory.mktemp("chatglm3")
+    done = recipe("run", "chatglm3-lora", "--rehearse", cwd=workspace)
     assert done.code == 0, done.output
     return workspace
 
@@ -112,10 +123,11 @@ def test_a_row_is_exactly_the_templates_text_and_mask(
 
 @pytest.mark.parametrize("name", [name for name in OURS if name != "emollm-glm4-lora"])
 def test_every_recipe_rehearses(
-    name: str, environment: Environment, cognition: Path, tmp_path: Path
+    name: str, environment: Environment, cognition: Path, chatglm3: Path, tmp_path: Path
 ) -> None:
-    if name == HOMEWORK[1]:
-        root = only_run(cognition)
+    there = {HOMEWORK[1]: cognition, "chatglm3-lora": chatglm3}
+    if name in there:
+        root = only_run(there[name])
     else:
         done = recipe("run", name, "--rehearse", cwd=tmp_path)
         assert done.code == 0, done.output
@@ -264,6 +276,49 @@ def test_a_used_output_folder_is_moved_aside(
     # It trained again, and did not take the finished checkpoint for its own end (failure 37).
     assert '"train_runtime"' in (root / "adapter" / "train_results.json").read_text()
     assert "resume_from_checkpoint" not in done.output
+
+
+def test_the_older_release_exports_a_tokenizer_that_loads_and_answers(
+    chatglm3: Path, tmp_path: Path
+) -> None:
+    """The base model's files over the exported ones, and `recipe chat` with a file alone."""
+    log = (only_run(chatglm3) / "logs" / "export.log").read_text(encoding="utf-8")
+    assert "the base model's own: tokenizer_config.json" in log
+    assert log.index("python restore_tokenizer.py") < log.index("the tokenizer reloads")
+    assert "the same greedy answer as base and adapter" in log
+    workspace = Path(shutil.copytree(chatglm3, tmp_path / "w", symlinks=True))
+    with engine_slot():
+        done = subprocess.run(
+            words_of("chat", "chatglm3-lora", "--temperature", "0", "--max-new-tokens", "4"),
+            cwd=workspace,
+            env=variables(),
+            input="你好\nexit\n",
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "User: Assistant: " in done.stdout
+    assert "max_new_tokens: 4" in (only_run(workspace) / "chat-with-keys.yaml").read_text()
+
+
+def test_the_older_release_goes_on_from_a_checkpoint(chatglm3: Path, tmp_path: Path) -> None:
+    """A training that was cut off after its checkpoint: the marker of its end is gone."""
+    workspace = Path(shutil.copytree(chatglm3, tmp_path / "w", symlinks=True))
+    root = only_run(workspace)
+    (root / "adapter" / "train_results.json").unlink()
+    kept = json.loads((root / "run.json").read_text(encoding="utf-8"))
+    for stage in kept["stages"]:
+        if stage["name"] in ("train", "export"):
+            stage["state"] = "failed"
+    (root / "run.json").write_text(json.dumps(kept), encoding="utf-8")
+    done = recipe("run", "chatglm3-lora", "--rehearse", cwd=workspace)
+    assert done.code == 0, done.output
+    assert "with_keys.py train train.yaml resume_from_checkpoint=adapter/checkpoint-" in done.output
+    made = (root / "train-with-keys.yaml").read_text(encoding="utf-8")
+    assert "resume_from_checkpoint: adapter/checkpoint-" in made
 
 
 def another_run(workspace: Path, *words: str) -> tuple[Path, Done]:

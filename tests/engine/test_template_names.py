@@ -28,6 +28,7 @@ TABLES: dict[str, Callable[[str], TemplateTable]] = {
     "xtuner@0.2.0": xtuner.table,
     "xtuner@0.1.9": xtuner.table,
     "llamafactory@0.9.5": llamafactory.table,
+    "llamafactory@0.8.3": llamafactory.table,
 }
 
 

@@ -61,7 +61,10 @@ finally:
         (("run", "-p", ""), []),
         (("run", "no-such-recipe", "-p", ""), []),
         (("run", "medqa-qlora", "--engine", "xtuner@0.1"), ["xtuner@0.1.9"]),
-        (("render", "medqa-qlora", "--engine", "lla"), ["llamafactory@0.9.5"]),
+        (
+            ("render", "medqa-qlora", "--engine", "lla"),
+            ["llamafactory@0.9.5", "llamafactory@0.8.3"],
+        ),
         (("run", "medqa-qlora", "--from", "c"), ["check", "convert"]),
         (("run", "medqa-lora-llamafactory", "--until", "c"), ["check"]),
         (("plan", "self-cognition-qlora", "--until", "d"), ["data"]),

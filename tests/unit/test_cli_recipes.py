@@ -167,7 +167,8 @@ def test_a_wrong_word_exits_2_and_says_what_to_do(
 def test_validate_checks_every_shipped_recipe_by_default(tmp_path: Path) -> None:
     done = run("validate", cwd=tmp_path)
     names = {path.stem for path in (ROOT / "recipes").glob("*.yaml")}
-    assert {line.removeprefix("ok      ") for line in done.stdout.splitlines()} == names
+    ok = [line.removeprefix("ok      ") for line in done.stdout.splitlines() if line[:2] == "ok"]
+    assert set(ok) == names
     assert done.returncode == 0
 
 

@@ -54,7 +54,7 @@ TOLD = """\
 The recipe bad has 32 faults.
   bad.yaml:1:1  title: is required, but missing (One line, shown by `recipe list`)
   bad.yaml:1:1  titel: there is no such key — did you mean title?
-  bad.yaml:2:9  engine: there is no engine release 'xtuner@0.2.1' (there are xtuner@0.2.0, xtuner@0.1.9 and llamafactory@0.9.5) — did you mean xtuner@0.2.0?
+  bad.yaml:2:9  engine: there is no engine release 'xtuner@0.2.1' (there are xtuner@0.2.0, xtuner@0.1.9, llamafactory@0.9.5 and llamafactory@0.8.3) — did you mean xtuner@0.2.0?
   bad.yaml:3:13  model.id: must be text, not the number 7 (to mean the text, write "7" in quotes)
   bad.yaml:3:26  model.template: must not be empty
   bad.yaml:3:35  model.hub: must be one of modelscope, huggingface or local, not the text 'modelscop' — did you mean modelscope?

@@ -10,12 +10,21 @@ from typing import Any
 from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Plan
 from orchestrator.engines.job import Job
-from orchestrator.engines.llamafactory import checkpoints, commands, deepspeed, settings, talking
+from orchestrator.engines.llamafactory import capabilities as can
+from orchestrator.engines.llamafactory import (
+    checkpoints,
+    commands,
+    deepspeed,
+    restored_tokenizer,
+    settings,
+    talking,
+)
 from orchestrator.engines.llamafactory.dataset import ROW_FORMATS
 from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
 from orchestrator.engines.llamafactory.dataset_info import register_rows as register_rows
 from orchestrator.engines.llamafactory.failures import EXPLANATIONS
 from orchestrator.engines.llamafactory.files import files as files
+from orchestrator.engines.llamafactory.model_code import TABLE
 from orchestrator.engines.llamafactory.notes import notes as notes
 from orchestrator.engines.llamafactory.rehearse import rehearse as rehearse
 from orchestrator.engines.llamafactory.template_names import template as template
@@ -23,42 +32,60 @@ from orchestrator.engines.llamafactory.unsupported import unsupported as unsuppo
 from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
+from orchestrator.recipe.trust import trusts_remote_code
 from orchestrator.verifying.artifacts import ADAPTER, CHECK, MODEL
 from orchestrator.verifying.explain import explain as _explain
 
 name = "llamafactory"
 row_formats = ROW_FORMATS
+own_code = TABLE
 template_registry = ("llamafactory.data.template", "TEMPLATES")
-releases = (
-    Release(
-        engine=name,
-        version="0.9.5",
-        python="3.11",
-        lock=Path(__file__).parent / "locks" / "llamafactory-0.9.5-py311.txt",
-        imports=(
-            "llamafactory.cli",
-            "llamafactory.launcher",
-            "llamafactory.hparams.parser",
-            "llamafactory.train.tuner",
-            "llamafactory.api.app",
-            "llamafactory.chat.chat_model",
-        ),
-        preload=(
-            "llamafactory.launcher",
-            "llamafactory.train.tuner",
-            "bitsandbytes",
-            "deepspeed",
-            "peft",
-            "transformers.models.llama.modeling_llama",
-            "transformers.models.qwen2.modeling_qwen2",
-            "transformers.models.qwen3.modeling_qwen3",
-            "transformers.models.glm4.modeling_glm4",
-        ),
-        command=commands.PROGRAM,
-    ),
+_HERE = Path(__file__).parent
+_CHECK = _HERE / "probes" / "check.py"
+_COMPARE = _HERE / "probes" / "compare.py"
+_TOOLS = (
+    "llamafactory.cli",
+    "llamafactory.launcher",
+    "llamafactory.hparams.parser",
+    "llamafactory.train.tuner",
+    "llamafactory.api.app",
+    "llamafactory.chat.chat_model",
 )
-_CHECK = Path(__file__).parent / "probes" / "check.py"
-_COMPARE = Path(__file__).parent / "probes" / "compare.py"
+#: With what they import only when they run.
+_PRELOAD = (
+    "llamafactory.launcher",
+    "llamafactory.train.tuner",
+    "bitsandbytes",
+    "deepspeed",
+    "peft",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.qwen2.modeling_qwen2",
+    "transformers.models.qwen3.modeling_qwen3",
+    "transformers.models.glm4.modeling_glm4",
+)
+
+
+def _release(
+    version: str, capabilities: frozenset[str], standins: Mapping[str, str] | None = None
+) -> Release:
+    return Release(
+        engine=name,
+        version=version,
+        python="3.11",
+        lock=_HERE / "locks" / f"llamafactory-{version}-py311.txt",
+        imports=_TOOLS,
+        preload=_PRELOAD,
+        command=commands.PROGRAM,
+        capabilities=capabilities,
+        standins=standins or {},
+    )
+
+
+releases = (
+    _release("0.9.5", can.SINCE_0_9),
+    # The EmoLLM page's own time. Its transformers has neither GLM nor Qwen3 itself.
+    _release("0.8.3", frozenset(), {"glm": "llama", "glm4": "llama", "qwen3": "qwen2"}),
+)
 
 
 def turn_fields(_release: Release) -> tuple[str, ...]:
@@ -78,7 +105,8 @@ def plan(stage: str, job: Job) -> Plan:
 
 def _reads(job: Job) -> tuple[str, ...]:
     """What training reads: its files, the model, and rows that are on this disk."""
-    own = ["train.yaml", "dataset_info.json"]
+    whole = not settings.is_adapter(job.recipe)
+    own = ["train.yaml", "dataset_info.json", *(restored_tokenizer.paths(job) if whole else ())]
     if job.recipe.train.deepspeed:
         own.append(deepspeed.path(job.recipe.train.deepspeed))
     rows = (job.train_file,) if job.train_file else ()
@@ -90,6 +118,9 @@ def _check(job: Job) -> Plan:
         "export": job.recipe.export.merge,
         "rehearsal": job.rehearsal,
         "torchrun": commands.uses_torchrun(job),
+        "trusted": trusts_remote_code(job.recipe.model),
+        "runs_code_unasked": can.runs_code_unasked(job.release),
+        "rank_variable": "NODE_RANK" if can.NODE_RANK in job.release.capabilities else "RANK",
     }
     words = ("python", str(_CHECK), "check.json", json.dumps(request, sort_keys=True))
     command = commands.command(job, *words, by_hand=False)
@@ -105,11 +136,13 @@ def _check(job: Job) -> Plan:
 
 def _train(job: Job) -> Plan:
     folder = settings.output_dir(job)
-    made = Artifact(path=folder, proof=ADAPTER if settings.is_adapter(job.recipe) else MODEL)
+    adapter = settings.is_adapter(job.recipe)
+    made = Artifact(path=folder, proof=ADAPTER if adapter else MODEL)
+    restored = () if adapter else restored_tokenizer.commands(job, folder)
     return Plan(
         stage="train",
         resumes=True,
-        commands=(commands.train(job),),
+        commands=(commands.train(job), *restored),
         artifacts=(Artifact(path=folder, proof=checkpoints.TRAINING), made),
         inputs=_reads(job),
         outputs=(folder,),
@@ -117,7 +150,8 @@ def _train(job: Job) -> Plan:
 
 
 def _export(job: Job) -> Plan:
-    words = ("python", str(_COMPARE), "export.yaml", str(int(job.rehearsal)))
+    own_code = trusts_remote_code(job.recipe.model)
+    words = ("python", str(_COMPARE), "export.yaml", str(int(job.rehearsal)), str(int(own_code)))
     compare = commands.command(job, *words, by_hand=False)
     trained = settings.output_dir(job)
     inputs = (job.model, trained) if settings.is_adapter(job.recipe) else (trained,)
@@ -125,11 +159,12 @@ def _export(job: Job) -> Plan:
         stage="export",
         commands=(
             commands.export(job),
+            *restored_tokenizer.commands(job, layout.MERGED),
             reload_tokenizer(layout.MERGED, job.recipe.model),
             compare,
         ),
         artifacts=(Artifact(path=layout.MERGED, proof=MODEL),),
-        inputs=("export.yaml", *inputs),
+        inputs=("export.yaml", *restored_tokenizer.paths(job), *inputs),
         outputs=(layout.MERGED,),
     )
 

@@ -12,9 +12,9 @@ from orchestrator.engines.llamafactory.settings import (
     finetuning_type,
     is_adapter,
     placed,
+    remote_code,
 )
 from orchestrator.engines.llamafactory.template_names import template
-from orchestrator.recipe.trust import trusts_remote_code
 
 
 def groups(job: Job) -> list[Group]:
@@ -29,7 +29,6 @@ def groups(job: Job) -> list[Group]:
     keys["template"] = template(job.recipe)
     keys["finetuning_type"] = finetuning_type(job.recipe)
     keys["infer_backend"] = "huggingface"
-    if trusts_remote_code(job.recipe.model):
-        keys["trust_remote_code"] = True
+    keys.update(remote_code(job))
     shared = {key: value for key, value in placed(job.recipe).train.items() if key in SHARED}
     return [Group("model", {**keys, **shared})]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from orchestrator.base.plan import Argument, Command
 from orchestrator.engines.job import Job
+from orchestrator.engines.llamafactory.capabilities import KEYS_AFTER_FILE
 
 PROGRAM = "llamafactory-cli"
 #: USE_V1 would start another launcher, which does not know these files.
 PLAIN = {"USE_V1": "0"}
 LOCAL = "127.0.0.1"
+_WITH_KEYS = Path(__file__).parent / "probes" / "with_keys.py"
 
 
 def command(
@@ -32,6 +35,15 @@ def command(
     )
 
 
+def words(job: Job, verb: str, keys: Sequence[Argument]) -> tuple[Argument, ...]:
+    """``llamafactory-cli VERB VERB.yaml key=value …``, or what does the same in a release that
+    takes one file and nothing else."""
+    file = f"{verb}.yaml" if verb in ("train", "export") else "chat.yaml"
+    if not keys or KEYS_AFTER_FILE in job.release.capabilities:
+        return (PROGRAM, verb, file, *keys)
+    return ("python", str(_WITH_KEYS), verb, file, *keys)
+
+
 def uses_torchrun(job: Job) -> bool:
     """DeepSpeed needs it even on one GPU (the engine asks for FORCE_TORCHRUN=1)."""
     gpus = job.recipe.train.gpus
@@ -41,10 +53,8 @@ def uses_torchrun(job: Job) -> bool:
 
 def train(job: Job) -> Command:
     """``llamafactory-cli train train.yaml [resume_from_checkpoint=…]``."""
-    argv: list[Argument] = [PROGRAM, "train", "train.yaml"]
-    if job.resume_from:
-        argv.append(f"resume_from_checkpoint={job.resume_from}")
-    argv += job.passthrough.get("train", ())
+    resumed = [f"resume_from_checkpoint={job.resume_from}"] if job.resume_from else []
+    argv = words(job, "train", [*resumed, *job.passthrough.get("train", ())])
     gpus = job.recipe.train.gpus
     env = {"NPROC_PER_NODE": str(gpus)} if gpus else {}
     # NNODES, NODE_RANK, MASTER_ADDR and MASTER_PORT are the user's, and pass through.
@@ -54,4 +64,4 @@ def train(job: Job) -> Command:
 
 def export(job: Job) -> Command:
     """``llamafactory-cli export export.yaml``."""
-    return command(job, PROGRAM, "export", "export.yaml", *job.passthrough.get("export", ()))
+    return command(job, *words(job, "export", job.passthrough.get("export", ())))

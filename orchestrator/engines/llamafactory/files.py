@@ -7,7 +7,13 @@ from typing import Any
 
 from orchestrator.base.plan import PlannedFile
 from orchestrator.engines.job import Job
-from orchestrator.engines.llamafactory import chat_settings, deepspeed, settings
+from orchestrator.engines.llamafactory import (
+    chat_settings,
+    deepspeed,
+    restored_tokenizer,
+    settings,
+)
+from orchestrator.engines.llamafactory.capabilities import OMEGACONF
 from orchestrator.engines.llamafactory.dataset import dataset_info
 from orchestrator.engines.llamafactory.notes import notes
 from orchestrator.engines.llamafactory.settings import Group
@@ -21,6 +27,7 @@ def files(job: Job) -> tuple[PlannedFile, ...]:
         _yaml("train", settings.train(job), job),
         PlannedFile(path="dataset_info.json", text=_json(dataset_info(job))),
         *deepspeed.files(job.recipe),
+        *restored_tokenizer.files(job),
     ]
     if job.recipe.export.merge:
         made.append(_yaml("export", settings.export(job), job))
@@ -30,6 +37,7 @@ def files(job: Job) -> tuple[PlannedFile, ...]:
 
 
 def _yaml(name: str, groups: list[Group], job: Job) -> PlannedFile:
+    escape = literal if OMEGACONF in job.release.capabilities else dict
     text = render(
         "llamafactory/settings.yaml.jinja",
         title=job.recipe.title,
@@ -37,7 +45,7 @@ def _yaml(name: str, groups: list[Group], job: Job) -> PlannedFile:
         recipe_name=job.name,
         command=f"llamafactory-cli {name} {name}.yaml",
         notes=_notes(name, job),
-        groups=[Group(one.title, literal(one.keys)) for one in groups],
+        groups=[Group(one.title, escape(one.keys)) for one in groups],
     )
     return PlannedFile(path=f"{name}.yaml", text=text)
 

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from orchestrator.engines.llamafactory.settings import OPTIMIZERS, is_adapter, placed
 from orchestrator.engines.llamafactory.template_names import export_template, template
+from orchestrator.engines.llamafactory.words import words
 from orchestrator.recipe.schema import Recipe
 
 
 def notes(recipe: Recipe) -> tuple[str, ...]:
     """One line each: the key, and what happens instead."""
-    return (*_translated(recipe), *_without_equivalent(recipe), *placed(recipe).ignored)
+    return (
+        *_translated(recipe),
+        *_without_equivalent(recipe),
+        *placed(recipe).ignored,
+    )
 
 
 def _translated(recipe: Recipe) -> Iterator[str]:
@@ -42,6 +47,12 @@ def _without_equivalent(recipe: Recipe) -> Iterator[str]:
         )
     if recipe.export.fp32:
         yield "export.fp32: no equivalent; set engine_options.infer_dtype: float32 to export so"
+    runs_scripts = "trust_remote_code" not in words(recipe.engine_version).train
+    if runs_scripts and any(one.dataset for one in recipe.data.sources):
+        yield (
+            "data.sources: this release runs the script of a hub data set without asking; take one "
+            "whose owner you trust"
+        )
     stage = recipe.train.stage
     if recipe.train.pack and stage not in ("sft", "pt"):
         yield f"train.pack: rows of {stage} are not packed"

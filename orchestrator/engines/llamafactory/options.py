@@ -26,6 +26,7 @@ SHARED = frozenset(
         "finetuning_type",
         "mixture_of_depths",
         "model_revision",
+        "new_special_tokens",
         "new_special_tokens_config",
         "resize_vocab",
         "rope_scaling",
@@ -33,6 +34,7 @@ SHARED = frozenset(
         "template",
         "tool_format",
         "use_fast_tokenizer",
+        "visual_inputs",
     }
 )
 #: Keys of the export alone, beside those that begin with ``export_``.

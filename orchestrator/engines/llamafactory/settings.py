@@ -13,9 +13,11 @@ from typing import Any
 from orchestrator.base import layout
 from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory import deepspeed
+from orchestrator.engines.llamafactory.capabilities import TRUST_KEY
 from orchestrator.engines.llamafactory.dataset import media_dir, mixing
 from orchestrator.engines.llamafactory.options import Placed, place
 from orchestrator.engines.llamafactory.template_names import export_template, template
+from orchestrator.engines.llamafactory.words import words
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.trust import trusts_remote_code
 
@@ -74,7 +76,7 @@ def export(job: Job) -> list[Group]:
     model["finetuning_type"] = finetuning_type(job.recipe)
     if job.recipe.train.stage == "rm":
         model["stage"] = "rm"
-    model.update(_remote_code(job.recipe))
+    model.update(remote_code(job))
     groups = [Group("model", model), Group("export", _export(job))]
     options = {key: value for key, value in placed(job.recipe).export.items() if key != "template"}
     return _with_options(groups, options)
@@ -102,15 +104,23 @@ def finetuning_type(recipe: Recipe) -> str:
     return "lora" if is_adapter(recipe) else recipe.train.method
 
 
-def _remote_code(recipe: Recipe) -> Settings:
-    return {"trust_remote_code": True} if trusts_remote_code(recipe.model) else {}
+def remote_code(job: Job) -> Settings:
+    """The key that lets the model's own code run, where the release has one."""
+    says = TRUST_KEY in job.release.capabilities and trusts_remote_code(job.recipe.model)
+    return {"trust_remote_code": True} if says else {}
+
+
+def _four_bits(recipe: Recipe) -> str:
+    """The release's own word for bitsandbytes."""
+    kind = words(recipe.engine_version).train["quantization_method"]
+    return next(word for word in ("bnb", "bitsandbytes") if word in kind)
 
 
 def _model(job: Job) -> Settings:
     train = job.recipe.train
-    keys: Settings = {"model_name_or_path": job.model, **_remote_code(job.recipe)}
+    keys: Settings = {"model_name_or_path": job.model, **remote_code(job)}
     if train.method == "qlora":
-        keys["quantization_method"] = "bnb"
+        keys["quantization_method"] = _four_bits(job.recipe)
         keys["quantization_bit"] = train.quantization.bits
         if train.quantization.bits == 4:
             keys["quantization_type"] = train.quantization.type

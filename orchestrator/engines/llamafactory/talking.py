@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.base.errors import UsageError
-from orchestrator.base.plan import Argument, Command
+from orchestrator.base.plan import Command
 from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory import commands
+from orchestrator.engines.llamafactory.capabilities import OMEGACONF
 from orchestrator.engines.llamafactory.chat_settings import groups
 from orchestrator.engines.llamafactory.yaml_text import override
 
@@ -66,25 +67,28 @@ def _command(
             where="train.stage",
             fix="score texts with it through the engine's own API",
         )
-    argv: list[Argument] = [commands.PROGRAM, word, "chat.yaml", *_places(job, given)]
+    keys = _places(job, given)
     if given.get("prompt_template"):
-        argv.append(override("template", given["prompt_template"]))
-    argv += [override(key, given[name]) for name, key in _KEYS.items() if name in given]
+        keys["template"] = given["prompt_template"]
+    keys.update({key: given[name] for name, key in _KEYS.items() if name in given})
     if "bits" in given:
-        argv.append(override("quantization_bit", int(given["bits"])))
-    argv += given.get("extra", ())
-    return commands.command(job, *argv, env=env)
+        keys["quantization_bit"] = int(given["bits"])
+    plain = OMEGACONF not in job.release.capabilities
+    more = [override(key, value, plain=plain) for key, value in keys.items()]
+    return commands.command(
+        job, *commands.words(job, word, [*more, *given.get("extra", ())]), env=env
+    )
 
 
-def _places(job: Job, given: Mapping[str, Any]) -> list[str]:
+def _places(job: Job, given: Mapping[str, Any]) -> dict[str, Any]:
     """Where the weights are, when that is not what ``chat.yaml`` says."""
     usual = {key: value for group in groups(job) for key, value in group.keys.items()}
     wanted = {
         "model_name_or_path": given.get("model"),
         "adapter_name_or_path": given.get("adapter"),
     }
-    return [
-        override(key, value)
+    return {
+        key: value
         for key, value in wanted.items()
         if value is not None and value.removeprefix("./") != str(usual.get(key)).removeprefix("./")
-    ]
+    }

@@ -12,6 +12,7 @@ _ALIASES = {
     "deepseek_coder": "deepseekcoder",
     "deepseek_v2": "deepseek",
     "internlm2_chat": "intern2",
+    "internlm_chat": "intern",  # releases before 0.9 have it
     "llama2_chat": "llama2",
     "llama3_chat": "llama3",
     "minicpm3": "cpm4",
@@ -39,10 +40,11 @@ _INSTEAD = {
 
 def table(version: str) -> TemplateTable:
     """The names of one release."""
+    known = words(version).templates
     return TemplateTable(
         engine=f"llamafactory@{version}",
-        known=words(version).templates,
-        aliases=_ALIASES,
+        known=known,
+        aliases={word: name for word, name in _ALIASES.items() if name in known},
         instead=_INSTEAD,
     )
 

@@ -9,6 +9,7 @@ from orchestrator.base.language import say
 from orchestrator.base.text import listed
 from orchestrator.engines.llamafactory import entries, options
 from orchestrator.engines.llamafactory.dataset import names
+from orchestrator.engines.llamafactory.model_code import loses_tokenizer
 from orchestrator.engines.llamafactory.settings import OPTIMIZERS, finetuning_type
 from orchestrator.engines.llamafactory.template_names import table
 from orchestrator.engines.llamafactory.words import Words, words
@@ -22,6 +23,8 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
     known = words(release.version)
     return [
         *_template(recipe, release),
+        *_newer_keys(recipe, known),
+        *_changed_tokenizer(recipe, release),
         *_code(recipe),
         *_method(recipe),
         *_words(recipe, known),
@@ -39,6 +42,34 @@ def _template(recipe: Recipe, release: Release) -> Iterator[Objection]:
     found = table(release.version).objection(str(option or recipe.model.template), key)
     if found is not None:
         yield found
+
+
+def _newer_keys(recipe: Recipe, known: Words) -> Iterator[Objection]:
+    """Values of the recipe that need a native key which the release does not have."""
+    train, shuffle = recipe.train, recipe.data.shuffle
+    needed = (
+        ("train.liger", train.liger is not None, "enable_liger_kernel", "null"),
+        ("data.shuffle", not shuffle, "disable_shuffling", "true"),
+    )
+    for key, asked, native, meant in needed:
+        if asked and native not in known.train:
+            what = say(f"this release has no {native}", f"此版本没有 {native}")
+            yield Objection(key, what, "", meant)
+
+
+def _changed_tokenizer(recipe: Recipe, release: Release) -> Iterator[Objection]:
+    """New tokens are lost where the base model's tokenizer files go over the exported ones."""
+    if not (recipe.export.merge and loses_tokenizer(recipe.model, release)):
+        return
+    for option in ("new_special_tokens", "resize_vocab"):
+        if recipe.engine_options.get(option):
+            what = say("cannot be exported by this release", "此版本无法导出")
+            why = say(
+                "it stores a tokenizer of this model that cannot be loaded again, and the base "
+                "model's own has no new tokens",
+                "它保存的该模型分词器无法再次加载，而原分词器没有新的词元",
+            )
+            yield Objection(f"engine_options.{option}", what, why)
 
 
 def _code(recipe: Recipe) -> Iterator[Objection]:

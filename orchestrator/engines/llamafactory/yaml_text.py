@@ -43,6 +43,6 @@ def line(value: Any) -> str:
     return one_line(literal(value))
 
 
-def override(key: str, value: Any) -> str:
-    """``key=value`` for the engine's command line, after a YAML file."""
-    return f"{key}={line(value)}"
+def override(key: str, value: Any, *, plain: bool = False) -> str:
+    """``key=value`` after a YAML file; ``plain``: for a release whose YAML has no references."""
+    return f"{key}={one_line(value) if plain else line(value)}"

@@ -1,7 +1,9 @@
 """Look at the rendered files with the engine's own eyes before it trains. Runs in its environment.
 
 usage: python check.py REPORT REQUEST
-  REQUEST: JSON with export, rehearsal and torchrun, each true or false.
+  REQUEST: JSON with export, rehearsal, torchrun, trusted (the recipe lets the model's own code
+  run) and runs_code_unasked (the release runs it anyhow), each true or false; rank_variable: the
+  variable from which the release learns its machine's number.
 Writes REPORT: {"faults": […], "warnings": […], "figures": {…}}; a fault has what, why, fix.
 """
 
@@ -23,7 +25,20 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("LLAMAFACTORY_VERBOSITY", "ERROR")
 
 
-def check_model(given):
+def brings_code(folder, config, *, unasked):
+    """Whether the engine would run code of the folder: of its own model types only when asked."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    if not unasked:
+        return "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING_NAMES
+    try:
+        tokenizer = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        tokenizer = {}
+    return "auto_map" in config or "auto_map" in tokenizer
+
+
+def check_model(given, request):
     """Whether the folder's own code is needed, and whether it fits this transformers."""
     folder = Path(str(given["model_name_or_path"]))
     try:
@@ -32,13 +47,13 @@ def check_model(given):
         fault(f"{folder}/config.json cannot be read.", why=str(error), fix="--from model")
         return False
     from transformers import __version__
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    native = config.get("model_type") in CONFIG_MAPPING_NAMES
-    if config.get("auto_map") and not native and not given.get("trust_remote_code"):
+    unasked = request["runs_code_unasked"]
+    if not request["trusted"] and brings_code(folder, config, unasked=unasked):
+        why = f"config.json or tokenizer_config.json of {folder.name} has an auto_map"
         fault(
             "The model brings its own code, and nobody said that it is trusted.",
-            why=f"config.json of {folder.name} has an auto_map",
+            why=why + ("; this release runs it without asking" if unasked else ""),
             fix="--set model.trust_remote_code=true if you trust where it comes from",
         )
         return False
@@ -83,7 +98,7 @@ def main():
         check_machine(request, training, given)
         check_packages(model, finetuning, training)
         check_combinations(model, finetuning, training)
-        if check_model(given) and not FAULTS and not data.tokenized_path:
+        if check_model(given, request) and not FAULTS and not data.tokenized_path:
             data.packing = finetuning.stage == "pt" if data.packing is None else data.packing
             examine_rows(model, data, training, finetuning, rehearsal=request["rehearsal"])
     write(report)

@@ -1,6 +1,7 @@
 """Compare the exported model with base and adapter. Runs in the engine's own environment.
 
-usage: python compare.py EXPORT_YAML REHEARSAL
+usage: python compare.py EXPORT_YAML REHEARSAL OWN_CODE
+REHEARSAL and OWN_CODE (may the model's own code run) are 0 or 1.
 Merged weights must be base + scale * B @ A (one module is computed), and the end-of-sequence token
 must be the one of the training. In a rehearsal a greedy answer of both is compared as well.
 """
@@ -77,13 +78,15 @@ def greedy(model, tokenizer):
         return model.generate(input_ids=ids, do_sample=False, max_new_tokens=12)[0].tolist()
 
 
-def check_answers(base, adapter, merged, tokenizer):
+def check_answers(base, adapter, merged, tokenizer, own_code):
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    whole = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32)
-    parts = AutoModelForCausalLM.from_pretrained(base, dtype=whole.dtype)
+    # The word that every release's transformers knows; the newer ones call it dtype.
+    more = {"torch_dtype": torch.float32, "trust_remote_code": own_code}
+    whole = AutoModelForCausalLM.from_pretrained(merged, **more)
+    parts = AutoModelForCausalLM.from_pretrained(base, **more)
     both = PeftModel.from_pretrained(parts, adapter)
     if greedy(both, tokenizer) != greedy(whole, tokenizer):
         print("warning: the merged model answers otherwise than base and adapter (rounding?)")
@@ -92,12 +95,14 @@ def check_answers(base, adapter, merged, tokenizer):
 
 
 def main():
-    from omegaconf import OmegaConf
+    import yaml
 
-    given = OmegaConf.to_container(OmegaConf.load(sys.argv[1]))
+    # Names of this run's own folders, which hold nothing that OmegaConf would change.
+    given = yaml.safe_load(Path(sys.argv[1]).read_text("utf-8"))
+    own_code = sys.argv[3] == "1"
     base, merged = given["model_name_or_path"], given["export_dir"]
     adapter = given.get("adapter_name_or_path")
-    tokenizer = check_end_token(base, merged, bool(given.get("trust_remote_code")))
+    tokenizer = check_end_token(base, merged, own_code)
     if adapter is None:
         return
     found = check_one_module(base, adapter, merged)
@@ -108,7 +113,7 @@ def main():
             sys.exit(f"{module} of the exported model is not base + adapter ({difference:.3f} off)")
         print(f"merged as it should be: {module} differs by {difference:.1e}")
     if sys.argv[2] == "1":
-        check_answers(base, adapter, merged, tokenizer)
+        check_answers(base, adapter, merged, tokenizer, own_code)
 
 
 if __name__ == "__main__":

@@ -45,11 +45,18 @@ def keys_of(classes):
 
 
 def has_modelfile(template):
+    """Whether the export can write the Modelfile that it writes; before 0.9.2 it writes none."""
+    write = getattr(template, "get_ollama_modelfile", None)
     try:
-        template.get_ollama_modelfile(Tokenizer())
+        return write is None or bool(write(Tokenizer()))
     except ValueError:
         return False
-    return True
+
+
+def sees(template):
+    """Whether the template is of a model that sees or hears; before 0.9 a model says so itself."""
+    plugin = getattr(template, "mm_plugin", None)
+    return plugin is not None and type(plugin).__name__ != "BasePlugin"
 
 
 def main():
@@ -59,10 +66,9 @@ def main():
     from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
     from transformers.training_args import OptimizerNames
 
-    plugins = {name: type(one.mm_plugin).__name__ for name, one in TEMPLATES.items()}
     words = {
         "templates": sorted(TEMPLATES),
-        "multimodal": sorted(name for name, kind in plugins.items() if kind != "BasePlugin"),
+        "multimodal": sorted(name for name, one in TEMPLATES.items() if sees(one)),
         "without_modelfile": sorted(k for k, one in TEMPLATES.items() if not has_modelfile(one)),
         "optimizers": [one.value for one in OptimizerNames],
         "schedulers": [one.value for one in SchedulerType],

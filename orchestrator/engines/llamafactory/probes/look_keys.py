@@ -7,10 +7,16 @@ from probe_findings import fault, near
 
 
 def load_yaml(path):
-    """As the engine loads it (llamafactory.hparams.parser.read_args)."""
-    from omegaconf import OmegaConf
-
+    """As the engine loads it (llamafactory.hparams.parser): by OmegaConf where it is there."""
     try:
+        from omegaconf import OmegaConf
+    except ImportError:
+        OmegaConf = None
+    try:
+        if OmegaConf is None:
+            import yaml
+
+            return yaml.safe_load(Path(path).read_text("utf-8"))
         return OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except Exception as error:
         fault(f"{path} cannot be read as the engine reads it.", why=str(error).strip()[:400])

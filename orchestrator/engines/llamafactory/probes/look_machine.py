@@ -15,7 +15,7 @@ def check_machine(request, training, given):
     count = torch.cuda.device_count()
     FIGURES["gpus"] = count
     if request["torchrun"] or int(os.environ.get("NNODES", "1")) > 1:
-        check_torchrun()
+        check_torchrun(request["rank_variable"])
     if request["rehearsal"]:
         return
     if count == 0:
@@ -32,8 +32,15 @@ def check_machine(request, training, given):
         )
 
 
-def check_torchrun():
+def check_torchrun(rank):
     """The engine builds torchrun's command line from words that it splits at spaces."""
+    number = os.environ.get("NODE_RANK")
+    if number is not None and rank not in os.environ:
+        fault(
+            f"This release learns which machine it is on from {rank}, not from NODE_RANK.",
+            why="every machine would take itself for the first one, and wait for the others",
+            fix=f"export {rank}={number}",
+        )
     if int(os.environ.get("NNODES", "1")) > 1 and os.environ.get("FORCE_TORCHRUN", "0") not in (
         "1", "true", "y"
     ):  # fmt: skip
@@ -61,12 +68,13 @@ def check_packages(model, finetuning, training):
         and str(getattr(model.quantization_method, "value", model.quantization_method))
         in ("bnb", "bitsandbytes"),
         "deepspeed": bool(training.deepspeed),
-        "liger_kernel": model.enable_liger_kernel,
+        # Releases before 0.9 have none of these.
+        "liger_kernel": getattr(model, "enable_liger_kernel", False),
+        "apollo_torch": getattr(finetuning, "use_apollo", False),
+        "swanlab": getattr(finetuning, "use_swanlab", False),
         "unsloth": model.use_unsloth,
         "galore_torch": finetuning.use_galore,
-        "apollo_torch": finetuning.use_apollo,
         "badam": finetuning.use_badam,
-        "swanlab": finetuning.use_swanlab,
         "matplotlib": finetuning.plot_loss,
         "flash_attn": str(getattr(model.flash_attn, "value", model.flash_attn)) == "fa2",
     }

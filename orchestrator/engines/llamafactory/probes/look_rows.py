@@ -11,7 +11,6 @@ EXAMINED = 20_000
 
 def examine_rows(model, data, training, finetuning, *, rehearsal):
     """The rows through the engine's own loader and template: what is dropped, cut, how long."""
-    from llamafactory.data import get_template_and_fix_tokenizer
     from llamafactory.data.loader import _get_merged_dataset
     from llamafactory.model import load_tokenizer
 
@@ -23,7 +22,7 @@ def examine_rows(model, data, training, finetuning, *, rehearsal):
             f"The tokenizer in {model.model_name_or_path} cannot be loaded.", why=str(cause)[:500]
         )
         return
-    template = get_template_and_fix_tokenizer(tokenizer, data)
+    template = template_of(tokenizer, data)
     # DPO reads its rows as reward modelling does (llamafactory/train/dpo/workflow.py).
     stage = "rm" if finetuning.stage == "dpo" else finetuning.stage
     limit, data.max_samples = data.max_samples, data.max_samples or EXAMINED
@@ -43,11 +42,27 @@ def examine_rows(model, data, training, finetuning, *, rehearsal):
         count_steps(lengths, data, training, rehearsal=rehearsal)
 
 
+def template_of(tokenizer, data):
+    """The template, which the tokenizer gets too. Before 0.9 it is asked for by its name."""
+    from inspect import signature
+
+    from llamafactory.data import get_template_and_fix_tokenizer as fixed
+
+    by_name = "data_args" not in signature(fixed).parameters
+    return fixed(tokenizer, data.template, data.tool_format) if by_name else fixed(tokenizer, data)
+
+
+def as_now(rows):
+    """Rows with the keys that they have since 0.9: with a line before them."""
+    for row in rows:
+        yield {key if key.startswith("_") else f"_{key}": value for key, value in row.items()}
+
+
 def measure(rows, template, tokenizer, data, stage):
     """Tokens of each row before the engine cuts it, as its processors see them."""
     lengths, cut, dropped, systems, turns = [], 0, 0, 0, 0
-    check_media(rows)
-    for row in rows:
+    check_media(as_now(rows))
+    for row in as_now(rows):
         prompt, response = row["_prompt"], row["_response"]
         if stage in ("sft", "rm", "dpo", "kto") and (len(prompt) % 2 != 1 or not response):
             dropped += 1
@@ -77,7 +92,7 @@ def check_media(rows):
     first = None
     for row in rows:
         for kind in ("_images", "_videos", "_audios"):
-            for path in row[kind] or ():
+            for path in row.get(kind) or ():
                 named += 1
                 if isinstance(path, str) and not os.path.isfile(path):  # noqa: PTH113
                     missing += 1
