@@ -11,7 +11,7 @@ from orchestrator.base import layout
 from orchestrator.base.language import say
 from orchestrator.base.program import command_line
 from orchestrator.cli.completing import RecipeName, ReleaseName, RunName, StageName
-from orchestrator.cli.groups import PassesOn
+from orchestrator.cli.groups import MayStandAlone, PassesOn
 from orchestrator.cli.options import json_option, param_option, set_option, together
 from orchestrator.cli.output import echo, echo_json
 from orchestrator.running.request import Request
@@ -41,8 +41,13 @@ _only_available = click.option(
 )
 _rehearse = click.option(
     "--rehearse",
-    is_flag=True,
-    help="Go through the whole chain on the CPU with a tiny stand-in model and a few rows.",
+    cls=MayStandAlone,
+    alone="auto",
+    type=click.Choice(["auto", "own", "native"]),
+    metavar="[=own|=native]",
+    help="Go through the whole chain on the CPU, with a few rows and a tiny model: of the model's "
+    "own code where that is on this machine (=own fetches it, without weights), else a native "
+    "stand-in (=native: in any case).",
 )
 _stage: dict[str, Any] = {"type": StageName(), "metavar": "STAGE"}
 _stage_options = together(
@@ -63,9 +68,13 @@ _run_options = together(
 )
 
 
-def _request(engine_arguments: tuple[str, ...], python: Path | None, **given: Any) -> Request:
+def _request(
+    engine_arguments: tuple[str, ...], python: Path | None, rehearse: str | None, **given: Any
+) -> Request:
     own = str(python.absolute()) if python else None
-    return Request(passthrough=engine_arguments, python=own, **given)
+    standin: Any = None if rehearse == "auto" else rehearse
+    mode = {"rehearse": rehearse is not None, "standin": standin}
+    return Request(passthrough=engine_arguments, python=own, **mode, **given)
 
 
 def _as_words(options: dict[str, str | None]) -> list[str]:

@@ -21,6 +21,8 @@ class Hub:
     name: str
     token: str
     cache: str
+    folder: str
+    """Its client's folder in ~/.cache, where that variable says nothing."""
     branch: str
     client: str
     """The module that speaks to it, for the process that downloads (a :class:`Client`)."""
@@ -31,6 +33,7 @@ HUBS = {
         name="ModelScope",
         token="MODELSCOPE_API_TOKEN",
         cache="MODELSCOPE_CACHE",
+        folder="modelscope",
         branch="master",
         client="orchestrator.hub.on_modelscope",
     ),
@@ -38,6 +41,7 @@ HUBS = {
         name="Hugging Face",
         token="HF_TOKEN",
         cache="HF_HOME",
+        folder="huggingface",
         branch="main",
         client="orchestrator.hub.on_huggingface",
     ),

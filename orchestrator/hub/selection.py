@@ -41,6 +41,12 @@ def needed(names: Iterable[str]) -> tuple[str, ...]:
     return kept
 
 
+def without_weights(names: Iterable[str]) -> tuple[str, ...]:
+    """Config, code and tokenizer: the needed names without weights and indexes of weights."""
+    kept = needed(names)
+    return tuple(name for name in kept if not is_weight(name.removesuffix(".index.json")))
+
+
 def is_weight(name: str) -> bool:
     return name.endswith(_WEIGHT_SUFFIXES)
 

@@ -137,7 +137,7 @@ def _made(root: Path, options: Mapping[str, Any]) -> _Made:
         recipe=load(str(root / layout.LOCK), environ={}).recipe,
         release=registry.release(record.engine),
         sources=(),
-        rehearsal=record.rehearsal,
+        standin=(record.standin or "native") if record.rehearsal else None,
     )
     weights = _weights(root, job, use_adapter=bool(options.get("use_adapter")))
     if weights is None:
