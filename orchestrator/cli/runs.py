@@ -14,6 +14,7 @@ from orchestrator.cli.completing import RecipeName, ReleaseName, RunName, StageN
 from orchestrator.cli.groups import MayStandAlone, PassesOn
 from orchestrator.cli.options import json_option, param_option, set_option, together
 from orchestrator.cli.output import echo, echo_json
+from orchestrator.cli.rehearsals import in_brackets, proves
 from orchestrator.running.request import Request
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def run(
 
 def _announce(job: Job, root: Path) -> None:
     kind = say("Rehearsal of", "预演") if job.rehearsal else say("Run of", "运行")
-    echo(f"{kind} {job.name} ({job.release.name}): {job.recipe.title}", bold=True)
+    made_of = in_brackets(job.standin)
+    echo(f"{kind} {job.name}{made_of} ({job.release.name}): {job.recipe.title}", bold=True)
     echo(f"  {say('in', '目录')} {_short(root)}")
     for note in job.notes:
         echo(f"  {say('note', '注意')}: {note}")
@@ -151,12 +153,11 @@ def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
         return
     ended = say("Done.", "完成。")
     if asked.job.rehearsal:
-        ended = say(
-            "The rehearsal went through every stage; its weights mean nothing.",
-            "预演走完了所有阶段；它的权重没有意义。",
-        )
+        ended = proves(asked.job.standin)
     echo(ended, fg="green")
     echo(f"  {say('everything it made:', '全部产物：')} {_short(root)}")
+    if asked.job.standin == "contract":
+        return
     chat = command_line(["chat", _short(root)])
     echo(f"  {say('talk to it:        ', '和它对话：')} {chat}")
 
@@ -212,7 +213,7 @@ def _print_plan(description: dict[str, Any]) -> None:
     for note in description["notes"]:
         echo(f"  note: {note}")
     for change in description["changes"]:
-        echo(f"  rehearsal: {change}")
+        echo(f"  {say('rehearsal', '预演')}: {change}")
     for step in description["stages"]:
         echo(f"{step['stage']}: {step['decision']}", bold=True)
         if step["task"]:

@@ -11,8 +11,10 @@ import pytest
 from data_tools import language
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.layout import RunPaths
+from orchestrator.cli import cli, rehearsals
 from orchestrator.engines import registry
-from orchestrator.engines.job import Job
+from orchestrator.engines.job import Job, Standin
 from orchestrator.hub import receipts
 from orchestrator.hub.remote import Listing, RemoteFile
 from orchestrator.planning import stages
@@ -20,6 +22,10 @@ from orchestrator.planning.job import build
 from orchestrator.planning.job import stages as stages_of
 from orchestrator.planning.rehearsal import choice
 from orchestrator.recipe.load import load
+from orchestrator.running import record as records
+from orchestrator.running import workflow
+from orchestrator.running.deciding import Selection
+from orchestrator.running.request import Request
 from tests.support.models import write
 
 TRUST = "model.trust_remote_code=true"
@@ -35,6 +41,7 @@ CONFIG = {
 @pytest.fixture(autouse=True)
 def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECIPE_RUNS", str(tmp_path / "runs"))
     for name in ("RECIPE_CACHE", "MODELSCOPE_CACHE", "HF_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
 
@@ -171,6 +178,38 @@ def test_what_was_fetched_without_weights_is_used_by_the_next_rehearsal(tmp_path
     # The plan is the same before and after the download: nothing is made twice.
     before, after = (stages.plan("model", one, tmp_path) for one in (fetched, job))
     assert (before.commands, before.inputs) == (after.commands, after.inputs)
+
+
+@pytest.mark.parametrize(
+    ("standin", "english", "chinese"),
+    [
+        ("own", "(the model's own architecture)", "（模型自己的架构）"),
+        ("native", "(a native stand-in)", "（通用替身）"),
+        ("contract", "(contract only, no model)", "（仅检查约定，无模型）"),
+    ],
+)
+def test_plan_record_and_status_say_which_it_was(
+    standin: Standin,
+    english: str,
+    chinese: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Words for a reader in both languages, one word for a program."""
+    asked = workflow.ask(Request(recipe="medqa-qlora", rehearse=True))
+    asked = replace(asked, job=replace(asked.job, standin=standin))
+    assert workflow.describe(asked, Selection(None, None))["standin"] == standin
+    root = workflow.directory(asked, Selection(None, None))
+    records.save(records.begun(asked.job, asked.request.identity()), RunPaths(root))
+    assert records.read(root).standin == standin
+    cli(["status", str(root)], standalone_mode=False)
+    assert english in capsys.readouterr().out
+    cli(["status"], standalone_mode=False)
+    assert english.strip("()") in capsys.readouterr().out
+    monkeypatch.setattr(language, "is_chinese", lambda: True)
+    cli(["status", str(root)], standalone_mode=False)
+    assert chinese in capsys.readouterr().out
+    assert rehearsals.proves(standin)
 
 
 def test_a_native_one_on_demand(tmp_path: Path) -> None:
