@@ -100,10 +100,10 @@ def _has_a_folder_of(model: Model) -> bool:
     """Whether the client's cache holds something of that name, however it spells its folders."""
     hub = HUBS[model.hub]
     root = Path(os.environ.get(hub.cache) or Path.home() / ".cache" / hub.folder)
-    last = model.id.rpartition("/")[2]
-    names = {last, last.replace(".", "___"), f"models--{model.id.replace('/', '--')}"}
+    last = glob.escape(model.id.rpartition("/")[2])
+    names = {last, last.replace(".", "___"), f"*--{last}"}
     return any(
-        next(root.glob("*/" * depth + glob.escape(name)), None) is not None
+        next(root.glob("*/" * depth + name), None) is not None
         for depth in range(_DEPTH)
         for name in names
     )

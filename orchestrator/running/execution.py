@@ -19,6 +19,7 @@ from orchestrator.verifying.explain import meaningful_lines
 
 #: Keeps every library of a rehearsal away from the network.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+_WARNING = "warning: "
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class Ending:
         """Whether everything says so; a code of 0 alone proves nothing."""
         said = command.succeeded is None or command.succeeded in self.output
         return self.code == 0 and said and not engine.crashed(self.output)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a script of this tool's own warns of."""
+        lines = self.output.splitlines()
+        return [line.removeprefix(_WARNING) for line in lines if line.startswith(_WARNING)]
 
     def cause(self, engine: Engine) -> tuple[str, str | None]:
         """Why it ended early, and what helps."""

@@ -19,8 +19,11 @@ _FRAME = re.compile(
 )
 _TRACEBACK = "Traceback (most recent call last):"
 _ERROR = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|NotImplemented)\b.*$", re.M)
-#: Errors that come from the machine or the user, whatever code they meet.
-_OTHERS = re.compile(r"out of memory|OutOfMemory|No space left|CUDA error|KeyboardInterrupt")
+#: Errors that come from the machine, the user or the tokens, whatever code they meet.
+_OTHERS = re.compile(
+    r"out of memory|OutOfMemory|No space left|CUDA error|KeyboardInterrupt"
+    r"|index out of range in self"
+)
 
 
 def explain(log: str) -> tuple[str, str] | None:
