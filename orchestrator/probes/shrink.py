@@ -6,7 +6,7 @@ needs nothing but Python. Names: ``config.json`` of the families, and their ``co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 HEADS, GROUPS, HEAD_DIM = 4, 2, 16
@@ -45,11 +45,6 @@ PLAIN: dict[str, object] = {
 }
 #: One entry a layer, whatever it is called.
 _BY_LAYER = ("layer_types", "mlp_layer_types", "no_rope_layers", "attn_types")
-#: model_type -> names that its code has as constants too, so that they stay as they are.
-FIXED: dict[str, tuple[str, ...]] = {
-    # build_mlp.py projects every picture to 4096, whatever the config says.
-    "internlmxcomposer2": ("hidden_size",),
-}
 #: Parts that are a config of their own: a picture, a sound, or a text model inside.
 INSIDE = ("vision_config", "audio_config", "thinker_config", "text_config", "llm_config", "visual")
 
@@ -82,16 +77,16 @@ def shrunk(config: Mapping[str, Any]) -> dict[str, Any]:
                 f"its config names no {kind} (known names: {known})",
                 f"它的 config 里没有 {kind}（认识的名称：{known}）",
             )
-    return dict(_changes(config, FIXED.get(str(config.get("model_type")), ())))
+    return dict(_changes(config))
 
 
-def _changes(config: Mapping[str, Any], fixed: Collection[str]) -> Iterator[tuple[str, object]]:
+def _changes(config: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     kinds = dict(SIZES)
-    if not any(_is_above(config, name, SIZES["hidden"][0], fixed) for name in SIZES["hidden"][1]):
+    if not any(_is_above(config, name, SIZES["hidden"][0]) for name in SIZES["hidden"][1]):
         for kind in ("heads", "groups", "head"):  # heads share the width: they follow it
             del kinds[kind]
     for size, names in kinds.values():
-        yield from ((name, size) for name in names if _is_above(config, name, size, fixed))
+        yield from ((name, size) for name in names if _is_above(config, name, size))
     if "heads" in kinds:
         yield from _all_heads(config)
     for name in _BY_LAYER:
@@ -102,11 +97,11 @@ def _changes(config: Mapping[str, Any], fixed: Collection[str]) -> Iterator[tupl
             yield name, plain
 
 
-def _is_above(config: Mapping[str, Any], name: str, size: int, fixed: Collection[str]) -> bool:
+def _is_above(config: Mapping[str, Any], name: str, size: int) -> bool:
     value = config.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         return False
-    return value > size and name not in fixed
+    return value > size
 
 
 def _all_heads(config: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

@@ -12,6 +12,7 @@ from data_tools import language
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.layout import RunPaths
+from orchestrator.base.plan import Plan
 from orchestrator.cli import cli, rehearsals
 from orchestrator.engines import registry
 from orchestrator.engines.job import Job, Standin
@@ -104,6 +105,19 @@ def test_only_the_small_files_are_copied(tmp_path: Path) -> None:
         "Shanghai_AI_Laboratory/internlm-chat-7b",
         True,
     )
+
+
+def test_an_engine_may_make_it_its_own_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code with numbers for widths, a tower loaded by name: the config alone is not enough."""
+
+    def own_standin(_job: Job, plan: Plan) -> Plan:
+        return replace(plan, commands=(), outputs=(*plan.outputs, "clip"))
+
+    monkeypatch.setattr(registry.get("xtuner"), "own_standin", own_standin, raising=False)
+    job = of_folder(write(tmp_path / "model", files()), TRUST)
+    plan = stages.plan("model", job, tmp_path)
+    assert (plan.commands, plan.outputs) == ((), (layout.STANDIN, "clip"))
+    assert plan.task is not None
 
 
 def test_code_that_is_not_trusted_is_never_run(tmp_path: Path) -> None:

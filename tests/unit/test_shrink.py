@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.probes.shrink import FIXED, PLAIN, SIZES, CannotShrink, shrunk
+from orchestrator.probes.shrink import PLAIN, SIZES, CannotShrink, shrunk
 
 #: What stands in the config.json of each family that is a size, or cannot be on a CPU.
 INTERNLM = {
@@ -134,14 +134,6 @@ def test_each_family_is_shrunk_by_its_own_names(
 def test_what_is_small_already_stays() -> None:
     tiny = {"hidden_size": 40, "num_attention_heads": 5, "num_hidden_layers": 1}
     assert shrunk(tiny) == {}
-
-
-def test_a_width_that_the_code_has_as_a_constant_stays_and_its_heads_with_it() -> None:
-    config = {**INTERNLM, "model_type": "internlmxcomposer2"}
-    changed = shrunk(config)
-    assert "hidden_size" in FIXED["internlmxcomposer2"]
-    assert {"hidden_size", "num_attention_heads", "num_key_value_heads"}.isdisjoint(changed)
-    assert (changed["num_hidden_layers"], changed["intermediate_size"]) == (2, 128)
 
 
 @pytest.mark.parametrize(

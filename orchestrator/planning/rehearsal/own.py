@@ -2,7 +2,7 @@
 own Python.
 
 An engine needs nothing for it: its own Python runs the script, and its stages find the model where
-they find every other (``job.model``).
+they find every other (``job.model``). One whose models need more says so (``MakesStandins``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from orchestrator.base.language import say
 from orchestrator.base.layout import STANDIN
 from orchestrator.base.plan import Artifact, Command, Plan, Progress
 from orchestrator.engines.job import Job
+from orchestrator.engines.protocol import MakesStandins
+from orchestrator.engines.registry import engine_of
 from orchestrator.probes import MAKE_OWN_STANDIN
 from orchestrator.recipe.trust import trust_in_words, trusts_remote_code
 from orchestrator.verifying.artifacts import MODEL
@@ -33,7 +35,7 @@ def plan(job: Job) -> Plan:
         defaults={"OMP_NUM_THREADS": "1"},
         by_hand=False,
     )
-    return Plan(
+    plan = Plan(
         stage="model",
         task=CopyOwnFiles(job),
         commands=(command,),
@@ -41,6 +43,8 @@ def plan(job: Job) -> Plan:
         inputs=_inputs(job),
         outputs=(STANDIN,),
     )
+    engine = engine_of(job)
+    return engine.own_standin(job, plan) if isinstance(engine, MakesStandins) else plan
 
 
 def _inputs(job: Job) -> tuple[str, ...]:
