@@ -122,7 +122,8 @@ def _wanted(model: Model, listing: Listing, *, weights: bool) -> tuple[RemoteFil
             why=f"no .safetensors and no .bin among {', '.join(names[:8])}",
             fix="give the id of the original model rather than of a converted one (GGUF, ONNX …)",
         )
-    keep = keep if weights else set(without_weights(names))
+    if not weights:
+        keep = set(without_weights({each.path: each.size for each in listing.files}))
     return tuple(each for each in listing.files if each.path in keep)
 
 

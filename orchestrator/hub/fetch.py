@@ -99,7 +99,8 @@ def cached_files(model: Model) -> ModelFolder | None:
 def _has_a_folder_of(model: Model) -> bool:
     """Whether the client's cache holds something of that name, however it spells its folders."""
     hub = HUBS[model.hub]
-    root = Path(os.environ.get(hub.cache) or Path.home() / ".cache" / hub.folder)
+    own = os.environ.get(hub.models) if hub.models else None
+    root = Path(own or os.environ.get(hub.cache) or Path.home() / ".cache" / hub.folder)
     last = glob.escape(model.id.rpartition("/")[2])
     names = {last, last.replace(".", "___"), f"*--{last}"}
     return any(

@@ -23,6 +23,8 @@ class Hub:
     cache: str
     folder: str
     """Its client's folder in ~/.cache, where that variable says nothing."""
+    models: str | None
+    """Another variable, which names the folder of the models itself."""
     branch: str
     client: str
     """The module that speaks to it, for the process that downloads (a :class:`Client`)."""
@@ -34,6 +36,7 @@ HUBS = {
         token="MODELSCOPE_API_TOKEN",
         cache="MODELSCOPE_CACHE",
         folder="modelscope",
+        models=None,
         branch="master",
         client="orchestrator.hub.on_modelscope",
     ),
@@ -42,6 +45,7 @@ HUBS = {
         token="HF_TOKEN",
         cache="HF_HOME",
         folder="huggingface",
+        models="HF_HUB_CACHE",
         branch="main",
         client="orchestrator.hub.on_huggingface",
     ),

@@ -37,7 +37,7 @@ def build(
     must_find_rows: bool = True,
     only_available: bool = False,
 ) -> Job:
-    """The job that ``loaded`` describes.
+    """The job that ``loaded`` describes; ``standin`` is the model that a rehearsal was asked for.
 
     Raises :class:`UsageError` when the engine cannot do what the recipe asks for, or when a file
     of rows is nowhere (unless ``must_find_rows`` is false: a homework pack can do without; with
