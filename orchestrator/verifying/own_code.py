@@ -18,6 +18,9 @@ _FRAME = re.compile(
     re.M,
 )
 _TRACEBACK = "Traceback (most recent call last):"
+_CHAINED = re.compile(
+    r"^(?:The above exception was the direct cause|During handling of the above exception)", re.M
+)
 _ERROR = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|NotImplemented)\b.*$", re.M)
 #: Errors that come from the machine, the user or the tokens, whatever code they meet.
 _OTHERS = re.compile(
@@ -51,15 +54,29 @@ def _told(log: str) -> str | None:
 
 
 def _traced(log: str) -> str | None:
-    """The innermost frame of a model's code in the last traceback, and its error."""
-    last = log.rpartition(_TRACEBACK)[2] if _TRACEBACK in log else ""
-    frames, errors = [*_FRAME.finditer(last)], [*_ERROR.finditer(last)]
-    if not frames or not errors or _OTHERS.search(errors[0][0]):
+    """The innermost frame of a model's code in the last traceback, and its error.
+
+    An engine may raise an error of its own from it: the tracebacks of one chain count as one.
+    """
+    *_, traceback = [None, *filter(_FRAME.search, _last_chain(log))]
+    if traceback is None:
         return None
-    place = frames[-1]
+    place, error = [*_FRAME.finditer(traceback)][-1], _ERROR.search(traceback)
+    if error is None or _OTHERS.search(error[0]):
+        return None
     return say(
         f"the model's own code stopped it ({place['file']}, line {place['line']}, in "
-        f"{place['where']}): {errors[0][0]}. Such code must fit the release's transformers",
+        f"{place['where']}): {error[0]}. Such code must fit the release's transformers",
         f"在模型自带的代码中出错（{place['file']} 第 {place['line']} 行，{place['where']}）："
-        f"{errors[0][0]}。这种代码必须与此版本的 transformers 相合",
+        f"{error[0]}。这种代码必须与此版本的 transformers 相合",
     )
+
+
+def _last_chain(log: str) -> list[str]:
+    """The tracebacks that belong to the last one, in the order of the log."""
+    chain: list[str] = []
+    for text in reversed(log.split(_TRACEBACK)[1:]):
+        if chain and not _CHAINED.search(text):
+            break
+        chain.insert(0, text)
+    return chain

@@ -38,6 +38,15 @@ def test_a_traceback_through_the_models_code() -> None:
     assert "(modeling_internlm2.py, line 1210, in forward): AttributeError: type object" in cause
 
 
+def test_what_an_engine_makes_of_it_does_not_hide_it() -> None:
+    chain = (
+        f"{TRACED}\nThe above exception was the direct cause of the following exception:\n\n"
+        "Traceback (most recent call last):\nOSError: Failed to load tokenizer.\n"
+    )
+    cause, _ = explain(chain) or ("", "")
+    assert "modeling_internlm2.py, line 1210" in cause
+
+
 @pytest.mark.parametrize(
     "log",
     [

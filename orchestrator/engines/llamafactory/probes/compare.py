@@ -101,12 +101,13 @@ def check_answers(base, adapter, merged, tokenizer, own_code):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    trusted = {"trust_remote_code": own_code}
-    whole = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32, **trusted)
+    # The word that every release's transformers knows; the newer ones call it dtype.
+    more = {"torch_dtype": torch.float32, "trust_remote_code": own_code}
+    whole = AutoModelForCausalLM.from_pretrained(merged, **more)
     answer = answers_of(whole, tokenizer, own_code)
     if answer is None or adapter is None:
         return
-    parts = AutoModelForCausalLM.from_pretrained(base, dtype=whole.dtype, **trusted)
+    parts = AutoModelForCausalLM.from_pretrained(base, **more)
     both = PeftModel.from_pretrained(parts, adapter)
     if greedy(both, tokenizer) != answer:
         print("warning: the merged model answers otherwise than base and adapter (rounding?)")
