@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,10 @@ settings.load_profile("recipe")
 def pytest_configure() -> None:
     """Ctrl-C must work in tests of Ctrl-C: a shell starts background jobs with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A model in the tester's own caches would make a rehearsal another one.
+    nowhere = Path(tempfile.gettempdir()) / f"recipe-tests-without-models-{os.getuid()}"
+    os.environ.pop("HF_HUB_CACHE", None)
+    os.environ.update({"MODELSCOPE_CACHE": str(nowhere), "HF_HOME": str(nowhere)})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -56,5 +56,23 @@ def chat(run: str, dry_run: bool, engine_arguments: tuple[str, ...], **options: 
     if dry_run:
         return
     if command.rehearsal:
-        echo("THIS MODEL IS FROM A REHEARSAL: tiny and untrained, its answers are noise.", err=True)
-    sys.exit(talk.run_on_terminal(command))
+        echo(
+            say(
+                "THIS MODEL IS FROM A REHEARSAL: tiny and untrained, its answers are noise.",
+                "此模型来自预演（REHEARSAL）：极小且未经训练，回答没有意义。",
+            ),
+            err=True,
+        )
+    code = talk.run_on_terminal(command)
+    if code > 0 and command.own_code:
+        echo(_own_code(command.release.name), fg="yellow", err=True)
+    sys.exit(code)
+
+
+def _own_code(release: str) -> str:
+    return say(
+        "The chat ended with an error. This model brings its own code: what fits the transformers "
+        f"of another release need not fit that of {release}. The trained weights are not at fault.",
+        "对话因错误结束。此模型自带代码：适合其他版本的 transformers 的代码不一定适合 "
+        f"{release} 的。这不是训练所得权重的问题。",
+    )

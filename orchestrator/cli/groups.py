@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from data_tools.nearest import nearest
@@ -31,6 +33,15 @@ class Verbs(click.Group):
         )
 
 
+class MayStandAlone(click.Option):
+    """``--option`` or ``--option=VALUE``, in a verb that :class:`PassesOn`; ``alone`` is the value
+    of the former."""
+
+    def __init__(self, *args: Any, alone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.alone = alone
+
+
 class PassesOn(click.Command):
     """A verb that hands the words after ``--``, and only those, to the engine.
 
@@ -41,13 +52,20 @@ class PassesOn(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         cut = args.index("--") if "--" in args else len(args)
-        own, passed = args[:cut], args[cut + 1 :]
-        typed = list(own)  # click takes words out of the list
+        own, passed = [self._with_value(word) for word in args[:cut]], args[cut + 1 :]
+        typed = args[:cut]  # click takes words out of the list
         extra = super().parse_args(ctx, own)
         ctx.params["engine_arguments"] = tuple(passed)
         if extra and not ctx.resilient_parsing:
             raise self._too_many(ctx, typed, extra, passed)
         return []
+
+    def _with_value(self, word: str) -> str:
+        """An option that may stand alone, as ``--option=VALUE``: click would take the next word."""
+        for param in self.params:
+            if isinstance(param, MayStandAlone) and word in param.opts:
+                return f"{word}={param.alone}"
+        return word
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         return [*super().collect_usage_pieces(ctx), "[-- ENGINE_ARGUMENTS...]"]

@@ -11,9 +11,10 @@ from orchestrator.base import layout
 from orchestrator.base.language import say
 from orchestrator.base.program import command_line
 from orchestrator.cli.completing import RecipeName, ReleaseName, RunName, StageName
-from orchestrator.cli.groups import PassesOn
+from orchestrator.cli.groups import MayStandAlone, PassesOn
 from orchestrator.cli.options import json_option, param_option, set_option, together
 from orchestrator.cli.output import echo, echo_json
+from orchestrator.cli.rehearsals import in_brackets, proves
 from orchestrator.running.request import Request
 
 if TYPE_CHECKING:
@@ -41,8 +42,13 @@ _only_available = click.option(
 )
 _rehearse = click.option(
     "--rehearse",
-    is_flag=True,
-    help="Go through the whole chain on the CPU with a tiny stand-in model and a few rows.",
+    cls=MayStandAlone,
+    alone="auto",
+    type=click.Choice(["auto", "own", "native"]),
+    metavar="[=own|=native]",
+    help="Go through the whole chain on the CPU, with a few rows and a tiny model: of the model's "
+    "own code where that is on this machine (=own fetches it, without weights), else a native "
+    "stand-in (=native: in any case).",
 )
 _stage: dict[str, Any] = {"type": StageName(), "metavar": "STAGE"}
 _stage_options = together(
@@ -63,9 +69,13 @@ _run_options = together(
 )
 
 
-def _request(engine_arguments: tuple[str, ...], python: Path | None, **given: Any) -> Request:
+def _request(
+    engine_arguments: tuple[str, ...], python: Path | None, rehearse: str | None, **given: Any
+) -> Request:
     own = str(python.absolute()) if python else None
-    return Request(passthrough=engine_arguments, python=own, **given)
+    standin: Any = None if rehearse == "auto" else rehearse
+    mode = {"rehearse": rehearse is not None, "standin": standin}
+    return Request(passthrough=engine_arguments, python=own, **mode, **given)
 
 
 def _as_words(options: dict[str, str | None]) -> list[str]:
@@ -131,7 +141,8 @@ def run(
 
 def _announce(job: Job, root: Path) -> None:
     kind = say("Rehearsal of", "预演") if job.rehearsal else say("Run of", "运行")
-    echo(f"{kind} {job.name} ({job.release.name}): {job.recipe.title}", bold=True)
+    made_of = in_brackets(job.standin)
+    echo(f"{kind} {job.name}{made_of} ({job.release.name}): {job.recipe.title}", bold=True)
     echo(f"  {say('in', '目录')} {_short(root)}")
     for note in job.notes:
         echo(f"  {say('note', '注意')}: {note}")
@@ -147,12 +158,11 @@ def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
         return
     ended = say("Done.", "完成。")
     if asked.job.rehearsal:
-        ended = say(
-            "The rehearsal went through every stage; its weights mean nothing.",
-            "预演走完了所有阶段；它的权重没有意义。",
-        )
+        ended = proves(asked.job.standin)
     echo(ended, fg="green")
     echo(f"  {say('everything it made:', '全部产物：')} {_short(root)}")
+    if asked.job.standin == "contract":
+        return
     chat = command_line(["chat", _short(root)])
     echo(f"  {say('talk to it:        ', '和它对话：')} {chat}")
 
@@ -208,7 +218,7 @@ def _print_plan(description: dict[str, Any]) -> None:
     for note in description["notes"]:
         echo(f"  note: {note}")
     for change in description["changes"]:
-        echo(f"  rehearsal: {change}")
+        echo(f"  {say('rehearsal', '预演')}: {change}")
     for step in description["stages"]:
         echo(f"{step['stage']}: {step['decision']}", bold=True)
         if step["task"]:

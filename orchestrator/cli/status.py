@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.language import say
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.program import command_line
@@ -18,6 +19,7 @@ from orchestrator.base.text import printable
 from orchestrator.cli.completing import LogName, RunName
 from orchestrator.cli.options import json_option
 from orchestrator.cli.output import echo, echo_json
+from orchestrator.cli.rehearsals import in_brackets, of_what
 from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.request import Request, words_of
@@ -54,6 +56,7 @@ def _summary(root: Path) -> dict[str, Any]:
         "recipe": record.recipe,
         "engine": record.engine,
         "rehearsal": record.rehearsal,
+        "standin": record.standin,
         "parameters": list(words_of(record.request)) if record.request else [],
         "state": _state(record, root, records.stale(record, root)),
         "stage": current.name if current else None,
@@ -77,8 +80,9 @@ def _show_all(as_json: bool) -> None:
         echo(f"There is no run in {runs_dir()}. Start one: {start}")
     for run in found:
         mode = "rehearsal" if run.get("rehearsal") else ""
+        words = [of_what(run.get("standin")), *run.get("parameters", []), run.get("why")]
         state = click.style(f"{run['state']:<12}", fg=_COLOURS.get(run["state"]))
-        more = "  ".join(["", *run.get("parameters", []), *filter(None, [run.get("why")])])
+        more = "  ".join(["", *filter(None, words)])
         click.echo(f"{state} {run.get('stage') or '':<8} {mode:<10} {printable(run['run'] + more)}")
 
 
@@ -90,14 +94,14 @@ def _show_one(root: Path, as_json: bool) -> None:
         shown = {**asdict(record), "state": state, "stale": stale, "directory": str(root)}
         echo_json(shown)
         return
-    mode = "REHEARSAL of " if record.rehearsal else ""
+    mode = f"REHEARSAL{in_brackets(record.standin)} of " if record.rehearsal else ""
     echo(f"{mode}{record.recipe} with {record.engine}: {record.title}", bold=True)
     echo(f"  in {root}")
     if record.request:
         echo(f"  {Request.of(record.request, run=str(root)).line()}")
     click.secho(f"  {state}", fg=_COLOURS.get(state))
     for change in record.changes:
-        echo(f"  rehearsal: {change}")
+        echo(f"  {say('rehearsal', '预演')}: {change}")
     for stage in record.stages:
         _show_stage(stage, state, stale.get(stage.name))
 

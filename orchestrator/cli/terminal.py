@@ -103,4 +103,4 @@ def _figures(record: StageRecord) -> str:
 
 def _warnings(record: StageRecord) -> list[str]:
     found = [record.facts, *(v for v in record.facts.values() if isinstance(v, dict))]
-    return [str(text) for facts in found for text in facts.get("warnings", [])]
+    return list(dict.fromkeys(str(text) for facts in found for text in facts.get("warnings", [])))

@@ -6,10 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from orchestrator.base import layout
 from orchestrator.envs.release import Release
 from orchestrator.recipe.schema import Recipe, Source
+
+Standin = Literal["own", "native", "contract"]
+"""What a rehearsal trains: the model's own config, code and tokenizer in miniature; a tiny model of
+transformers' own classes with a tokenizer made from the rows; or nothing, and only what an engine
+would be told is checked (``stages`` end with ``check``)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,8 @@ class Job:
     recipe: Recipe
     release: Release
     sources: tuple[FoundSource, ...]
-    rehearsal: bool = False
+    standin: Standin | None = None
+    """What a rehearsal trains; None: this is no rehearsal."""
     changes: tuple[str, ...] = ()
     """What a rehearsal changed, in words."""
     unchecked: str | None = None
@@ -60,6 +67,10 @@ class Job:
     """The checkpoint that a training which was cut off goes on from."""
     passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Extra words of the command line for one stage, after ``--``."""
+
+    @property
+    def rehearsal(self) -> bool:
+        return self.standin is not None
 
     @property
     def model_name(self) -> str:

@@ -85,6 +85,15 @@ class KnowsOwnCode(Protocol):
 
 
 @runtime_checkable
+class MakesStandins(Protocol):
+    """An engine whose models a smaller config alone does not make small."""
+
+    def own_standin(self, job: Job, plan: Plan, /) -> Plan:
+        """The plan that makes ``standin/`` tiny: ``plan`` brings the model's config, code and
+        tokenizer there, and its command shrinks the sizes that the config has."""
+
+
+@runtime_checkable
 class Recognises(Protocol):
     """An engine that knows its own files when somebody takes one for a recipe."""
 

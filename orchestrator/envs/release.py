@@ -48,6 +48,9 @@ class Release:
     """Source checkouts beside the packages, for an engine that is no package."""
     capabilities: frozenset[str] = frozenset()
     """What this release can do that others of the engine cannot, in words of the engine's own."""
+    native_standins: bool = True
+    """Whether a rehearsal can do with a model of transformers' own classes in place of any other.
+    Else one without the model's own code trains nothing and checks the contract."""
     standins: Mapping[str, str] = field(default_factory=dict)
     """Family -> family: what a rehearsal's stand-in must be instead in this release; "*" is any."""
 

@@ -25,7 +25,7 @@ from orchestrator.base.files import free_bytes
 from orchestrator.hub import faults, receipts
 from orchestrator.hub.folder import ModelFolder, check_folder
 from orchestrator.hub.remote import HUBS, Client, Listing, RemoteFile
-from orchestrator.hub.selection import is_weight, needed
+from orchestrator.hub.selection import is_weight, needed, without_weights
 from orchestrator.recipe.schema import Model
 
 _TRIES = 3
@@ -34,7 +34,8 @@ _LOOK = 0.1  # seconds between two progress lines
 
 
 def main() -> None:
-    """Arguments: this package's folder, the model, and the number of the process that asks."""
+    """Arguments: this package's folder, the model, the number of the process that asks, and what
+    is wanted: ``all``, ``small`` (no weights), or ``look`` (no weights, and only what is here)."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once, without joining threads
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a client prints must not get between the answers
@@ -43,8 +44,11 @@ def main() -> None:
     model = Model.model_validate(json.loads(sys.argv[2]))
     try:
         client = cast(Client, importlib.import_module(HUBS[model.hub].client))
-        folder = _local(client, model) or _fetch(client, model, tell)
-        tell.last({"folder": {**asdict(folder), "path": str(folder.path)}})
+        weights = sys.argv[4] == "all"
+        folder = _local(client, model, weights=weights)
+        if folder is None and sys.argv[4] != "look":
+            folder = _fetch(client, model, tell, weights=weights)
+        tell.last({"folder": folder and {**asdict(folder), "path": str(folder.path)}})
     except RecipeError as error:
         fields = ("what", "where", "why", "fix")
         tell.last({"error": {name: getattr(error, name) for name in fields}})
@@ -57,29 +61,32 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _local(client: Client, model: Model) -> ModelFolder | None:
+def _local(client: Client, model: Model, *, weights: bool) -> ModelFolder | None:
     """The copy that the client already has, when it is whole; noted, so that the next run knows."""
-    folder, noted = client.cached(model), receipts.read(model)
-    found = receipts.whole(model, noted, folder) if folder is not None else None
+    folder, noted = client.cached(model), receipts.read(model, weights=weights)
+    if folder is None:
+        return None
+    found = receipts.whole(model, noted, folder, weights=weights)
     if found is not None:
         files = noted.files or tuple(RemoteFile(*each) for each in found.files.items())
-        receipts.write(model, replace(noted, files=files, path=str(found.path)))
+        listing = replace(noted, files=files, path=str(found.path))
+        receipts.write(model, listing, weights=weights)
     return found
 
 
-def _fetch(client: Client, model: Model, tell: _Voice) -> ModelFolder:
+def _fetch(client: Client, model: Model, tell: _Voice, *, weights: bool) -> ModelFolder:
     offered: Listing = _explained(client, model, lambda: client.listing(model))
-    listing = replace(offered, files=_wanted(model, offered))
+    listing = replace(offered, files=_wanted(model, offered, weights=weights))
     _must_fit(client, model, listing)
-    receipts.write(model, listing)
+    receipts.write(model, listing, weights=weights)
     tell.total = sum(each.size for each in listing.files)
     folder = _explained(client, model, lambda: client.download(model, listing.files, tell.moved))
     lost = listing.missing_in(folder)
     if lost:
         why = "the client ended without an error, but these files are not there in full"
         raise faults.cut_off(model, lost, why)
-    found = check_folder(folder)
-    receipts.write(model, replace(listing, path=str(found.path)))
+    found = check_folder(folder, weights=weights)
+    receipts.write(model, replace(listing, path=str(found.path)), weights=weights)
     tell.last({"step": [tell.total, tell.total]})
     return receipts.named(model, listing, found)
 
@@ -96,7 +103,7 @@ def _explained(client: Client, model: Model, ask: Callable[[], Any]) -> Any:
     raise AssertionError("the last try returns or raises")
 
 
-def _wanted(model: Model, listing: Listing) -> tuple[RemoteFile, ...]:
+def _wanted(model: Model, listing: Listing, *, weights: bool) -> tuple[RemoteFile, ...]:
     """The files to bring; refuses a repository that could never be trained before bringing it."""
     names = [each.path for each in listing.files]
     keep = set(needed(names))
@@ -115,6 +122,8 @@ def _wanted(model: Model, listing: Listing) -> tuple[RemoteFile, ...]:
             why=f"no .safetensors and no .bin among {', '.join(names[:8])}",
             fix="give the id of the original model rather than of a converted one (GGUF, ONNX …)",
         )
+    if not weights:
+        keep = set(without_weights({each.path: each.size for each in listing.files}))
     return tuple(each for each in listing.files if each.path in keep)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.weights import DamagedWeights, tensors
+from orchestrator.hub.selection import without_weights
 
 GIVE_A_FOLDER = "give a whole folder: --set model.path=FOLDER, or remove it to download the model"
 _VOCABULARIES = (
@@ -44,20 +45,25 @@ class ModelFolder:
         return sum(self.files.values())
 
 
-def check_folder(path: Path) -> ModelFolder:
+def check_folder(path: Path, *, weights: bool = True) -> ModelFolder:
     """The folder as a whole model: config, weights and tokenizer, or a RecipeError saying why not.
 
     Shards are held against their index and against their own headers, so that a download that was
-    cut off, or a Git LFS pointer, is found before anything is loaded.
+    cut off, or a Git LFS pointer, is found before anything is loaded. Without ``weights`` nobody
+    asks for them, and they are not among the files.
     """
     path = path.expanduser().absolute()
     try:
         _must_be_folder(path)
         _must_have_config(path)
-        whole_weights(path)
+        if weights:
+            whole_weights(path)
         _must_have_code(path)
         _must_have_tokenizer(path)
-        return ModelFolder(path=path, files=dict(sorted(_files(path))), id=str(path))
+        files = dict(sorted(_files(path)))
+        if not weights:
+            files = {name: files[name] for name in without_weights(files)}
+        return ModelFolder(path=path, files=files, id=str(path))
     except OSError as error:
         why = f"{error.strerror or error}: {error.filename or path}"
         fix = "make the folder readable for you, or copy it to a place of your own"

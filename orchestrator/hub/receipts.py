@@ -22,28 +22,32 @@ if TYPE_CHECKING:
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def place(model: Model) -> Path:
-    """One file a model, revision and client cache (another cache folder is another copy)."""
+def place(model: Model, *, weights: bool = True) -> Path:
+    """One file a model, revision and client cache (another cache folder is another copy).
+
+    A download without weights has one of its own.
+    """
     cache = os.environ.get(HUBS[model.hub].cache, "")
-    key = "\n".join((model.hub, model.id, model.revision or "", cache))
+    words = (model.hub, model.id, model.revision or "", cache)
+    key = "\n".join(words if weights else (*words, "without weights"))
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", model.id).strip("-")[:60]
     return paths.cache_dir() / "models" / f"{name}-{digest}.json"
 
 
-def read(model: Model) -> Listing:
+def read(model: Model, *, weights: bool = True) -> Listing:
     """What was to come; nothing when there is no receipt, or none that can be read."""
     try:
-        value = json.loads(place(model).read_bytes())
+        value = json.loads(place(model, weights=weights).read_bytes())
         files = tuple(RemoteFile(**each) for each in value["files"])
         return Listing(files, value["commit"], value["path"])
     except (OSError, ValueError, TypeError, KeyError):
         return Listing()
 
 
-def write(model: Model, listing: Listing) -> None:
+def write(model: Model, listing: Listing, *, weights: bool = True) -> None:
     text = json.dumps({"hub": model.hub, "id": model.id, **asdict(listing)}, indent=1)
-    write_atomic(place(model), text + "\n")
+    write_atomic(place(model, weights=weights), text + "\n")
 
 
 def named(model: Model, listing: Listing, folder: ModelFolder) -> ModelFolder:
@@ -59,11 +63,13 @@ def named(model: Model, listing: Listing, folder: ModelFolder) -> ModelFolder:
     )
 
 
-def whole(model: Model, listing: Listing, folder: Path) -> ModelFolder | None:
+def whole(
+    model: Model, listing: Listing, folder: Path, *, weights: bool = True
+) -> ModelFolder | None:
     """The folder, when it holds everything; None when something is missing or unfit."""
     if listing.missing_in(folder):
         return None
     try:
-        return named(model, listing, check_folder(folder))
+        return named(model, listing, check_folder(folder, weights=weights))
     except RecipeError:
         return None

@@ -21,6 +21,10 @@ class Hub:
     name: str
     token: str
     cache: str
+    folder: str
+    """Its client's folder in ~/.cache, where that variable says nothing."""
+    models: str | None
+    """Another variable, which names the folder of the models itself."""
     branch: str
     client: str
     """The module that speaks to it, for the process that downloads (a :class:`Client`)."""
@@ -31,6 +35,8 @@ HUBS = {
         name="ModelScope",
         token="MODELSCOPE_API_TOKEN",
         cache="MODELSCOPE_CACHE",
+        folder="modelscope",
+        models=None,
         branch="master",
         client="orchestrator.hub.on_modelscope",
     ),
@@ -38,6 +44,8 @@ HUBS = {
         name="Hugging Face",
         token="HF_TOKEN",
         cache="HF_HOME",
+        folder="huggingface",
+        models="HF_HUB_CACHE",
         branch="main",
         client="orchestrator.hub.on_huggingface",
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 HEAVY: tuple[str, ...] = ("*.onnx", "*.gguf", "*.msgpack", "*.h5", "*.ot", "original/*")
@@ -21,6 +21,8 @@ UNNEEDED: tuple[str, ...] = (
     ".*", "*/.*",
 )  # fmt: skip
 
+LARGEST = 100_000_000
+"""Bytes; the largest tokenizers have 35 MB."""
 _FORMATS = (
     re.compile(r"model(\.safetensors)?(-\d+-of-\d+)?\.safetensors"),
     re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin"),
@@ -39,6 +41,15 @@ def needed(names: Iterable[str]) -> tuple[str, ...]:
         if any(chosen.fullmatch(name) for name in kept):
             return tuple(name for name in kept if not _superseded(name, chosen))
     return kept
+
+
+def without_weights(sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Config, code and tokenizer: the needed names without weights and indexes of weights.
+
+    ``sizes`` are bytes by name. What is larger than any tokenizer is something else.
+    """
+    kept = (name for name in needed(sizes) if sizes[name] <= LARGEST)
+    return tuple(name for name in kept if not is_weight(name.removesuffix(".index.json")))
 
 
 def is_weight(name: str) -> bool:

@@ -12,6 +12,7 @@ from orchestrator.engines import registry
 from orchestrator.engines.job import FoundSource, Job, source_name
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning import model_fit
+from orchestrator.planning.rehearsal import choice
 from orchestrator.recipe.load import Loaded
 from orchestrator.recipe.schema import Source
 
@@ -23,6 +24,8 @@ FIRST_STAGES = ("data", "model", "render", "check")
 
 def stages(job: Job) -> tuple[str, ...]:
     """The names of the job's stages, in order."""
+    if job.standin == "contract":
+        return tuple(name for name in FIRST_STAGES if name != "model")
     return (*FIRST_STAGES, *engine_of(job).stages(job.recipe))
 
 
@@ -30,11 +33,12 @@ def build(
     loaded: Loaded,
     *,
     rehearse: bool = False,
+    standin: choice.Asked | None = None,
     passthrough: Sequence[str] = (),
     must_find_rows: bool = True,
     only_available: bool = False,
 ) -> Job:
-    """The job that ``loaded`` describes.
+    """The job that ``loaded`` describes; ``standin`` is the model that a rehearsal was asked for.
 
     Raises :class:`UsageError` when the engine cannot do what the recipe asks for, or when a file
     of rows is nowhere (unless ``must_find_rows`` is false: a homework pack can do without; with
@@ -64,7 +68,7 @@ def build(
         ),
         passthrough={"train": tuple(passthrough)} if passthrough else {},
     )
-    return _as_rehearsal(job) if rehearse else job
+    return _as_rehearsal(job, standin) if rehearse else job
 
 
 def _given_by_hand(loaded: Loaded, key: str) -> bool:
@@ -151,14 +155,11 @@ def _where_to_get(source: Source, number: int) -> str:
     return f"{source.path}: {source.get}; then {give}" if source.get else give
 
 
-def _as_rehearsal(job: Job) -> Job:
+def _as_rehearsal(job: Job, asked: choice.Asked | None) -> Job:
     _only_rows_that_are_here(job)
     recipe, changes = engine_of(job).rehearse(job.recipe)
-    said = [
-        f"model: {job.recipe.model.id} -> "
-        + say("a tiny stand-in made here (nothing is downloaded)", "本机生成的极小替身（不下载）")
-    ]
-    said += changes
+    chosen = choice.choose(job.recipe.model, job.release, asked)
+    said = [chosen.words, *changes]
     said.append(
         say(
             f"rows trained on: the first {REHEARSAL_ROWS} of the training split",
@@ -176,7 +177,7 @@ def _as_rehearsal(job: Job) -> Job:
     return replace(
         job,
         recipe=recipe,
-        rehearsal=True,
+        standin=chosen.kind,
         changes=tuple(said),
     )
 

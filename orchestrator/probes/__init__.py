@@ -11,6 +11,7 @@ from orchestrator.recipe.trust import trusts_remote_code
 _HERE = Path(__file__).resolve().parent
 MAKE_STANDIN = _HERE / "make_standin.py"
 WARM_WORKER = _HERE / "warm_worker.py"
+MAKE_OWN_STANDIN = _HERE / "make_own_standin.py"
 
 
 def reload_tokenizer(folder: str, model: Model) -> Command:

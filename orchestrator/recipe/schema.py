@@ -67,8 +67,8 @@ class Model(Value):
     architecture: str | None = field(
         default=None,
         metadata=about(
-            "Model family of a rehearsal's stand-in (llama, glm4, qwen2 …); "
-            "by default it follows from the id or from the local config.json"
+            "Model family of a rehearsal's native stand-in (llama, glm4, qwen2 …); "
+            "by default it follows from the id"
         ),
     )
 

@@ -14,10 +14,12 @@ from orchestrator.base.secrets import redacted
 from orchestrator.engines.protocol import Engine
 from orchestrator.envs.environment import Environment
 from orchestrator.running import leftover
+from orchestrator.verifying import own_code
 from orchestrator.verifying.explain import meaningful_lines
 
 #: Keeps every library of a rehearsal away from the network.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+_WARNING = "warning: "
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,15 @@ class Ending:
         said = command.succeeded is None or command.succeeded in self.output
         return self.code == 0 and said and not engine.crashed(self.output)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What a script of this tool's own warns of."""
+        lines = self.output.splitlines()
+        return [line.removeprefix(_WARNING) for line in lines if line.startswith(_WARNING)]
+
     def cause(self, engine: Engine) -> tuple[str, str | None]:
         """Why it ended early, and what helps."""
-        known = engine.explain(self.output)
+        known = self.known(engine)
         if known is not None:
             return known
         memory = "free some host memory, or use a machine with more"
@@ -50,6 +58,15 @@ class Ending:
             return f"it ended with exit code {self.code}", None
         return "it stopped before its end without saying why (killed, or out of memory?)", None
 
+    def known(self, engine: Engine) -> tuple[str, str] | None:
+        """What the log tells: a model's own code is named before what the engine makes of it."""
+        told = [own_code.explain(self.output), engine.explain(self.output)]
+        found = [one for one in told if one is not None]
+        if not found:
+            return None
+        causes, fixes = zip(*found, strict=True)
+        return "; ".join(causes), "; or ".join(fixes)
+
     def explained(self, what: str, engine: Engine) -> RecipeError:
         """The error of a command that ended early: cause, last meaningful lines, next step."""
         cause, fix = self.cause(engine)
@@ -57,7 +74,7 @@ class Ending:
 
     def with_log(self, fault: RecipeError, engine: Engine) -> RecipeError:
         """The error of a missing or broken artifact, with what the log has to say about it."""
-        cause, fix = engine.explain(self.output) or (None, None)
+        cause, fix = self.known(engine) or (None, None)
         why = self._told(*filter(None, [fault.why, cause]))
         return RecipeError(fault.what, where=fault.where, why=why, fix=fix or fault.fix)
 

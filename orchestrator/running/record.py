@@ -18,7 +18,7 @@ from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.lock import holder, locked
 from orchestrator.base.typed import misfits
-from orchestrator.engines.job import Job
+from orchestrator.engines.job import Job, Standin
 from orchestrator.running.request import Request
 from orchestrator.verifying.content import changed, of_path, snapshot
 
@@ -61,6 +61,8 @@ class RunRecord:
     """:meth:`orchestrator.running.request.Request.identity`; empty in records of schema 1."""
     python: str | None = None
     """The Python of the user's own that holds the engine."""
+    standin: Standin | None = None
+    """What a rehearsal trained; None in a real run, and in a record from before it was noted."""
     state: State = "waiting"
     stages: list[StageRecord] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -113,6 +115,7 @@ def begun(job: Job, request: dict[str, object] | None) -> RunRecord:
         title=job.recipe.title,
         engine=job.release.name,
         rehearsal=job.rehearsal,
+        standin=job.standin,
         changes=list(job.changes),
         created=now(),
         request=dict(request or {}),
@@ -124,7 +127,7 @@ def opened(paths: RunPaths, fresh: RunRecord) -> RunRecord:
     if not paths.record.exists():
         return fresh
     found = read(paths.root)
-    found.title, found.changes = fresh.title, fresh.changes
+    found.title, found.changes, found.standin = fresh.title, fresh.changes, fresh.standin
     found.request = fresh.request or found.request
     return found
 

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.program import NAME, command_line
@@ -19,7 +19,7 @@ from orchestrator.base.typed import misfits
 _OVERRIDES = "RECIPE_SET_"
 _OPTION = (
     r"(?:--(?:set|from|until|engine|name|run)[ =](?:'[^']*'|[^\s;,)`]+)"
-    r"|--(?:new|rehearse|only-available)\b|-p (?:'[^']*'|[^\s;,)`]+))"
+    r"|--(?:new|only-available)\b|--rehearse(?:=(?:own|native))?\b|-p (?:'[^']*'|[^\s;,)`]+))"
 )
 #: Options of this program in a hint, as long as they stand for themselves: not inside a command.
 _OPTIONS = re.compile(rf"(?<![\w`'=-])(?<!recipe )(?:{_OPTION})(?: {_OPTION})*")
@@ -35,6 +35,8 @@ class Request:
     params: tuple[str, ...] = ()
     engine: str | None = None
     rehearse: bool = False
+    standin: Literal["own", "native"] | None = None
+    """What ``--rehearse=`` names; None: the model's own code where it is on this machine."""
     only_available: bool = False
     passthrough: tuple[str, ...] = ()
     """What came after ``--``, for the engine's train command."""
@@ -67,6 +69,8 @@ class Request:
             "passthrough": list(self.passthrough),
             "environ": self.overrides,
         }
+        if self.standin is not None:  # it came later: older runs are found by their words still
+            words["standin"] = self.standin
         hidden: dict[str, Any] = without_secrets(words)
         return hidden
 
@@ -91,12 +95,21 @@ class Request:
             raise TypeError(f"values of a wrong type: request.{', request.'.join(wrong)}")
         return Request(**values)
 
+    @property
+    def _mode(self) -> str:
+        return f"--rehearse={self.standin}" if self.standin else "--rehearse"
+
+    def _in_mode(self, word: str = "--rehearse") -> Request:
+        """The rehearsal with the model that ``--rehearse=…`` names; without one it is the same."""
+        standin: Any = word.partition("=")[2] or self.standin
+        return replace(self, standin=standin)
+
     def line(self, *more: str, verb: str = "run", anywhere: bool = False) -> str:
         """The command as it can be pasted; ``more`` are added to its options.
 
         ``anywhere``: for another machine, without this one's places.
         """
-        flags = {"--rehearse": self.rehearse, "--only-available": self.only_available}
+        flags = {self._mode: self.rehearse, "--only-available": self.only_available}
         words = [verb, _near(self.recipe), *(flag for flag, is_set in flags.items() if is_set)]
         values = {"--engine": self.engine, "--python": self.python}
         values.update({"--name": self.name, "--run": self.run})
@@ -133,13 +146,15 @@ class Request:
 
         def command(match: re.Match[str]) -> str:
             words = shlex.split(match[0])
-            new = [word for word in words if not (word == "--rehearse" and self.rehearse)]
+            mode = [word for word in words if word.partition("=")[0] == "--rehearse"]
+            meant = self._in_mode(*mode[-1:]) if self.rehearse else self
+            new = [word for word in words if word not in mode or not self.rehearse]
             starts_stage = verb in ("run", "plan") or not {"--from", "--until"} & set(new)
             set_anew = {word.partition("=")[0] for word in new}
             sets = tuple(one for one in self.sets if one.partition("=")[0] not in set_anew)
-            is_other = {"--new", "--name", "--run", "--rehearse"} & set(new)
+            is_other = meant != self or {"--new", "--name", "--run", *mode} & set(new)
             name, run = (None, None) if is_other else (self.name, self.run)
-            request = replace(self, sets=sets, name=name, run=run)
+            request = replace(meant, sets=sets, name=name, run=run)
             return request.line(*more, *new, verb=verb if starts_stage else "run")
 
         return "\n".join(_OPTIONS.sub(command, line) for line in text.split("\n"))

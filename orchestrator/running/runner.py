@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator import __version__
 from orchestrator.base import layout
@@ -243,9 +243,15 @@ class Runner:
         before = {artifact.path: stamps(root / artifact.path) for artifact in plan.artifacts}
         for file in plan.files:
             write_atomic(root / file.path, file.text, executable=file.executable)
-        facts = dict(plan.task.run(root, self.reporter.progress)) if plan.task else {}
+        facts: dict[str, Any] = {}
+        if plan.task:
+            facts.update(plan.task.run(root, self.reporter.progress))
         endings = [self._command(command, plan.stage) for command in plan.commands]
         facts.update(self._verified(plan, before, endings))
+        told = zip(plan.commands, endings, strict=True)
+        warned = [text for command, end in told if not command.by_hand for text in end.warnings]
+        if warned:
+            facts["warnings"] = [*facts.get("warnings", ()), *warned]
         done.facts = without_secrets(facts)
         done.outputs = snapshot(root, made_by(decision.plan), {})
 

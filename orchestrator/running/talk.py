@@ -22,6 +22,7 @@ from orchestrator.envs.release import Release
 from orchestrator.planning.script import shell_line
 from orchestrator.recipe.load import load
 from orchestrator.recipe.schema import Recipe
+from orchestrator.recipe.trust import trusts_remote_code
 from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.execution import environment_of
@@ -37,6 +38,8 @@ class Talk:
     root: Path
     release: Release
     rehearsal: bool
+    own_code: bool = False
+    """Whether code that the model brings runs in it."""
     warnings: tuple[str, ...] = ()
     """Why what answers is not what the run would make now, in words."""
     python: Path | None = None
@@ -112,7 +115,15 @@ class _Made:
         )
         release, rehearsal = self.job.release, self.job.rehearsal
         command = command.with_defaults(self.job.recipe.env)
-        return Talk(command, self.root, release, rehearsal, warnings=warnings, python=own)
+        return Talk(
+            command,
+            self.root,
+            release,
+            rehearsal,
+            own_code=trusts_remote_code(self.job.recipe.model),
+            warnings=warnings,
+            python=own,
+        )
 
 
 def _again(root: Path, record: RunRecord) -> str:
@@ -137,7 +148,7 @@ def _made(root: Path, options: Mapping[str, Any]) -> _Made:
         recipe=load(str(root / layout.LOCK), environ={}).recipe,
         release=registry.release(record.engine),
         sources=(),
-        rehearsal=record.rehearsal,
+        standin=(record.standin or "native") if record.rehearsal else None,
     )
     weights = _weights(root, job, use_adapter=bool(options.get("use_adapter")))
     if weights is None:

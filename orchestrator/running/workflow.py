@@ -53,6 +53,7 @@ def ask(request: Request, *, new: bool = False) -> Asked:
     job = build(
         loaded,
         rehearse=request.rehearse,
+        standin=request.standin,
         passthrough=request.passthrough,
         only_available=request.only_available,
     )
@@ -148,6 +149,7 @@ def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
         "environment": str(environment.root) if environment else "not installed yet",
         "directory": str(root),
         "rehearsal": job.rehearsal,
+        "standin": job.standin,
         "changes": list(job.changes),
         "notes": list(job.notes),
         "stages": [_described(decision) for decision in found],

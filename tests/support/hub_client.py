@@ -90,16 +90,19 @@ def _serve() -> None:
 
 def _do(what: str, fields: dict[str, Any]) -> dict[str, Any]:
     from orchestrator.base.errors import RecipeError
-    from orchestrator.hub.fetch import fetch_model, known_model
+    from orchestrator.hub.fetch import cached_files, fetch_model, known_model
     from orchestrator.recipe.schema import Model
 
     seen: list[tuple[int, int, str]] = []
     try:
+        weights = fields.pop("weights", True)
         model = Model(**fields)
         if what == "known":
-            folder = known_model(model)
+            folder = known_model(model, weights=weights)
+        elif what == "cached":
+            folder = cached_files(model)
         else:
-            folder = fetch_model(model, progress=lambda *step: seen.append(step))
+            folder = fetch_model(model, progress=lambda *s: seen.append(s), weights=weights)
     except RecipeError as error:
         code, text = error.exit_code, str(error)
         return {"what": error.what, "why": error.why, "fix": error.fix, "text": text, "code": code}

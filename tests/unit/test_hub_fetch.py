@@ -216,6 +216,32 @@ def test_a_file_that_stays_corrupted_is_named_and_removed(case: Case) -> None:
     assert case.shards_asked == [(SHARD, 0)]
 
 
+SMALL = ["config.json", "modeling_x.py", "tokenizer.model", "tokenizer_config.json"]
+
+
+def test_config_code_and_tokenizer_come_without_the_weights(case: Case, start: Start) -> None:
+    """What a rehearsal on the model's own code needs; a run then brings the weights beside them."""
+    case.files["README.md"] = b"#"
+    assert case.client.call("cached", hub=case.hub, id=case.id) == {"path": None}
+    found = case.fetch(weights=False)
+    assert found["files"] == SMALL
+    assert found["bytes"] == sum(len(case.files[name]) for name in SMALL)
+    assert case.shards_asked == []
+    asked = len(case.server.asked)
+    assert case.fetch(weights=False)["path"] == found["path"]
+    assert case.client.call("cached", hub=case.hub, id=case.id)["files"] == SMALL
+    assert len(case.server.asked) == asked
+    # No receipt of this tool's own: the client's cache knows it, as after any other program.
+    for receipt in case.receipts():
+        receipt.unlink()
+    assert case.client.call("cached", hub=case.hub, id=case.id)["files"] == SMALL
+    assert len(case.server.asked) == asked
+    # A folder without weights is no model for a run.
+    assert case.known() == {"path": None}
+    assert SHARD in case.fetch()["files"]
+    assert case.known()["path"] == found["path"]
+
+
 @one_hub
 def test_a_repository_whose_own_shard_is_short(case: Case) -> None:
     case.files[SHARD] = case.files[SHARD][:-9]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.hub.selection import needed
+from orchestrator.hub.selection import LARGEST, needed, without_weights
 
 SMALL = [
     "config.json",
@@ -49,6 +49,11 @@ def test_what_is_not_needed(name: str) -> None:
 )
 def test_other_names_of_weights(name: str) -> None:
     assert needed([*SMALL, name, "pytorch_model.bin"]) == (*SMALL, name)
+
+
+def test_a_rehearsal_needs_no_weights_and_no_large_file() -> None:
+    sizes = dict.fromkeys([*SMALL, *SAFE, *TORCH, *INDEXES, "README.md"], 1000)
+    assert without_weights({**sizes, "rows.jsonl": LARGEST + 1}) == tuple(SMALL)
 
 
 def test_code_in_folders_is_kept() -> None:

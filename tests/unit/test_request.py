@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
+from itertools import dropwhile
 from pathlib import Path
 
 import pytest
@@ -20,11 +22,15 @@ requests = st.builds(
     sets=st.lists(words.map(lambda text: f"title={text}"), max_size=3).map(tuple),
     params=st.lists(words.map(lambda text: f"name={text}"), max_size=2).map(tuple),
     engine=st.none() | st.just("xtuner@0.2.0"),
-    rehearse=st.booleans(),
+    rehearse=st.just(True),
+    standin=st.sampled_from([None, "own", "native"]),
     only_available=st.booleans(),
     passthrough=st.lists(words, max_size=2).map(tuple),
     environ=st.just({}),
 )
+
+
+requests |= requests.map(lambda asked: replace(asked, rehearse=False, standin=None))
 
 
 @given(requests)
@@ -33,13 +39,15 @@ def test_the_line_is_what_was_typed(request_: Request) -> None:
     from orchestrator.cli.runs import plan
 
     line = request_.line(verb="plan")
-    first, verb, *rest = [word for word in shlex.split(line) if not word.startswith("RECIPE_")]
+    first, verb, *rest = dropwhile(lambda word: word.startswith("RECIPE_"), shlex.split(line))
     assert (first, verb) == ("recipe", "plan")
     context = plan.make_context("plan", rest)
     given = context.params
     assert given["recipe"] == request_.recipe
-    for key in ("sets", "params", "engine", "rehearse", "only_available"):
+    for key in ("sets", "params", "engine", "only_available"):
         assert given[key] == getattr(request_, key), key
+    kind = request_.standin or "auto"
+    assert given["rehearse"] == (kind if request_.rehearse else None)
     assert given["engine_arguments"] == request_.passthrough
 
 

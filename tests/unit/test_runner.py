@@ -43,6 +43,14 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+def test_what_our_own_scripts_warn_of_is_told(bench: Bench) -> None:
+    """An engine's own warnings stay in its log."""
+    bench.engine.behave("tokenizer", "echo 'warning: it cannot answer'")
+    bench.engine.behave("merge", "echo 'warning: of the engine'")
+    bench.run()
+    assert records.read(bench.root).stage("merge").facts["warnings"] == ["it cannot answer"]
+
+
 def test_a_first_run_walks_every_stage(bench: Bench) -> None:
     told = bench.run()
     assert told.ended == ALL

@@ -97,6 +97,15 @@ FAULTS = {
         "echo \"unknown prompt template 'internlm_chta': did you mean internlm_chat?\"; exit 1",
         ["did you mean internlm_chat"],
     ),
+    "the model's own code does not fit": (
+        "train",
+        "echo 'Traceback (most recent call last):'; echo '  File \"/c/transformers_modules/standin/"
+        "modeling_x.py\", line 7, in forward'; echo 'AttributeError: no from_legacy_cache'; exit 1",
+        [
+            "the model's own code stopped it (modeling_x.py, line 7, in forward)",
+            "--rehearse=native",
+        ],
+    ),
     "the check finds a fault": (
         "check",
         'echo \'{"faults": [{"what": "No GPU can be seen.", "why": "w", "fix": "f"}]}\' '

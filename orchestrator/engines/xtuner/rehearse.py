@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.base.language import say
-from orchestrator.engines.xtuner.values import tokenizer_arguments
 from orchestrator.recipe.schema import Recipe, Train
 
 MAX_LENGTH = 256
@@ -29,13 +28,6 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
             "评估提问的回答：600 -> 16 个新 token",
         )
     )
-    if "eos_token" in tokenizer_arguments(recipe.model):
-        said.append(
-            say(
-                "tokenizer: the stand-in has an end token of its own",
-                "分词器：替身使用自己的结束符",
-            )
-        )
     update = {key: value for key, value, _ in changes}
     changed = recipe.model_copy(update={"train": train.model_copy(update=update)})
     return changed, tuple(said)

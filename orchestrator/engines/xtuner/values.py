@@ -88,7 +88,7 @@ def values(job: Job) -> dict[str, Any]:
         "model_path": job.model,
         "template": Name(template(recipe)),
         "trust_remote_code": trusts_remote_code(recipe.model),
-        "tokenizer_arguments": tokenizer_arguments(recipe.model, standin=job.rehearsal),
+        "tokenizer_arguments": tokenizer_arguments(recipe.model, standin=job.standin == "native"),
         "datasets": sets,
         "set_names": [item.name for item in sets],
         "map_fns": sorted({*mapped, *([] if pretraining else ["template_map_fn_factory"])}),

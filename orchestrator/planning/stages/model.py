@@ -11,12 +11,14 @@ from orchestrator.base.language import say
 from orchestrator.base.layout import TRAIN
 from orchestrator.base.plan import Artifact, Facts, Plan, Progress, Proof
 from orchestrator.engines.job import Job
-from orchestrator.planning.rehearsal import standin
+from orchestrator.planning.rehearsal import own, standin
 from orchestrator.recipe.trust import trust_in_words, trusts_remote_code
 
 
 def plan(job: Job, root: Path) -> Plan:
     """A link to the model's folder, or in a rehearsal the command that makes the stand-in."""
+    if job.standin == "own":
+        return own.plan(job)
     if job.rehearsal:
         return standin.plan(job, rows=TRAIN)
     return Plan(
