@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orchestrator.base.language import say
-from orchestrator.engines.job import Standin
+
+if TYPE_CHECKING:  # shell completion loads this module, and must not load the schema with it
+    from orchestrator.engines.job import Standin
 
 
 def of_what(standin: Standin | None) -> str:
