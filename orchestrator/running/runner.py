@@ -17,6 +17,7 @@ from orchestrator import __version__
 from orchestrator.base import layout
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.language import say
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.plan import Command, Plan
 from orchestrator.base.process import quoted, termination_interrupts
@@ -280,6 +281,9 @@ def _add_stage(error: RecipeError, stage: str, log: Path | None) -> None:
     """Let the error name the stage, the log and how to go on."""
     log_line = f"log {log}" if log else None
     error.where = "\n         ".join(filter(None, (f"stage {stage}", error.where, log_line)))
-    error.fix = error.fix or "remove the cause"
-    if "again" not in error.fix:
-        error.fix += "; then run the same command again: it goes on from this stage"
+    error.fix = error.fix or say("remove the cause", "排除原因")
+    if not any(word in error.fix for word in ("again", "再", "重新")):
+        error.fix += say(
+            "; then run the same command again: it goes on from this stage",
+            "；然后再次运行同一命令：会从这个阶段继续",
+        )

@@ -14,7 +14,7 @@ from orchestrator.engines.llamafactory import checkpoints, commands, deepspeed, 
 from orchestrator.engines.llamafactory.dataset import ROW_FORMATS
 from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
 from orchestrator.engines.llamafactory.dataset_info import register_rows as register_rows
-from orchestrator.engines.llamafactory.failures import EXPLANATIONS
+from orchestrator.engines.llamafactory.failures import FAILURES
 from orchestrator.engines.llamafactory.files import files as files
 from orchestrator.engines.llamafactory.notes import notes as notes
 from orchestrator.engines.llamafactory.rehearse import rehearse as rehearse
@@ -24,7 +24,6 @@ from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
 from orchestrator.verifying.artifacts import ADAPTER, CHECK, MODEL
-from orchestrator.verifying.explain import explain as _explain
 
 name = "llamafactory"
 row_formats = ROW_FORMATS
@@ -48,6 +47,8 @@ releases = (
 )
 _CHECK = Path(__file__).parent / "probes" / "check.py"
 _COMPARE = Path(__file__).parent / "probes" / "compare.py"
+#: What its logs say when it fails.
+explanations = FAILURES
 
 
 def turn_fields(_release: Release) -> tuple[str, ...]:
@@ -137,11 +138,6 @@ def newest_checkpoint(root: Path) -> Path | None:
     """What a training that was cut off can go on from."""
     found = [checkpoints.newest_checkpoint(root / one) for one in ("adapter", "work")]
     return next((one for one in found if one is not None), None)
-
-
-def explain(log: str) -> tuple[str, str] | None:
-    """The cause and the fix of a failure, from the engine's log."""
-    return _explain(log, EXPLANATIONS)
 
 
 def crashed(log: str) -> bool:
