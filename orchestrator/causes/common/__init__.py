@@ -6,6 +6,7 @@ from orchestrator.causes.common.data import DATA
 from orchestrator.causes.common.distributed import DISTRIBUTED
 from orchestrator.causes.common.endings import ENDINGS
 from orchestrator.causes.common.gpu import GPU
+from orchestrator.causes.common.kernels import KERNELS
 from orchestrator.causes.common.machine import FILES_LAST, MACHINE, NETWORK
 from orchestrator.causes.common.memory import MEMORY
 from orchestrator.causes.common.models import MODELS
@@ -16,7 +17,7 @@ from orchestrator.causes.explanation import Explanation
 #: What is more specific than an engine's own entries of another engine, and less than its own.
 COMMON: tuple[Explanation, ...] = (
     *(*MEMORY, *GPU, *DISTRIBUTED, *MACHINE, *NETWORK),
-    *(*PACKAGES, *MODELS, *WEIGHTS, *DATA, *ENDINGS),
+    *(*KERNELS, *PACKAGES, *MODELS, *WEIGHTS, *DATA, *ENDINGS),
 )
 #: What names no cause of its own: a file or a module that is not there.
 LAST: tuple[Explanation, ...] = (*PACKAGES_LAST, *FILES_LAST)

@@ -26,7 +26,7 @@ GPU: tuple[Explanation, ...] = (
     ),
     Explanation(
         id="no-kernel-image",
-        pattern=r"no kernel image is available for execution|is not compatible with the current "
+        pattern=r"no kernel image is available|is not compatible with the current "
         r"PyTorch installation|cudaErrorNoKernelImageForDevice",
         scope="any",
         cause=(
@@ -39,7 +39,7 @@ GPU: tuple[Explanation, ...] = (
             "安装支持该显卡的版本：新卡用更新的 torch，旧卡用更旧的"
             "（recipe env install NAME --torch-backend cu128 或 cu118）",
         ),
-        sample="RuntimeError: CUDA error: no kernel image is available for execution on the device",
+        sample="RuntimeError: CUDA error: no kernel image is available on the device",
         source="https://github.com/bitsandbytes-foundation/bitsandbytes/issues/48",
     ),
     Explanation(
