@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from orchestrator.causes.lines import Line
 
 _START = re.compile(r"Traceback \(most recent call last\)|^╭.*Traceback")
+#: A notebook writes the exception's name before it, and frames that are not indented.
+_NOTEBOOK = re.compile(r"^[\w.]+\s+Traceback \(most recent call last\)")
 #: What stands between the exceptions of one chain; the later one is what ended the program.
 _LINK = re.compile(
     r"^(?:During handling of the above exception, another exception occurred:"
@@ -25,7 +27,7 @@ _WITHIN = re.compile(rf"(?:^|[\s:\]])(?P<text>{_NAME}:\s.*)$")
 _NATIVE = re.compile(r"^\s*what\(\):\s+(?P<text>.*)$")
 #: Where an exception's own text ends: blank lines, log lines, other programs' words.
 _END = re.compile(
-    r"^$|^\d{4}[-/]\d\d|^\d\d/\d\d \d\d:|^\[|^[EWIF]\d{4} |^[*=]{4,}|^\"\"\""
+    r"^$|^\d{4}[-/]\d\d|^\d\d/\d\d \d\d:|^\[(?!Errno|enforce)|^[EWIF]\d{4} |^[*=]{4,}|^\"\"\""
     r"|^(?:INFO|WARNING|ERROR)\b"
 )
 _MOST = 30
@@ -96,7 +98,8 @@ def _parsed(lines: Sequence[Line]) -> Iterator[Raised | None]:
         elif start := _START.search(line.text):
             frames = [line.text[start.start() :]]
             at += 1
-            while at < len(lines) and _is_frame(lines[at].text):
+            drawn = _NOTEBOOK.match(line.text) is not None
+            while at < len(lines) and _is_frame(lines[at].text, drawn=drawn):
                 frames.append(lines[at].text)
                 at += 1
             if at < len(lines) and not _START.search(lines[at].text):
@@ -109,7 +112,10 @@ def _parsed(lines: Sequence[Line]) -> Iterator[Raised | None]:
             at += 1
 
 
-def _is_frame(text: str) -> bool:
+def _is_frame(text: str, *, drawn: bool) -> bool:
+    """Whether the line belongs to a traceback above its exception; ``drawn``: of a notebook."""
+    if drawn:
+        return not (_ALONE.match(text) or _START.search(text) or _LINK.match(text))
     return not text.strip() or text[0] in " \t│╰╭❱"
 
 

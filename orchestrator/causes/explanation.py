@@ -25,8 +25,8 @@ class Explanation:
 
     ``pattern`` is a regular expression over an exception's whole text ("Type: message", of several
     lines) or over one line; its named groups may be used in ``cause`` and ``fix``. ``sample`` is
-    such a line as a real program printed it, and ``source`` says where it was seen: an issue's
-    address, the file of the engine that prints it, or "own run".
+    such a line, and ``source`` says where it was seen: an issue's address, "own run: …", or the
+    file that prints it (names and figures are filled in then).
     """
 
     id: str
@@ -37,6 +37,8 @@ class Explanation:
     source: str
     scope: Scope = "error"
     role: Role = "cause"
+    certain: bool = True
+    """Whether the words leave no other cause; what is usual only is told as probable."""
 
     def match(self, text: str) -> re.Match[str] | None:
         return re.search(self.pattern, text, re.MULTILINE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
@@ -19,7 +18,8 @@ _PREFIXES = re.compile(
 )
 _HARMLESS = re.compile(
     r"\b\w*Warning\b(?!s?_)|\bwarnings?\.warn\b|\b(?:INFO|DEBUG|WARNING|WARN)\b"
-    r"|^\s*(?:info|warn|warning|debug|note|hint)\s*:|\[(?:info|warn|warning|debug)\]",
+    r"|^\s*(?:info|warn|warning|debug|note|hint)\s*:|\[(?:info|warn|warning|debug)\]"
+    r"|\b(?:could|may) (?:lead|result)\b",
 )
 _NOISE = re.compile(
     r"^\s*$|^\s*\d+%\||it/s\]|s/it\]|FutureWarning|UserWarning|DeprecationWarning|warnings\.warn"
@@ -34,6 +34,8 @@ class Line:
     number: int
     rank: str
     text: str
+    bar: str = ""
+    """A bar that stood before ``text`` on the same line; its figures may tell (``loss=nan``)."""
 
     @property
     def is_harmless(self) -> bool:
@@ -48,14 +50,11 @@ class Line:
 
 def lines_of(log: str) -> list[Line]:
     """The lines of a log, cleaned; what a terminal would have overwritten is left out."""
-    return [
-        Line(number, rank, text)
-        for number, raw in enumerate(log.split("\n"), 1)
-        for rank, text in _cleaned(raw)
-    ]
+    return [Line(number, *_cleaned(raw)) for number, raw in enumerate(log.split("\n"), 1)]
 
 
-def _cleaned(raw: str) -> Iterator[tuple[str, str]]:
+def _cleaned(raw: str) -> tuple[str, str, str]:
+    """Who prints, the text, and the bar before it."""
     text = _ANSI.sub("", raw).rstrip("\r")
     shown = [part for part in text.split("\r") if part.strip()]
     text = shown[-1].rstrip() if shown else ""
@@ -65,5 +64,5 @@ def _cleaned(raw: str) -> Iterator[tuple[str, str]]:
         text = text[match.end() :]
     bar = _BAR.match(text)
     if bar is not None and text[bar.end() :].strip():
-        text = text[bar.end() :]
-    yield rank, text
+        return rank, text[bar.end() :], bar[0]
+    return rank, text, ""

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,11 @@ from orchestrator.causes.exceptions import Raised, last_step, raised
 from orchestrator.causes.explanation import Explanation
 from orchestrator.causes.lines import Line, lines_of
 
+#: What a shell, a scheduler or an argument parser says leaves no doubt, without an exception too.
+_PLAIN = re.compile(
+    r"^\S*: error: |^error: |[Ss]egmentation fault|^Killed$|: +\d+ Killed\b|oom[-_]kill|TIME LIMIT"
+    r"|command error: |command not found$"
+)
 #: Lines at a log's end in which a word counts that stands in no exception.
 _TAIL = 60
 
@@ -47,7 +53,8 @@ class Ended:
 class Cause:
     """What a log shows. ``id`` is None when the table does not know it.
 
-    ``sure`` is false where only a line, no exception and no exit, shows it.
+    ``sure`` is false where only a line, no exception and no exit, shows it, and where the table
+    itself calls the cause probable.
     """
 
     id: str | None
@@ -123,7 +130,8 @@ class _Judge:
             for line in reversed(told):
                 entry = None if line.is_harmless else self._entry(line.text)
                 if entry is not None:
-                    return self._cause(entry, line.text, line.number, name, None, sure=False)
+                    sure = _PLAIN.search(line.text) is not None
+                    return self._cause(entry, line.text, line.number, name, None, sure=sure)
         return None
 
     def _sign(self) -> Cause | None:
@@ -131,8 +139,9 @@ class _Judge:
         for name, lines in self.logs.items():
             for line in reversed(lines):
                 for entry in self.table:
-                    if entry.scope == "any" and entry.match(line.text):
-                        return self._cause(entry, line.text, line.number, name, None, sure=False)
+                    if entry.scope == "any" and entry.match(line.bar + line.text):
+                        text = line.bar + line.text
+                        return self._cause(entry, text, line.number, name, None, sure=False)
         return None
 
     def _entry(self, text: str) -> Explanation | None:
@@ -155,4 +164,5 @@ class _Judge:
         evidence = text.splitlines()[before] if text else text
         line = None if number is None else number + before
         traceback = tuple(last.traceback) if last else ()
-        return Cause(entry.id, cause, fix, evidence, line, sure, log, entry.source, traceback)
+        certain = sure and entry.certain
+        return Cause(entry.id, cause, fix, evidence, line, certain, log, entry.source, traceback)

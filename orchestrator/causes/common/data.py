@@ -10,7 +10,8 @@ DATA: tuple[Explanation, ...] = (
         pattern=r"error: (?P<detail>unrecognized arguments: .*"
         r"|the following arguments are required: "
         r".*|argument \S+: (?:invalid|expected|not allowed).*|ambiguous option: .*)"
-        r"|^(?:Error: |click\.exceptions\.\w+: )?(?P<other>No such option: .*|Missing (?:option"
+        r"|^(?:Error: |click\.exceptions\.\w+: )?[│ ]*(?P<other>No such option: .*"
+        r"|Missing (?:option"
         r"|argum"
         r"ent).*|Got unexpected extra argument.*|Invalid value for .*)",
         cause=(
@@ -30,7 +31,8 @@ DATA: tuple[Explanation, ...] = (
         pattern=r"yaml\.(?:scanner|parser|constructor|reader|composer)\.\w*Error"
         r"|mapping values are not allowed here|while (?:parsing|scanning) a[^\n]*(?:\n"
         r"|.)*?(?P<detail>"
-        r"in \"[^\"]+\", line \d+)?",
+        r"in \"[^\"]+\", line \d+)?"
+        r"|omegaconf\.errors\.\w*Error",
         cause=(
             "a YAML file cannot be read {detail}",
             "YAML 文件无法解析 {detail}",
@@ -131,10 +133,12 @@ DATA: tuple[Explanation, ...] = (
         pattern=r"Couldn't find any data file at (?P<detail>\S+?)\.?(?:\s|$)"
         r"|Unable to find '(?P<other>"
         r"[^']+)'|Couldn't find a dataset script|DatasetNotFoundError: (?P<third>.*)"
-        r"|Dataset '(?P<fourth>[^']+)' doesn't exist on the Hub|DataFilesNotFoundError",
+        r"|Dataset '(?P<fourth>[^']+)' doesn't exist on the Hub|DataFilesNotFoundError"
+        r"|File (?P<fifth>\S+) not found\.|EmptyDatasetError"
+        r"|File (?P<sixth>\S+) does not exist",
         cause=(
-            "the data file (or data set) {detail}{other}{third}{fourth} is not there",
-            "数据文件（或数据集）{detail}{other}{third}{fourth} 不存在",
+            "the data file (or data set) {detail}{other}{third}{fourth}{fifth}{sixth} is not there",
+            "数据文件（或数据集）{detail}{other}{third}{fourth}{fifth}{sixth} 不存在",
         ),
         fix=(
             "correct the path: it counts from the folder in which the command runs; for a local "
@@ -146,7 +150,7 @@ DATA: tuple[Explanation, ...] = (
     ),
     Explanation(
         id="lengths-differ-in-batch",
-        pattern=r"Unable to create tensor, you should probably activate (?:truncation|padding)"
+        pattern=r"Unable to create tensor"
         r"|stack expects each tensor to be equal size|Sizes of tensors must match except",
         cause=(
             "the rows of one batch have different lengths or shapes",
@@ -166,8 +170,10 @@ DATA: tuple[Explanation, ...] = (
         id="config-syntax",
         pattern=r"^(?:SyntaxError|IndentationError|TabError): (?P<detail>.*)",
         cause=(
-            "a Python file (often the edited config) is not valid: {detail}",
-            "Python 文件（常见是手工改过的配置）有语法错误：{detail}",
+            "a Python file is not valid ({detail}): an edited config, or code of the model that "
+            "was "
+            "downloaded as a web page",
+            "Python 文件有语法错误（{detail}）：手工改过的配置，或模型代码下载成了网页",
         ),
         fix=(
             "correct the line above that message: a missing quote, comma or bracket, or a "
@@ -214,5 +220,42 @@ DATA: tuple[Explanation, ...] = (
         ),
         sample="KeyError: 'conversations'",
         source="https://github.com/zjunlp/AutoAct/issues/6",
+    ),
+    Explanation(
+        id="roles-do-not-alternate",
+        pattern=r"[Cc]onversation roles must alternate|System role not supported"
+        r"|After the optional "
+        r"system message|Only user, assistant and system roles",
+        cause=(
+            "a conversation's roles are not user and assistant in turn, as the template wants them",
+            "对话的角色没有按 user、assistant 交替，不符合模板要求",
+        ),
+        fix=(
+            "find those rows with `recipe data check FILE`; join turns of one role, and put a "
+            "system "
+            "text where the template allows it",
+            "用 `recipe data check FILE` 找出这些行；合并同一角色的连续发言，把 system "
+            "放在模板允许的位置",
+        ),
+        sample="jinja2.exceptions.TemplateError: Conversation roles must alternate "
+        "user/assistant/user/assistant/...",
+        source="tokenizer_config.json of Llama-2-chat: chat_template",
+    ),
+    Explanation(
+        id="evaluation-without-rows",
+        pattern=r"evaluation requires an eval_dataset|requires the save and eval strategy to match"
+        r"|Please make sure eval_dataset be provided"
+        r"|You have set .evaluation_strategy. to .{0,80}but",
+        cause=(
+            "evaluation is switched on without rows for it, or at other steps than saving",
+            "打开了评估却没有评估数据，或评估与保存的步数不一致",
+        ),
+        fix=(
+            "give a test split (data.split), or set eval_strategy: no and "
+            "load_best_model_at_end: false",
+            "设置测试集划分（data.split），或 eval_strategy: no、load_best_model_at_end: false",
+        ),
+        sample="ValueError: Trainer: evaluation requires an eval_dataset.",
+        source="transformers/trainer.py",
     ),
 )

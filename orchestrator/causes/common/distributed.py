@@ -7,7 +7,9 @@ from orchestrator.causes.explanation import Explanation
 DISTRIBUTED: tuple[Explanation, ...] = (
     Explanation(
         id="port-in-use",
-        pattern=r"[Aa]ddress already in use|EADDRINUSE",
+        pattern=r"[Aa]ddress already in use|EADDRINUSE"
+        r"|Cannot find empty port in range"
+        r"|server socket has failed to listen on any local",
         cause=(
             "the port for the processes' meeting is taken by another program",
             "进程间通信的端口已被其他程序占用",
@@ -82,7 +84,8 @@ DISTRIBUTED: tuple[Explanation, ...] = (
     Explanation(
         id="nccl-error",
         pattern=r"NCCL error|ncclSystemError|ncclUnhandledCudaError|ncclInternalError"
-        r"|ncclInvalidUsage|NCCL WARN (?:Call to|Error)|unhandled (?:cuda|system) error",
+        r"|ncclInvalidUsage|NCCL WARN (?:Call to|Error)|unhandled (?:cuda|system) error"
+        r"|NCCL Error|NCCL WARN",
         cause=(
             "the GPUs could not talk to each other (NCCL)",
             "GPU 之间无法通信（NCCL）",
@@ -180,6 +183,25 @@ DISTRIBUTED: tuple[Explanation, ...] = (
         source="deepspeed/runtime/config.py",
     ),
     Explanation(
+        id="deepspeed-config",
+        pattern=r"validation errors? for DeepSpeed\w+|DeepSpeedConfigError"
+        r"|existing deepspeed config"
+        r"|Please correct the following DeepSpeed config values",
+        cause=(
+            "the DeepSpeed configuration is not valid for this release, or is not there",
+            "DeepSpeed 配置对此版本无效，或文件不存在",
+        ),
+        fix=(
+            "use one of zero2, zero3 (train.deepspeed), or correct the keys that the message "
+            "names; "
+            '"auto" is understood by transformers only',
+            '使用 zero2、zero3（train.deepspeed），或改正报错中的键；"auto" 只有 transformers 认识',
+        ),
+        sample="pydantic.error_wrappers.ValidationError: 1 validation error for "
+        "DeepSpeedZeroConfig",
+        source="deepspeed/runtime/config_utils.py",
+    ),
+    Explanation(
         id="cuda-home",
         pattern=r"CUDA_HOME does not exist|CUDA_HOME environment variable is not set"
         r"|MissingCUDAExcep",
@@ -231,5 +253,25 @@ DISTRIBUTED: tuple[Explanation, ...] = (
         ),
         sample="ModuleNotFoundError: No module named 'mpi4py'",
         source="deepspeed/comm/comm.py",
+    ),
+    Explanation(
+        id="parameters-unused",
+        pattern=r"Expected to have finished reduction in the prior iteration|Expected to mark a "
+        r"variable ready only once|parameters that were not used in producing loss",
+        cause=(
+            "some trained weights took no part in a step, or twice (gradient checkpointing), which "
+            "DDP does not allow",
+            "有可训练参数在一步中没有参与计算，或参与了两次（梯度检查点），DDP 不允许",
+        ),
+        fix=(
+            "ddp_find_unused_parameters: false with use_reentrant false, or true without gradient "
+            "checkpointing; or deepspeed zero2",
+            "use_reentrant 设为 false 且 ddp_find_unused_parameters: false，或不用梯度检查点时设为 "
+            "true；或改用 deepspeed zero2",
+        ),
+        sample="RuntimeError: Expected to mark a variable ready only once. This error is caused "
+        "by one "
+        "of the following reasons",
+        source="torch: torch/csrc/distributed/c10d/reducer.cpp",
     ),
 )

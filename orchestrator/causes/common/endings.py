@@ -17,7 +17,7 @@ ENDINGS: tuple[Explanation, ...] = (
         sample="slurmstepd: error: *** JOB 1234567 ON node01 CANCELLED AT 2024-03-01T10:00:00 "
         "DUE TO "
         "TIME LIMIT ***",
-        source="slurm/src/slurmd/slurmstepd",
+        source="slurm: src/slurmd/slurmstepd (job, node and time filled in)",
     ),
     Explanation(
         id="segfault",
@@ -115,7 +115,8 @@ ENDINGS: tuple[Explanation, ...] = (
     Explanation(
         id="child-failed",
         pattern=r"ChildFailedError|CalledProcessError: Command .* returned non-zero exit status \d+"
-        r"|ProcessRaisedException|ProcessExitedException|CalledProcessError",
+        r"|ProcessRaisedException|ProcessExitedException|CalledProcessError"
+        r"|exits with return code = [1-9]",
         role="consequence",
         cause=(
             "a process that the launcher had started failed; its own error is not in this log",

@@ -8,7 +8,8 @@ GPU: tuple[Explanation, ...] = (
     Explanation(
         id="driver-too-old",
         pattern=r"NVIDIA driver on your system is too old|CUDA driver version is insufficient"
-        r"|forward compatibility was attempted on non supported HW|unsupported PTX",
+        r"|forward compatibility was attempted on non supported HW|unsupported PTX"
+        r"|provided PTX was compiled with an unsupported",
         scope="any",
         cause=(
             "the NVIDIA driver is older than this torch needs",
@@ -48,7 +49,8 @@ GPU: tuple[Explanation, ...] = (
         r"|no CUDA-capable device|fp16 mixed precision requires a GPU"
         r"|setup doesn't support bf16/gpu"
         r"|Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is F"
-        r"|No GPU found\. A GPU is needed|None of the available devices",
+        r"|No GPU found\. A GPU is needed|None of the available devices"
+        r"|can only be used on CUDA devices|only available on CUDA for now",
         cause=("no GPU can be seen by torch", "torch 看不到 GPU"),
         fix=(
             "check nvidia-smi, CUDA_VISIBLE_DEVICES and --gpus of the container; or rehearse on "
@@ -61,7 +63,7 @@ GPU: tuple[Explanation, ...] = (
     ),
     Explanation(
         id="gpu-number",
-        pattern=r"invalid device ordinal|CUDA_VISIBLE_DEVICES.*(?:invalid|out of range)"
+        pattern=r"invalid device ordinal(?! at line)|CUDA_VISIBLE_DEVICES.*(?:invalid|out of range)"
         r"|device_id.*must be less than",
         cause=(
             "it asks for a GPU that is not there, or that CUDA_VISIBLE_DEVICES hides",
@@ -98,7 +100,8 @@ GPU: tuple[Explanation, ...] = (
         id="gpu-broken",
         pattern=r"uncorrectable ECC error|GPU is lost|fallen off the bus|NVRM: Xid|CUDA error: "
         r"(?:unknown error|unspecified launch failure|hardware)|system not yet initialized"
-        r"|Unable to determine the device handle|CUDA unknown error|system has unsupported display",
+        r"|Unable to determine the device handle|CUDA unknown error|system has unsupported display"
+        r"|THCudaCheck FAIL.*(?:unknown|not yet)",
         cause=(
             "the GPU or its driver is in a bad state",
             "GPU 或其驱动处于异常状态",
@@ -143,7 +146,8 @@ GPU: tuple[Explanation, ...] = (
     Explanation(
         id="cuda-library-start",
         pattern=r"CUBLAS_STATUS_NOT_INITIALIZED|CUDNN_STATUS_(?:NOT_INITIALIZED|INTERNAL_ERROR)"
-        r"|cuDNN error|Unable to load any of \{?libcudnn|libcudnn.*(?:cannot open|No such)",
+        r"|cuDNN error|Unable to load any of \{?libcudnn|libcudnn.*(?:cannot open|No such)"
+        r"|CUBLAS_STATUS_(?:INVALID_VALUE|NOT_SUPPORTED)|GET was unable to find an engine",
         cause=(
             "a CUDA library could not start: no GPU memory left for it, or a library of another "
             "CUDA version on LD_LIBRARY_PATH",
@@ -220,7 +224,8 @@ GPU: tuple[Explanation, ...] = (
         id="dtype-mismatch",
         pattern=r"expected scalar type \w+ but found|mat1 and mat2 must have the same dtype"
         r"|expected m1 and m2 to have the same dtype|Input type \(.*\) and (?:bias|weight) type"
-        r"|should have the same dtype|FlashAttention only support fp16",
+        r"|should have the same dtype|FlashAttention only support fp16"
+        r"|[Ee]xpected mat1 and mat2 to have the same|[Ee]xpected \w+ tensor to have dtype",
         cause=(
             "parts of the model have different number formats (fp32, fp16, bf16)",
             "模型各部分的数值精度不一致（fp32、fp16、bf16）",
@@ -231,6 +236,56 @@ GPU: tuple[Explanation, ...] = (
             "以训练精度（train.precision）加载模型，量化模型的计算精度也设成同一种",
         ),
         sample="RuntimeError: expected scalar type Half but found Float",
+        source="torch: aten/src/ATen/native/LinearAlgebra.cpp",
+    ),
+    Explanation(
+        id="driver-mismatch",
+        pattern=r"Driver/library version mismatch|couldn't communicate with the NVIDIA driver"
+        r"|NVML: (?:Driver Not Loaded|Unknown Error)",
+        scope="any",
+        cause=(
+            "the NVIDIA driver does not answer: it was updated without a restart, or is not loaded",
+            "NVIDIA 驱动没有响应：更新后没有重启，或没有加载",
+        ),
+        fix=(
+            "restart the machine (in a container: start it again); nvidia-smi must work first",
+            "重启机器（容器则重新启动）；先让 nvidia-smi 能正常运行",
+        ),
+        sample="Failed to initialize NVML: Driver/library version mismatch",
+        source="nvidia-smi",
+    ),
+    Explanation(
+        id="kernel-too-large",
+        pattern=r"OutOfResources|out of resource: shared memory",
+        cause=(
+            "a triton kernel needs more on-chip memory than this model of GPU has",
+            "triton 内核需要的片上内存超出了该型号 GPU",
+        ),
+        fix=(
+            "switch off the fused kernels (liger, unsloth, torch.compile), or use a newer GPU",
+            "关闭融合内核（liger、unsloth、torch.compile），或换用较新的 GPU",
+        ),
+        sample="triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: "
+        "163840, Hardware limit: 101376.",
+        source="triton/runtime/errors.py",
+    ),
+    Explanation(
+        id="shapes-do-not-fit",
+        pattern=r"mat1 and mat2 shapes cannot be multiplied|'weight' must be 2-D"
+        r"|The size of tensor a"
+        r" \(\d+\) must match the size of tensor b",
+        certain=False,
+        cause=(
+            "two tensors have shapes that do not fit: parts of different models, quantized weights "
+            "used as plain ones, or weights that ZeRO-3 has split",
+            "张量形状不匹配：混用了不同的模型、把量化权重当普通权重，或权重被 ZeRO-3 切分",
+        ),
+        fix=(
+            "use base, adapter and tokenizer of one model; try deepspeed zero2 for zero3, and "
+            "without quantization",
+            "使用同一模型的基座、适配器和分词器；把 zero3 换成 zero2，并试试不量化",
+        ),
+        sample="RuntimeError: mat1 and mat2 shapes cannot be multiplied (512x4096 and 1x8388608)",
         source="torch: aten/src/ATen/native/LinearAlgebra.cpp",
     ),
 )

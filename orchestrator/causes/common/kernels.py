@@ -30,7 +30,8 @@ KERNELS: tuple[Explanation, ...] = (
         id="flash-attn-gpu",
         pattern=r"FlashAttention only supports Ampere|flash attention.*requires.*(?:sm_?80"
         r"|[Aa]mpere)"
-        r"|FlashAttention is only supported on CUDA",
+        r"|FlashAttention is only supported on CUDA"
+        r"|Expected is_sm80 to be true",
         cause=(
             "this GPU is too old for flash attention (it needs Ampere: A100, RTX 30)",
             "这块 GPU 不支持 flash attention（需要 Ampere：A100、RTX 30）",
@@ -49,7 +50,9 @@ KERNELS: tuple[Explanation, ...] = (
         r"|compiled without GPU support|str2optimizer32bit|cget_managed_ptr|libbitsandbytes)"
         r"|CUDA Setup failed despite (?:GPU|CUDA) being available"
         r"|name 'str2optimizer\w+' is not def"
-        r"|'NoneType' object has no attribute 'c(?:get|dequantize|quantize|adam|gemm)\w*'",
+        r"|'NoneType' object has no attribute 'c(?:get|dequantize|quantize|adam|gemm)\w*'"
+        r"|Error named symbol not found at line \d+ in file|Configured CUDA binary not found"
+        r"|Error [\w ]+ at line \d+ in file \S*(?:bitsandbytes|ops\.cu|pythonInterface)",
         cause=(
             "bitsandbytes found no CUDA library that fits, and 4 bits and paged optimizers need "
             "one",
@@ -71,7 +74,8 @@ KERNELS: tuple[Explanation, ...] = (
         pattern=r"No module named 'bitsandbytes|(?:quantization|optimizer|bitsandbytes`?).{0,40}"
         r"requires? (?:the latest version of |an up-to-date version of )?`?bitsandbytes"
         r"|PackageNotFoundError: .*bitsandbytes|Using `bitsandbytes` .*requires"
-        r"|You need to install bitsandbytes",
+        r"|You need to install bitsandbytes"
+        r"|Using .{0,60}requires.{0,160}bitsandbytes|name .bnb. is not defined",
         cause=(
             "4 or 8 bits were asked for, and bitsandbytes is missing or too old",
             "要求 4/8 比特量化，但 bitsandbytes 未安装或太旧",

@@ -9,7 +9,8 @@ MACHINE: tuple[Explanation, ...] = (
         id="disk-full",
         pattern=r"No space left on device|\[Errno 28\]|file write failed|PytorchStreamWriter failed"
         r"|Disk quota exceeded|\[Errno 122\]|No usable temporary directory|os error 28|磁盘空间不足"
-        r"|failed with Input/output error|Not enough disk space|IoError.*StorageFull|ENOSPC",
+        r"|failed with Input/output error|Not enough disk space|IoError.*StorageFull|ENOSPC"
+        r"|basic_ios::clear|iostream error|unexpected pos \d+ vs \d+",
         cause=("the disk is full (or your quota of it)", "磁盘（或配额）已满"),
         fix=(
             "free some space (df -h, du -sh ~/.cache/*), keep fewer checkpoints, then run the same "
@@ -55,7 +56,8 @@ MACHINE: tuple[Explanation, ...] = (
         id="no-permission",
         pattern=r"PermissionError: [^\n]*?(?P<detail>'[^'\n]+')?$"
         r"|Permission denied(?:: (?P<other>'[^']+'"
-        r"))?|Read-only file system|\[Errno 13\]|\[Errno 30\]|Operation not permitted",
+        r"))?|Read-only file system|\[Errno 13\]|\[Errno 30\]|Operation not permitted"
+        r"|\[WinError (?:5|32|1314)\]",
         cause=(
             "a place may not be read or written: {detail}{other}",
             "没有读写权限：{detail}{other}",
@@ -90,10 +92,12 @@ MACHINE: tuple[Explanation, ...] = (
         r"|FileNotFoundError: "
         r"\[Errno 2\] No such file or directory: '(?P<other>nvcc|ninja|gcc|g\+\+|git|nvidia-smi"
         r"|deeps"
-        r"peed|torchrun)'",
+        r"peed|torchrun)'"
+        r"|无法将“(?P<third>[^”]+)”项识别为|'(?P<fourth>[^']+)' 不是内部或外部命令"
+        r"|is not recognized as (?:an internal|the name)",
         cause=(
-            "the program {detail}{other} is not on the PATH",
-            "PATH 中没有程序 {detail}{other}",
+            "the program {detail}{other}{third}{fourth} is not on the PATH",
+            "PATH 中没有程序 {detail}{other}{third}{fourth}",
         ),
         fix=(
             "activate the environment that holds it, or install it; `recipe env install` keeps the "
@@ -130,7 +134,9 @@ NETWORK: tuple[Explanation, ...] = (
         r"|is not a local folder and is not a valid model identifier|Repo id must (?:be|use)"
         r"|HFValidationError|Incorrect path_or_model_id|NotExistError|The (?:model"
         r"|request model).*(?:"
-        r"does not exist|not exist)|EntryNotFoundError|404 Client Error",
+        r"does not exist|not exist)|EntryNotFoundError|404 Client Error"
+        r"|Can't load (?:the )?(?:config|configuration|model|image processor) (?:of|for)"
+        r"|failed to access model \S+ which may not exist",
         cause=(
             "the path is no folder here, and the hub has no model (or file) of that name",
             "该路径在本机不是文件夹，模型站上也没有这个名字的模型（或文件）",
@@ -165,7 +171,7 @@ NETWORK: tuple[Explanation, ...] = (
     Explanation(
         id="certificate",
         pattern=r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLCertVerificationError"
-        r"|SSLEOFError|WRONG_VERSION_NUMBER",
+        r"|WRONG_VERSION_NUMBER",
         cause=(
             "the secure connection is not trusted, usually a proxy in between",
             "安全连接不被信任，通常是中间有代理",
@@ -199,7 +205,9 @@ NETWORK: tuple[Explanation, ...] = (
         r"rary failure in name resolution|Network is unreachable|No route to host"
         r"|Failed to establish "
         r"a new connection|ConnectTimeout|ReadTimeout|LocalEntryNotFoundError|[Cc]onnection refused"
-        r"|ProxyError|couldn't find it in the cached files|getaddrinfo failed|ConnectionError",
+        r"|ProxyError|couldn't find it in the cached files|getaddrinfo failed|ConnectionError"
+        r"|read operation timed out|Connection timed out|\[Errno 110\]|SSLError"
+        r"|EOF occurred in violation|check_hostname requires",
         cause=(
             "the engine tried to reach a hub and could not",
             "引擎要访问模型站，但连不上",
@@ -230,6 +238,41 @@ NETWORK: tuple[Explanation, ...] = (
         "wandb.login(key=[your_"
         "api_key])",
         source="wandb/sdk/wandb_login.py",
+    ),
+    Explanation(
+        id="token-refused",
+        pattern=r"401 Client Error|403 (?:Client Error|Forbidden)"
+        r"|Invalid credentials in Authorization|"
+        r"Invalid (?:user )?token|Token is required|LocalTokenNotFoundError|Unauthorized for url",
+        cause=(
+            "the hub does not accept the token, or none was given",
+            "模型站不接受该令牌，或没有提供令牌",
+        ),
+        fix=(
+            "export HF_TOKEN=… (ModelScope: MODELSCOPE_API_TOKEN) with a token that may read this "
+            "model; check its spelling, for a wrong name gives the same answer",
+            "export HF_TOKEN=…（ModelScope：MODELSCOPE_API_TOKEN），令牌须有读取权限；"
+            "并核对模型名，"
+            "名字写错也会得到同样的回答",
+        ),
+        sample="huggingface_hub.errors.HfHubHTTPError: 401 Client Error: Unauthorized for url: "
+        "https://huggingface.co/api/whoami-v2",
+        source="huggingface_hub/utils/_http.py",
+    ),
+    Explanation(
+        id="socks-proxy",
+        pattern=r"Missing dependencies for SOCKS support|Using SOCKS proxy, but the 'socksio'"
+        r"|Unknown scheme for proxy URL|ValueError: Unknown url type",
+        cause=(
+            "a SOCKS proxy is set (ALL_PROXY), and the package for it is missing",
+            "设置了 SOCKS 代理（ALL_PROXY），但缺少相应的包",
+        ),
+        fix=(
+            "unset ALL_PROXY all_proxy, or pip install pysocks 'httpx[socks]'",
+            "unset ALL_PROXY all_proxy，或 pip install pysocks 'httpx[socks]'",
+        ),
+        sample="requests.exceptions.InvalidSchema: Missing dependencies for SOCKS support.",
+        source="requests/adapters.py",
     ),
 )
 

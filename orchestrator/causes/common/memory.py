@@ -42,7 +42,7 @@ MEMORY: tuple[Explanation, ...] = (
     Explanation(
         id="shared-memory",
         pattern=r"killed by signal: Bus error|out of shared memory|insufficient shared memory"
-        r"|unable to (?:open|allocate) shared memory|/dev/shm.*[Nn]o space"
+        r"|unable to (?:open|allocate) shared memory(?![^\n]*Too many open)|/dev/shm.*[Nn]o space"
         r"|\bnccl-\w+.*No space left",
         cause=(
             "the shared memory (/dev/shm) is too small for the data workers",
@@ -62,7 +62,8 @@ MEMORY: tuple[Explanation, ...] = (
         id="host-out-of-memory",
         pattern=r"DefaultCPUAllocator: (?:can't allocate|not enough) memory|\bMemoryError\b"
         r"|std::bad_alloc|ArrowMemoryError|\[Errno 12\]|Cannot allocate memory"
-        r"|cannot allocate memory for thread-local",
+        r"|cannot allocate memory for thread-local"
+        r"|\w*MemoryError\b|os error 1455|页面文件太小",
         cause=("the machine's own memory (RAM) is full", "主机内存（RAM）不足"),
         fix=(
             "end other programs, use fewer workers (preprocessing_num_workers 1), add swap, or use "
@@ -78,8 +79,10 @@ MEMORY: tuple[Explanation, ...] = (
     Explanation(
         id="host-memory-killed",
         pattern=r"oom_kill count rose|[Oo]ut of memory: Killed process|oom[-_]kill(?:er)? event"
-        r"|invoked oom-killer|Memory cgroup out of memory|OOMKilled|killed.*by the cgroup"
-        r"|exceeded memory limit|OutOfMemoryKill",
+        r"|invoked oom-killer|Memory cgroup out of memory|OOMKilled(?!\W+false)"
+        r"|killed.*by the cgroup"
+        r"|exceeded memory limit|OutOfMemoryKill"
+        r"|srun: error: [^\n]*Out Of Memory",
         scope="any",
         cause=(
             "the kernel killed a process because the machine's memory (RAM) was full",
@@ -91,9 +94,9 @@ MEMORY: tuple[Explanation, ...] = (
             "换内存更大的机器（或给任务更多内存）、减少工作进程，合并时用更小的分片"
             "（export.max_shard_size）；调整显存参数没有用",
         ),
-        sample="slurmstepd: error: Detected 1 oom_kill event in StepId=2317391.batch. Some of the "
-        "step tasks have been OOM Killed.",
-        source="slurm/src/slurmd/slurmstepd",
+        sample="slurmstepd: error: Detected 1 oom_kill event in StepId=11300781.0. Some of the step "
+        "tasks have been OOM Killed.",
+        source="https://github.com/nextflow-io/nextflow/issues/5932",
     ),
     Explanation(
         id="worker-killed",

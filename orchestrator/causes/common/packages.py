@@ -82,86 +82,6 @@ PACKAGES: tuple[Explanation, ...] = (
         source="https://github.com/logikon-ai/cot-eval/issues/66",
     ),
     Explanation(
-        id="numpy-version",
-        pattern=r"numpy\.dtype size changed|compiled using NumPy 1\.x cannot be run in"
-        r"|numpy\.core\."
-        r"multiarray failed to import|module 'numpy' has no attribute|_ARRAY_API not found"
-        r"|Numpy is not available",
-        cause=(
-            "numpy has a version that another package was not built for",
-            "numpy 的版本与其他包不兼容",
-        ),
-        fix=("pip install 'numpy<2'", "pip install 'numpy<2'"),
-        sample="ValueError: numpy.dtype size changed, may indicate binary incompatibility. "
-        "Expected "
-        "96 from C header, got 88 from PyObject",
-        source="numpy: numpy/__init__.pxd",
-    ),
-    Explanation(
-        id="system-library-old",
-        pattern=r"version `(?P<detail>GLIBC\w*_[\d.]+|CXXABI_[\d.]+)' not found",
-        cause=(
-            "the system (or conda) has an older C library than a package needs: {detail}",
-            "系统（或 conda）的 C 库太旧，缺少 {detail}",
-        ),
-        fix=(
-            "use a newer image of the system; for GLIBCXX: export "
-            "LD_LIBRARY_PATH=$CONDA_PREFIX/lib, "
-            "or conda install libstdcxx-ng",
-            "换用较新的系统镜像；若是 GLIBCXX：export LD_LIBRARY_PATH=$CONDA_PREFIX/lib，"
-            "或 conda install libstdcxx-ng",
-        ),
-        sample="ImportError: /lib/x86_64-linux-gnu/libstdc++.so.6: version `GLIBCXX_3.4.29' not "
-        "found",
-        source="glibc: elf/dl-version.c",
-    ),
-    Explanation(
-        id="symbol-undefined",
-        pattern=r"(?<![\w.-])(?P<detail>[\w.-]+\.so[\w.]*): undefined symbol",
-        cause=(
-            "{detail} was built against another version of torch or CUDA",
-            "{detail} 是针对另一个版本的 torch 或 CUDA 编译的",
-        ),
-        fix=(
-            "reinstall that package for this torch (flash-attn: --no-build-isolation "
-            "--no-cache-dir), or remove it",
-            "按当前 torch 重装该包（flash-attn 用 --no-build-isolation --no-cache-dir），或卸载它",
-        ),
-        sample="ImportError: flash_attn_2_cuda.cpython-310-x86_64-linux-gnu.so: undefined symbol: "
-        "_ZN2at4_ops5zeros4callEN3c108ArrayRefINS2_6SymIntEEE",
-        source="glibc: elf/dl-lookup.c",
-    ),
-    Explanation(
-        id="shared-library-missing",
-        pattern=r"^\w*(?:Error|Exception): [^\n]*?(?P<detail>lib[\w+.-]+\.so[\w.]*): cannot open "
-        r"shared object",
-        cause=(
-            "the system library {detail} is not installed",
-            "系统缺少动态库 {detail}",
-        ),
-        fix=(
-            "install it: libGL.so.1 is in the package libgl1, libcuda.so comes with the driver, "
-            "libcudart and libnvJitLink with the CUDA packages of torch",
-            "请安装：libGL.so.1 在 libgl1 包中，libcuda.so 随驱动安装，libcudart、libnvJitLink "
-            "随 torch 的 CUDA 包安装",
-        ),
-        sample="ImportError: libGL.so.1: cannot open shared object file: No such file or directory",
-        source="glibc: elf/dl-load.c",
-    ),
-    Explanation(
-        id="mkl-threading",
-        pattern=r"MKL_THREADING_LAYER=INTEL is incompatible",
-        scope="any",
-        cause=("MKL met libgomp in one process", "MKL 与 libgomp 在同一进程中冲突"),
-        fix=(
-            "export MKL_SERVICE_FORCE_INTEL=1 MKL_THREADING_LAYER=GNU",
-            "export MKL_SERVICE_FORCE_INTEL=1 MKL_THREADING_LAYER=GNU",
-        ),
-        sample="Error: mkl-service + Intel(R) MKL: MKL_THREADING_LAYER=INTEL is incompatible with "
-        "libgomp-a34b3233.so.1 library.",
-        source="mkl-service: mkl/__init__.py",
-    ),
-    Explanation(
         id="torch-too-old",
         pattern=r"upgrade torch to at least v2\.6|Disabling PyTorch because PyTorch >= |PyTorch >= "
         r"[\d.]+ is required|requires (?:PyTorch|torch)\s?>="
@@ -186,7 +106,8 @@ PACKAGES: tuple[Explanation, ...] = (
         r"le, but fou"
         r"nd "
         r"(?P<other>\S+)|Using the `Trainer` with `PyTorch` requires `(?P<third>[^`]+)`"
-        r"|(?:VersionConflict|ContextualVersionConflict)|This modeling code requires",
+        r"|(?:VersionConflict|ContextualVersionConflict)|This modeling code requires"
+        r"|The version of \w+ you are using is not compatible",
         cause=(
             "a package has the wrong version: {detail}{third} is needed, {other} is there",
             "包的版本不对：需要 {detail}{third}，现有 {other}",
@@ -256,5 +177,28 @@ PACKAGES_LAST: tuple[Explanation, ...] = (
         sample="ImportError: cannot import name 'split_torch_state_dict_into_shards' from "
         "'huggingface_hub'",
         source="python: Python/ceval.c",
+    ),
+    Explanation(
+        id="versions-do-not-fit",
+        pattern=r"TypeError: (?P<detail>[\w.]+)\(\) got an unexpected keyword argument '(?P<other>"
+        r"\w+)'"
+        r"|AttributeError: '(?!NoneType|str|list|dict|int|float|tuple|set|bool|bytes|Tensor"
+        r"|Namespace)"
+        r"(?P<third>\w+)' object has no attribute '(?P<fourth>\w+)'"
+        r"|AttributeError: (?:type object"
+        r"|module) '(?P<fifth>[\w.]+)' has no attribute '(?P<sixth>\w+)'",
+        certain=False,
+        cause=(
+            "{detail}{third}{fifth} does not know {other}{fourth}{sixth}: two packages, or the "
+            "model's "
+            "code and transformers, have versions that do not fit",
+            "{detail}{third}{fifth} 不认识 {other}{fourth}{sixth}：两个包（或模型代码与 "
+            "transformers）的"
+            "版本不匹配",
+        ),
+        fix=_REBUILD,
+        sample="TypeError: Seq2SeqTrainingArguments.__init__() got an unexpected keyword argument "
+        "'use_cpu'",
+        source="https://github.com/zai-org/ChatGLM3/issues/1146",
     ),
 )

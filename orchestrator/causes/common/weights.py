@@ -45,7 +45,8 @@ WEIGHTS: tuple[Explanation, ...] = (
     ),
     Explanation(
         id="weights-only",
-        pattern=r"Weights only load failed|Unsupported (?:global|operand|class).*weights_only",
+        pattern=r"Weights only load failed|Unsupported (?:global|operand|class).*weights_only"
+        r"|WeightsUnpickler error|Unsupported global: GLOBAL",
         cause=(
             "torch 2.6 or newer refuses the pickled parts of a training checkpoint",
             "torch 2.6 及以上拒绝读取训练检查点中的 pickle 内容",
@@ -92,6 +93,26 @@ WEIGHTS: tuple[Explanation, ...] = (
         sample="OSError: /home/<path-to-bert-model> does not appear to have a file named "
         "config.json.",
         source="https://github.com/huggingface/peft/issues/523",
+    ),
+    Explanation(
+        id="weights-saved-empty",
+        pattern=r"shape torch\.Size\(\[0\]\) from checkpoint",
+        cause=(
+            "the weights in the file are empty: they were saved under ZeRO-3 without being "
+            "gathered",
+            "文件中的权重是空的：在 ZeRO-3 下保存时没有先汇集",
+        ),
+        fix=(
+            'set "stage3_gather_16bit_weights_on_model_save": true, or make whole weights of the '
+            "checkpoint with its zero_to_fp32.py",
+            '设置 "stage3_gather_16bit_weights_on_model_save": true，或用检查点中的 '
+            "zero_to_fp32.py "
+            "生成完整权重",
+        ),
+        sample="size mismatch for base_model.model.model.layers.0.mlp.gate_proj.lora_B.default.we"
+        "ight: "
+        "copying a param with shape torch.Size([0]) from checkpoint",
+        source="https://github.com/huggingface/peft/issues/1443",
     ),
     Explanation(
         id="prefix-length",
@@ -158,7 +179,8 @@ WEIGHTS: tuple[Explanation, ...] = (
         id="checkpoint-invalid",
         pattern=r"(?:Can't find a valid|No valid) checkpoint (?:at|found in output directory)"
         r"\s?\(?(?P<detail>[^\s)]*)|can not be found\.?$|Cannot find (?P<other>\S+\.pth)"
-        r"|Unable to find 'latest' file|is not a (?:valid )?checkpoint (?:file|folder)",
+        r"|Unable to find 'latest' file|is not a (?:valid )?checkpoint (?:file|folder)"
+        r"|failed to resume from checkpoint",
         cause=(
             "there is no whole checkpoint at {detail}{other}",
             "{detail}{other} 处没有完整的检查点",
@@ -217,7 +239,8 @@ WEIGHTS: tuple[Explanation, ...] = (
         pattern=r"[Ll]oss become infinite or NaN|[Ll]oss is (?:nan|NaN|inf)|'loss': '?(?:nan|inf)\b"
         r"|\bloss: ?(?:nan|inf)\b|Current loss scale already at minimum|'loss': 0\.0, 'grad_norm': "
         r"'?nan|FloatingPointError: (?:Minimum loss scale|Loss is)|loss_scale.*minimum|NaN loss"
-        r"|train_loss'?\s*[:=]\s*nan|gradient overflow.*minimum",
+        r"|train_loss'?\s*[:=]\s*nan|gradient overflow.*minimum"
+        r"|loss=nan\b|NaN or Inf found in input tensor|not JSON compliant: nan",
         scope="any",
         cause=(
             "the loss became NaN or infinite: the training diverged",

@@ -121,7 +121,7 @@ FAILURES: tuple[Explanation, ...] = (
     ),
     Explanation(
         id="xtuner-config-not-found",
-        pattern=r"FileNotFoundError: Cannot find (?P<detail>\S+)",
+        pattern=r"FileNotFoundError: Cannot find (?P<detail>(?!\S+\.pth)\S+)",
         cause=(
             "XTuner found no config or file {detail}",
             "XTuner 找不到配置或文件 {detail}",
