@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "render": ("orchestrator.cli.runs", "render", "Write a homework pack that needs no `recipe`."),
     "status": ("orchestrator.cli.status", "status", "Show runs, their stages and how they ended."),
     "logs": ("orchestrator.cli.status", "logs", "Print a stage's log; -f follows it."),
+    "why": ("orchestrator.cli.why", "why", "Say why a run failed, or what any log means."),
     "chat": ("orchestrator.cli.chat", "chat", "Talk to the model that a run made."),
     "serve": ("orchestrator.cli.serve", "serve", "Serve that model as an OpenAI-compatible API."),
     "clean": ("orchestrator.cli.clean", "clean", "Remove earlier tries, older runs and caches."),

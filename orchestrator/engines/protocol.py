@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from orchestrator.base.plan import Command, Plan, PlannedFile
+from orchestrator.causes.explanation import Explanation
 from orchestrator.engines.job import Job
 from orchestrator.engines.model_code import Family
 from orchestrator.envs.release import Release
@@ -64,8 +65,9 @@ class Engine(Protocol):
     def crashed(self, log: str, /) -> bool:
         """Whether the log shows a crash that the exit code hides."""
 
-    def explain(self, log: str, /) -> tuple[str, str] | None:
-        """The cause and the fix of a failure, from the engine's log; None when unknown."""
+    @property
+    def explanations(self) -> tuple[Explanation, ...]:
+        """What only this engine's logs say when it fails: its part of the table of causes."""
 
 
 @runtime_checkable

@@ -10,6 +10,8 @@ from dataclasses import replace
 from data_tools.nearest import did_you_mean
 from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Plan
+from orchestrator.causes.common import COMMON, LAST
+from orchestrator.causes.explanation import Explanation
 from orchestrator.engines import llamafactory, xtuner
 from orchestrator.engines.job import Job
 from orchestrator.engines.protocol import Engine
@@ -54,3 +56,16 @@ def release(name: str) -> Release:
 
 def all_releases() -> list[Release]:
     return [release for engine in ENGINES for release in engine.releases]
+
+
+def causes(log: str, engine: Engine | None = None) -> tuple[Explanation, ...]:
+    """The table of causes for a log, what is more specific first.
+
+    An engine's own entries come first where it is known to have written the log: it is given, or
+    the log names it. Else they come after those that belong to nobody.
+    """
+    text = log.lower().replace("-", "").replace("_", "")
+    named = [engine] if engine else [one for one in ENGINES if one.name in text]
+    own = [entry for one in named for entry in one.explanations]
+    others = [entry for one in ENGINES if not named for entry in one.explanations]
+    return (*own, *COMMON, *others, *LAST)

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.hardware import out_of_memory_kills
+from orchestrator.base.language import say
 from orchestrator.base.plan import Argument, Command
 from orchestrator.base.process import Echo, Start, quoted, run_logged
 from orchestrator.base.secrets import redacted
+from orchestrator.causes.excerpt import last_words
+from orchestrator.causes.why import Cause, Ended, explain
+from orchestrator.engines import registry
 from orchestrator.engines.protocol import Engine
 from orchestrator.envs.environment import Environment
 from orchestrator.running import leftover
-from orchestrator.verifying import own_code
-from orchestrator.verifying.explain import meaningful_lines
 
 #: Keeps every library of a rehearsal away from the network.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -42,45 +44,54 @@ class Ending:
         lines = self.output.splitlines()
         return [line.removeprefix(_WARNING) for line in lines if line.startswith(_WARNING)]
 
-    def cause(self, engine: Engine) -> tuple[str, str | None]:
-        """Why it ended early, and what helps."""
-        known = self.known(engine)
-        if known is not None:
-            return known
-        memory = "free some host memory, or use a machine with more"
-        if self.out_of_memory:
-            return "the kernel killed a process for lack of memory", memory
-        if self.code in (-9, 137):
-            return "it was killed (signal 9), perhaps for lack of memory", memory
-        if self.code < 0:
-            return f"it was ended by signal {-self.code}", None
-        if self.code > 0:
-            return f"it ended with exit code {self.code}", None
-        return "it stopped before its end without saying why (killed, or out of memory?)", None
-
-    def known(self, engine: Engine) -> tuple[str, str] | None:
-        """What the log tells: a model's own code is named before what the engine makes of it."""
-        told = [own_code.explain(self.output), engine.explain(self.output)]
-        found = [one for one in told if one is not None]
-        if not found:
-            return None
-        causes, fixes = zip(*found, strict=True)
-        return "; ".join(causes), "; or ".join(fixes)
+    def cause(self, engine: Engine) -> Cause | None:
+        """What the log and the exit show; None when they show nothing."""
+        table = registry.causes(self.output, engine)
+        return explain(self.output, table, Ended(self.code, self.out_of_memory))
 
     def explained(self, what: str, engine: Engine) -> RecipeError:
         """The error of a command that ended early: cause, last meaningful lines, next step."""
-        cause, fix = self.cause(engine)
-        return RecipeError(what, why=self._told(cause), fix=fix or "read the whole log")
+        cause = self.cause(engine)
+        return RecipeError(what, why=self._told(cause, self._words(cause)), fix=_fix(cause))
 
     def with_log(self, fault: RecipeError, engine: Engine) -> RecipeError:
         """The error of a missing or broken artifact, with what the log has to say about it."""
-        cause, fix = self.known(engine) or (None, None)
-        why = self._told(*filter(None, [fault.why, cause]))
-        return RecipeError(fault.what, where=fault.where, why=why, fix=fix or fault.fix)
+        cause = self.cause(engine)
+        if cause is None or cause.id is None:
+            why = self._told(cause, *filter(None, [fault.why]))
+            return RecipeError(fault.what, where=fault.where, why=why, fix=fault.fix)
+        why = self._told(cause, *filter(None, [fault.why, cause.cause]))
+        return RecipeError(fault.what, where=fault.where, why=why, fix=cause.fix)
 
-    def _told(self, *causes: str) -> str:
-        lines = [f"    {line}" for line in meaningful_lines(self.output)]
-        return "\n".join([*causes, *(["  the log's last lines:", *lines] if lines else [])])
+    def _words(self, cause: Cause | None) -> str:
+        """Why it ended, for a reader; nothing is guessed that nothing shows."""
+        if cause is not None and cause.id is not None:
+            return cause.cause
+        if cause is not None:
+            return say(f"it ended with: {cause.cause}", f"它以此报错结束：{cause.cause}")
+        if self.code < 0:
+            return say(f"it was ended by signal {-self.code}", f"它被信号 {-self.code} 结束")
+        if self.code > 0:
+            return say(f"it ended with exit code {self.code}", f"它以退出码 {self.code} 结束")
+        return say(
+            "it stopped before its end, and nothing in its log says why",
+            "它没有运行到最后就停了，日志里没有说明原因",
+        )
+
+    def _told(self, cause: Cause | None, *words: str) -> str:
+        until = cause.line if cause else None
+        lines = [f"    {line}" for line in last_words(self.output, until=until)]
+        title = say("  the log's last lines:", "  日志的最后几行：")
+        return "\n".join([*words, *([title, *lines] if lines else [])])
+
+
+def _fix(cause: Cause | None) -> str:
+    if cause is not None and cause.fix:
+        return cause.fix
+    return say(
+        "read the whole log; `recipe why` gives its traceback, and a text to post",
+        "阅读完整日志；`recipe why` 会给出报错堆栈和可以发出去求助的文字",
+    )
 
 
 def environment_of(

@@ -23,6 +23,7 @@ from orchestrator.running.request import Request
 from orchestrator.verifying.content import changed, of_path, snapshot
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
+Failure = dict[str, str | int | bool | None]
 #: 1: no request, no inputs, outputs without digests.
 SCHEMA = 2
 _LOCK = ".lock"
@@ -45,6 +46,9 @@ class StageRecord:
     outputs: dict[str, list[int | str]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    failure: Failure = field(default_factory=dict)
+    """The error as it was told (what, why, fix), and how the last command ended (code,
+    out_of_memory)."""
 
 
 @dataclass

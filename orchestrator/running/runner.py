@@ -26,7 +26,7 @@ from orchestrator.engines.registry import engine_of
 from orchestrator.envs.environment import Environment
 from orchestrator.planning import fingerprint, stages
 from orchestrator.planning.job import stages as stages_of
-from orchestrator.running import execution, leftover, takeover
+from orchestrator.running import execution, leftover, takeover, telling
 from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, decide, made_by
 from orchestrator.running.execution import Ending
@@ -157,10 +157,11 @@ class Runner:
             raise
         except RecipeError as error:
             done.state, done.error, done.ended = "failed", error.what, records.now()
+            done.failure = {**done.failure, **telling.as_kept(error)}
             log = self.paths.log(name)
-            _add_stage(error, name, log if log.exists() else None)
+            telling.add_stage(error, name, log if log.exists() else None)
             raise
-        done.state, done.ended, done.error = "done", records.now(), None
+        done.state, done.ended, done.error, done.failure = "done", records.now(), None, {}
         done.seconds = round(time.monotonic() - begin, 2)
         records.save(self.record, self.paths)
         self.reporter.finished(done)
@@ -193,6 +194,7 @@ class Runner:
         done.state, done.started, done.why = "running", records.now(), why
         done.attempts += 1
         done.parts, done.inputs, done.error = decision.parts, list(decision.plan.inputs), None
+        done.failure = {}
         self._working()
 
     def _taken_over(self, decision: Decision, done: StageRecord) -> bool:
@@ -291,15 +293,8 @@ class Runner:
             echo=self.reporter.output,
             start=start,
         )
+        ended: records.Failure = {"code": ending.code, "out_of_memory": ending.out_of_memory}
+        self.record.stage(stage).failure = ended
         if not ending.succeeded(command, engine):
             raise ending.explained("The engine's command did not finish.", engine)
         return ending
-
-
-def _add_stage(error: RecipeError, stage: str, log: Path | None) -> None:
-    """Let the error name the stage, the log and how to go on."""
-    log_line = f"log {log}" if log else None
-    error.where = "\n         ".join(filter(None, (f"stage {stage}", error.where, log_line)))
-    error.fix = error.fix or "remove the cause"
-    if "again" not in error.fix:
-        error.fix += "; then run the same command again: it goes on from this stage"

@@ -56,7 +56,9 @@ def names_an_engine(path: Path) -> list[str]:
     for node in ast.walk(tree):
         text = ""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            text = "" if id(node) in documents else node.value
+            # Where something was seen (the address of an issue) is no knowledge of an engine.
+            cited = node.value.startswith("https://github.com/")
+            text = "" if cited or id(node) in documents else node.value
         elif isinstance(node, (ast.Name, ast.arg)):
             text = node.id if isinstance(node, ast.Name) else node.arg
         elif isinstance(node, ast.ImportFrom):

@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Command
-from orchestrator.engines import llamafactory
+from orchestrator.causes.why import explain
+from orchestrator.engines import llamafactory, registry
 from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory.checkpoints import newest_checkpoint
 from orchestrator.engines.registry import engine_of
@@ -111,9 +112,9 @@ def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
     ],
 )
 def test_known_failures_are_explained(log: str, words: str) -> None:
-    found = llamafactory.explain(f"a line before\n{log}\n")
+    found = explain(f"a line before\n{log}\n", registry.causes(log, llamafactory))
     assert found is not None
-    assert words in " ".join(found)
+    assert words in f"{found.cause} {found.fix}"
 
 
 def test_an_unknown_command_is_a_crash_although_it_ends_with_0() -> None:

@@ -61,10 +61,10 @@ FAULTS = {
         "echo 'torch.cuda.OutOfMemoryError: CUDA out of memory. Tried'; exit 1",
         ["the GPU's memory is full", "train.batch_size 1"],
     ),
-    "silence": ("convert", "exit 0", ["stopped before its end without saying why"]),
+    "silence": ("convert", "exit 0", ["nothing in its log says why"]),
     "an exit code": ("train", "echo nothing known; exit 3", ["exit code 3"]),
     "killed": ("train", "kill -9 $$", ["signal 9"]),
-    "ended": ("merge", "kill -15 $$", ["signal 15"]),
+    "ended": ("merge", "kill -15 $$", ["SIGTERM"]),
     "no checkpoint": (
         "train",
         "echo 'after_train in EvaluateChatHook.'; exit 0",

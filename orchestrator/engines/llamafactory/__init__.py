@@ -22,7 +22,7 @@ from orchestrator.engines.llamafactory import (
 from orchestrator.engines.llamafactory.dataset import ROW_FORMATS
 from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
 from orchestrator.engines.llamafactory.dataset_info import register_rows as register_rows
-from orchestrator.engines.llamafactory.failures import EXPLANATIONS
+from orchestrator.engines.llamafactory.failures import FAILURES
 from orchestrator.engines.llamafactory.files import files as files
 from orchestrator.engines.llamafactory.model_code import TABLE
 from orchestrator.engines.llamafactory.notes import notes as notes
@@ -34,7 +34,6 @@ from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
 from orchestrator.recipe.trust import trusts_remote_code
 from orchestrator.verifying.artifacts import ADAPTER, CHECK, MODEL
-from orchestrator.verifying.explain import explain as _explain
 
 name = "llamafactory"
 row_formats = ROW_FORMATS
@@ -86,6 +85,8 @@ releases = (
     # The EmoLLM page's own time. Its transformers has neither GLM nor Qwen3 itself.
     _release("0.8.3", frozenset(), {"glm": "llama", "glm4": "llama", "qwen3": "qwen2"}),
 )
+#: What its logs say when it fails.
+explanations = FAILURES
 
 
 def turn_fields(_release: Release) -> tuple[str, ...]:
@@ -183,11 +184,6 @@ def newest_checkpoint(root: Path) -> Path | None:
     """What a training that was cut off can go on from."""
     found = [checkpoints.newest_checkpoint(root / one) for one in ("adapter", "work")]
     return next((one for one in found if one is not None), None)
-
-
-def explain(log: str) -> tuple[str, str] | None:
-    """The cause and the fix of a failure, from the engine's log."""
-    return _explain(log, EXPLANATIONS)
 
 
 def crashed(log: str) -> bool:

@@ -14,7 +14,7 @@ from orchestrator.engines.xtuner import capabilities as can
 from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.checkpoints import CHECKPOINT, whole_checkpoint
 from orchestrator.engines.xtuner.config import render_config
-from orchestrator.engines.xtuner.failures import EXPLANATIONS
+from orchestrator.engines.xtuner.failures import FAILURES
 from orchestrator.engines.xtuner.model_code import TABLE
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
 from orchestrator.engines.xtuner.template_names import template as template
@@ -23,7 +23,6 @@ from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
 from orchestrator.verifying.artifacts import ADAPTER, CHECK, MODEL
-from orchestrator.verifying.explain import explain as _explain
 
 name = "xtuner"
 row_formats = ("conversation",)
@@ -47,6 +46,8 @@ _PRELOAD = (
     "transformers.models.gpt_neox.modeling_gpt_neox",
     "transformers.models.llama.modeling_llama",
 )
+#: What its logs say when it fails.
+explanations = FAILURES
 
 
 def _release(
@@ -186,11 +187,6 @@ def notes(recipe: Recipe) -> tuple[str, ...]:
     own = template(recipe)
     given = recipe.model.template
     return () if own == given else (f"model.template {given} is called {own} here",)
-
-
-def explain(log: str) -> tuple[str, str] | None:
-    """The cause and the fix of a failure, from XTuner's log."""
-    return _explain(log, EXPLANATIONS)
 
 
 def crashed(log: str) -> bool:

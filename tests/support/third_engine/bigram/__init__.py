@@ -14,21 +14,29 @@ from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Facts, Plan, PlannedFile, Proof
+from orchestrator.causes.explanation import Explanation
 from orchestrator.engines.job import Job
 from orchestrator.envs.release import Release
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
 from orchestrator.rendering.templates import render
 from orchestrator.verifying.artifacts import CHECK, wrong
-from orchestrator.verifying.explain import Explanation
-from orchestrator.verifying.explain import explain as _explain
 
 name = "bigram"
 row_formats = ("alpaca",)
 template_registry = ("string", "ascii_letters")
 _HERE = Path(__file__).parent
 _TRAINER, _SETTINGS, _WEIGHTS = "trainer.py", "settings.yaml", "weights.json"
-_EXPLANATIONS = (Explanation("no letters", "the rows hold no text", "look at data/train.jsonl"),)
+explanations = (
+    Explanation(
+        id="bigram-no-letters",
+        pattern="no letters",
+        cause=("the rows hold no text", "数据中没有文字"),
+        fix=("look at data/train.jsonl", "请查看 data/train.jsonl"),
+        sample="ValueError: no letters",
+        source="bigram/probes/trainer.py",
+    ),
+)
 releases = (
     Release(
         engine=name,
@@ -123,10 +131,6 @@ def newest_checkpoint(root: Path) -> Path | None:
     """The weights of the last whole pass over the rows."""
     path = root / layout.WORK / "checkpoint.json"
     return path if path.is_file() else None
-
-
-def explain(log: str) -> tuple[str, str] | None:
-    return _explain(log, _EXPLANATIONS)
 
 
 def crashed(_log: str) -> bool:

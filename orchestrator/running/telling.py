@@ -1,0 +1,28 @@
+"""A stage's error on its way to the record and to the reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
+from orchestrator.base.secrets import without_secrets
+from orchestrator.running.record import Failure
+
+
+def as_kept(error: RecipeError) -> Failure:
+    """What the record keeps of an error, for whoever asks later why."""
+    told: Failure = without_secrets({"what": error.what, "why": error.why, "fix": error.fix})
+    return told
+
+
+def add_stage(error: RecipeError, stage: str, log: Path | None) -> None:
+    """Let the error name the stage, the log and how to go on."""
+    log_line = f"log {log}" if log else None
+    error.where = "\n         ".join(filter(None, (f"stage {stage}", error.where, log_line)))
+    error.fix = error.fix or say("remove the cause", "排除原因")
+    if not any(word in error.fix for word in ("again", "再", "重新")):
+        error.fix += say(
+            "; then run the same command again: it goes on from this stage",
+            "；然后再次运行同一命令：会从这个阶段继续",
+        )
