@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any, cast
@@ -34,7 +34,10 @@ _LOOK = 0.1  # seconds between two progress lines
 
 
 def main() -> None:
-    """Arguments: this package's folder, the model, and the number of the process that asks."""
+    """Arguments: this package's folder, the model, and the number of the process that asks.
+
+    File names after them ask for these alone: ``{"few": FOLDER}`` is the answer then.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once, without joining threads
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a client prints must not get between the answers
@@ -43,6 +46,9 @@ def main() -> None:
     model = Model.model_validate(json.loads(sys.argv[2]))
     try:
         client = cast(Client, importlib.import_module(HUBS[model.hub].client))
+        if sys.argv[4:]:
+            tell.last({"few": str(_few(client, model, sys.argv[4:]))})
+            return
         folder = _local(client, model) or _fetch(client, model, tell)
         tell.last({"folder": {**asdict(folder), "path": str(folder.path)}})
     except RecipeError as error:
@@ -82,6 +88,16 @@ def _fetch(client: Client, model: Model, tell: _Voice) -> ModelFolder:
     receipts.write(model, replace(listing, path=str(found.path)))
     tell.last({"step": [tell.total, tell.total]})
     return receipts.named(model, listing, found)
+
+
+def _few(client: Client, model: Model, names: Sequence[str]) -> Path:
+    """The folder that holds those of the repository's files that have these names."""
+    listing: Listing = _explained(client, model, lambda: client.listing(model))
+    wanted = tuple(each for each in listing.files if each.path in names)
+    folder: Path = _explained(
+        client, model, lambda: client.download(model, wanted, lambda _n: None)
+    )
+    return folder
 
 
 def _explained(client: Client, model: Model, ask: Callable[[], Any]) -> Any:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,14 +82,35 @@ def _download(model: Model, report: Progress, lock: int) -> ModelFolder:
         if step:
             report(step[0], step[1], model.id)
 
-    order = [str(_ROOT), json.dumps(model.model_dump(mode="json")), str(os.getpid())]
+    answer = _asked(model, heard, keep=[lock])
+    return ModelFolder(**{**answer["folder"], "path": Path(answer["folder"]["path"])})
+
+
+def fetch_small(model: Model, names: Sequence[str]) -> Path:
+    """The folder with those small files of the repository (config.json …) and no weights.
+
+    They are brought through the hub's client into its own cache. Raises RecipeError as
+    :func:`fetch_model` does.
+    """
+    return Path(_asked(model, _unheard, *names)["few"])
+
+
+def _unheard(_line: str) -> None:
+    """Some kilobytes have no progress."""
+
+
+def _asked(
+    model: Model, heard: Callable[[str], object], *names: str, keep: Sequence[int] = ()
+) -> dict[str, Any]:
+    """The last answer of the process that speaks to the hub; raises what it raised."""
+    order = [str(_ROOT), json.dumps(model.model_dump(mode="json")), str(os.getpid()), *names]
     env = {**_QUIET, **os.environ}
-    done = capture([sys.executable, "-c", _START, *order], env=env, line=heard, keep=[lock])
+    done = capture([sys.executable, "-c", _START, *order], env=env, line=heard, keep=list(keep))
     answer = _answer((done.output.splitlines() or [""])[-1])
     if "error" in answer:
         raise RecipeError(answer["error"].pop("what"), **answer["error"])
-    if "folder" in answer:
-        return ModelFolder(**{**answer["folder"], "path": Path(answer["folder"]["path"])})
+    if "folder" in answer or "few" in answer:
+        return answer
     if done.code < 0:
         why = f"the process that downloads was killed (signal {-done.code})"
         raise faults.cut_off(model, [], why)

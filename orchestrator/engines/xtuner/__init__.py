@@ -15,6 +15,7 @@ from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.checkpoints import CHECKPOINT, whole_checkpoint
 from orchestrator.engines.xtuner.config import render_config
 from orchestrator.engines.xtuner.failures import EXPLANATIONS
+from orchestrator.engines.xtuner.memory import memory as memory
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
 from orchestrator.engines.xtuner.template_names import template as template
 from orchestrator.engines.xtuner.unsupported import unsupported as unsupported
