@@ -27,6 +27,7 @@ from orchestrator.envs.environment import Environment
 from orchestrator.planning import fingerprint, stages
 from orchestrator.planning.job import stages as stages_of
 from orchestrator.running import execution, leftover, takeover
+from orchestrator.running import peak as peaks
 from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, decide, made_by
 from orchestrator.running.execution import Ending
@@ -234,8 +235,11 @@ class Runner:
         for file in plan.files:
             write_atomic(root / file.path, file.text, executable=file.executable)
         facts = dict(plan.task.run(root, self.reporter.progress)) if plan.task else {}
-        endings = [self._command(command, plan.stage) for command in plan.commands]
+        with peaks.watched(self.job) if plan.commands else contextlib.nullcontext() as peak:
+            endings = [self._command(command, plan.stage) for command in plan.commands]
         facts.update(self._verified(plan, before, endings))
+        if peak is not None:
+            facts.update(peaks.keep(peak, self.job, plan.stage))
         done.facts = without_secrets(facts)
         done.outputs = snapshot(root, made_by(decision.plan), {})
 
