@@ -40,6 +40,8 @@ class Release:
     """The file of its pins, beside the ``.in`` file that it is made from."""
     imports: tuple[str, ...]
     """Tool modules that must import in the environment before it counts as healthy."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Modules that this release lacks -> the program that has them, whatever number it says."""
     command: str
     """The engine's command in the environment's bin folder."""
     checkouts: tuple[Checkout, ...] = ()

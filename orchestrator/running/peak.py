@@ -1,4 +1,4 @@
-"""The peak of GPU memory while a stage runs, as the driver counts it, and the note for next time."""
+"""The peak of GPU memory while a stage runs, as the driver counts it, noted for the next time."""
 
 from __future__ import annotations
 

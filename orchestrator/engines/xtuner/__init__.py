@@ -46,6 +46,8 @@ def _release(
         python="3.11",
         lock=_HERE / "locks" / f"xtuner-{version}-py311.txt",
         imports=_TOOLS,
+        # The repository's main branch: another program, whose version.py says 0.2.0 as well.
+        others={"xtuner.v1": "XTuner V1"},
         command="xtuner",
         standins=standins,
         capabilities=capabilities,
