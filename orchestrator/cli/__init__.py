@@ -27,6 +27,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "validate": ("orchestrator.cli.recipes", "validate", "Report every fault of recipe files."),
     "schema": ("orchestrator.cli.recipes", "schema", "Print the JSON Schema of a recipe."),
     "fit": ("orchestrator.cli.fit", "fit", "Estimate a recipe's memory; what to change to fit."),
+    "check": ("orchestrator.cli.preflight", "check", "Find what would stop a run, before it."),
+    "doctor": ("orchestrator.cli.preflight", "doctor", "Look at this machine and its engines."),
     "plan": ("orchestrator.cli.runs", "plan", "Print what a run would do, and do nothing."),
     "run": ("orchestrator.cli.runs", "run", "Run a recipe from data to merged model."),
     "render": ("orchestrator.cli.runs", "render", "Write a homework pack that needs no `recipe`."),
