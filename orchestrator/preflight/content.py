@@ -47,14 +47,10 @@ def _answer(asked: SelfCognition) -> Iterator[str]:
 
 
 def rows(here: Situation) -> Iterator[Found]:
-    """Rows that are nowhere, and files without any."""
+    """Rows that are nowhere; what is wrong inside a file, the data stage says before a download."""
     if here.unfound is not None:
         cause = " ".join(filter(None, (here.unfound.what, here.unfound.why)))
         yield Found("error", cause, here.unfound.fix)
-    for found in here.job.sources if here.job else ():
-        if found.path is not None and found.path.is_file() and not found.path.stat().st_size:
-            cause = say(f"{found.path} is empty", f"{found.path} 是空文件")
-            yield Found("error", cause, say("give a file that has rows", "请给出有数据的文件"))
 
 
 def lora_targets(here: Situation) -> Iterator[Found]:

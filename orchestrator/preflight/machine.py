@@ -32,6 +32,8 @@ def gpu(here: Situation) -> Iterator[Found]:
     """A training needs a GPU; without one the first sign came after the download."""
     if (here.recipe is not None and not here.trains) or here.gpus:
         return
+    if here.recipe is not None and not here.recipe.needs.gpus:
+        return  # its engine trains on the CPU
     level: Level = "error" if here.trains else "warning"
     rehearse = say(
         "rehearse it on the CPU with --rehearse, or run it where a GPU is",
