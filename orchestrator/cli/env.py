@@ -170,24 +170,34 @@ def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: b
     Looks at the imports, torch and the GPU, 4 bits, DeepSpeed and the disk. Exits with 1 when
     something is broken; each fault is printed with its next step.
     """
-    from orchestrator.engines.registry import all_releases, release
-    from orchestrator.envs.diagnosis import doctor as examine
+    from orchestrator.engines.registry import all_releases
     from orchestrator.envs.inventory import find
 
-    chosen = [release(name)] if name else list(filter(find, all_releases()))
-    if not chosen:
+    names = [name] if name else [release.name for release in filter(find, all_releases())]
+    if not names:
         click.echo("No engine release is installed yet: recipe env install NAME", err=True)
     reports: dict[str, list[Finding]] = {}
-    for wanted in chosen:
-        with installing(wanted.name) as tell:
-            reports[wanted.name] = examine(wanted, python=python, progress=tell)
+    for wanted in names:
+        reports |= examined([wanted], python)
         if not as_json:
-            click.secho(wanted.name, bold=True)
-            _print_findings(reports[wanted.name])
+            click.secho(wanted, bold=True)
+            print_findings(reports[wanted])
     if as_json:
         _print_json({name: list(map(vars, report)) for name, report in reports.items()})
     if any(finding.level == "broken" for report in reports.values() for finding in report):
         ctx.exit(EXIT_FAILED)
+
+
+def examined(names: list[str], python: Path | None) -> dict[str, list[Finding]]:
+    """Each release with what its own Python says of it; a line of progress meanwhile."""
+    from orchestrator.engines.registry import release
+    from orchestrator.envs.diagnosis import doctor as examine
+
+    reports = {}
+    for wanted in map(release, names):
+        with installing(wanted.name) as tell:
+            reports[wanted.name] = examine(wanted, python=python, progress=tell)
+    return reports
 
 
 def _print_json(value: object) -> None:
@@ -196,7 +206,8 @@ def _print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def _print_findings(findings: list[Finding]) -> None:
+def print_findings(findings: list[Finding]) -> None:
+    """A line a finding, and its next step."""
     step = say("next step", "下一步")
     for finding in findings:
         mark, colour = _MARKS[finding.level]

@@ -19,6 +19,7 @@ from orchestrator.running.request import Request
 
 if TYPE_CHECKING:
     from orchestrator.engines.job import Job
+    from orchestrator.preflight.rule import Verdict
     from orchestrator.running.record import RunRecord
     from orchestrator.running.workflow import Asked
 
@@ -124,9 +125,11 @@ def run(
         if dry_run:
             _print_plan(workflow.describe(asked, selection))
             return
+        verdicts = workflow.preflight(asked, selection)
         root = workflow.directory(asked, selection)
     with asked.request.within(root).completing("run", *more):
         _announce(asked.job, root)
+        _warn(verdicts)
         record = workflow.execute(
             asked,
             root,
@@ -150,6 +153,18 @@ def _announce(job: Job, root: Path) -> None:
         echo(say("  THIS IS A REHEARSAL. It changes:", "  这是预演（REHEARSAL），改动如下："))
         for change in job.changes:
             echo(f"    - {change}")
+
+
+def _warn(verdicts: list[Verdict]) -> None:
+    """What the preflight has to say and does not stop the run."""
+    words = {"warning": say("warning", "警告"), "note": say("note", "注意")}
+    for one in verdicts:
+        if one.level in words:
+            echo(f"  {words[one.level]} ({one.rule.id}): {one.cause}")
+            if one.fix and one.level == "warning":
+                echo(f"    {say('next step', '下一步')}: {one.fix}")
+        elif one.ignored is not None:
+            echo(f"  {say('ignored', '已忽略')} ({one.rule.id}): {one.cause} — {one.ignored}")
 
 
 def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:

@@ -11,6 +11,8 @@ from orchestrator.causes.explanation import Explanation
 from orchestrator.engines.job import Job
 from orchestrator.engines.model_code import Family
 from orchestrator.envs.release import Release
+from orchestrator.fit.formulas import StageNeed
+from orchestrator.fit.shape import Shape
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
 
@@ -101,6 +103,16 @@ class Recognises(Protocol):
 
     def recognises(self, values: Mapping[str, object], /) -> str | None:
         """What a file with these top-level names is ("a training file of …"); None: not ours."""
+
+
+@runtime_checkable
+class Weighs(Protocol):
+    """An engine that can say what its stages take, from the model's shape alone."""
+
+    def memory(
+        self, recipe: Recipe, release: Release, shape: Shape, gpus: int, /
+    ) -> tuple[StageNeed, ...]:
+        """What each of its stages takes on each of ``gpus`` GPUs, and on the host."""
 
 
 @runtime_checkable

@@ -71,6 +71,8 @@ def _absent(release: Release) -> Finding:
 
 
 def _tools(environment: Environment, report: health.Health) -> Iterator[Finding]:
+    if other := health.another(environment, report):
+        yield Finding(BROKEN, other, environment.rebuild)
     for tool in report.imports:
         fault = health.fault(tool, report)
         if fault is None:

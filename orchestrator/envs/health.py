@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.base.errors import RecipeError
+from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.language import say
 from orchestrator.envs.locks import normalise
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ class Health:
 
     ``imports`` are dicts of module and seconds, or module, error and trace. ``devices`` has a dict
     for torch, bitsandbytes and deepspeed when they were asked for. ``ended`` is the last line of a
-    Python that ended before its report did. ``folders`` are its package folders.
+    Python that ended before its report did. ``others`` are modules that the release lacks and that
+    are there all the same. ``folders`` are its package folders.
     """
 
     python: str = ""
     distributions: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     imports: list[dict[str, Any]] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
     devices: dict[str, dict[str, Any]] = field(default_factory=dict)
     ended: str | None = None
 
@@ -59,6 +62,7 @@ def probe(environment: Environment, log: WorkLog, *, devices: bool = False) -> H
         # -I: nothing of the caller's (PYTHONPATH, the current folder) can hide a missing module.
         argv = [str(environment.python), "-I", "-c", source, str(result), *modules]
         argv += ["--devices"] * devices
+        argv += [f"--other={module}" for module in environment.release.others]
         try:
             env = environment.environ(os.environ)
             _, lines = log.run(argv, env=env, shown=_TOLD, timeout=_SECONDS)
@@ -85,6 +89,16 @@ def require(environment: Environment, log: WorkLog) -> Health:
     """
     health = probe(environment, log)
     name, managed = environment.release.name, environment.managed
+    if other := another(environment, health):
+        raise UsageError(
+            say(f"That Python does not hold {name}.", f"该 Python 中的不是 {name}。"),
+            where=str(environment.python),
+            why=other,
+            fix=say(
+                f"let recipe build an environment of its own: recipe env install {name}",
+                f"让 recipe 构建自己的环境：recipe env install {name}",
+            ),
+        )
     faults = [why for tool in health.imports if (why := fault(tool, health))]
     if health.ended is not None:
         faults.append(f"its Python ended in the middle: {health.ended}")
@@ -99,6 +113,20 @@ def require(environment: Environment, log: WorkLog) -> Health:
     environment.which(environment.release.command)
     environment.which("python")  # the engines' commands start a bare python
     return health
+
+
+def another(environment: Environment, health: Health) -> str | None:
+    """What the environment really holds, when that is another program than the release.
+
+    A checkout says whatever number stands in it: its modules tell what it is.
+    """
+    for module in health.others:
+        program, version = environment.release.others[module], environment.release.version
+        return say(
+            f"it holds {program}: it has the module {module}, which {version} lacks",
+            f"其中是 {program}：它有模块 {module}，而 {version} 没有",
+        )
+    return None
 
 
 def fault(tool: Mapping[str, Any], health: Health) -> str | None:

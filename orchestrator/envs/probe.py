@@ -1,6 +1,7 @@
 """Runs inside an engine's own Python: what imports there, and what its devices can do, as JSON.
 
-usage: python -I -c SOURCE RESULT_FILE [--devices] MODULE...    (standard library only, 3.8 on)
+usage: python -I -c SOURCE RESULT_FILE [--devices] [--other=MODULE] MODULE...
+(standard library only, 3.8 on; of an --other module it is only said whether it is there)
 
 The result is written before each risky step: what an import or a driver that ends Python left
 out is what it failed at.
@@ -16,9 +17,18 @@ import site
 import sys
 import time
 import traceback
-from importlib import import_module, metadata
+from importlib import import_module, metadata, util
 from pathlib import Path
 from typing import Any
+
+
+def _has(module: str) -> bool:
+    """Whether the package holds that module; nothing of it is imported."""
+    package, _, rest = module.partition(".")
+    spec = util.find_spec(package)
+    places = (spec.submodule_search_locations or []) if spec else []
+    inner = rest.replace(".", "/")
+    return any((Path(place) / end).exists() for place in places for end in (inner, f"{inner}.py"))
 
 
 def _import(module: str) -> dict[str, Any]:
@@ -70,13 +80,14 @@ def _device(name: str) -> dict[str, Any]:
     return facts
 
 
-def main(result: Path, modules: list[str], devices: bool) -> None:
+def main(result: Path, modules: list[str], others: list[str], devices: bool) -> None:
     distributions = ((one.metadata["Name"], one.version) for one in metadata.distributions())
     report: dict[str, Any] = {
         "python": platform.python_version(),
         "distributions": sorted({f"{name}=={version}" for name, version in distributions if name}),
         "folders": [folder for folder in site.getsitepackages() if Path(folder).is_dir()],
         "imports": [],
+        "others": [name for name in others if _has(name)],
         "devices": {},
     }
     for module in modules:
@@ -93,5 +104,6 @@ def main(result: Path, modules: list[str], devices: bool) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
-    tools = [word for word in sys.argv[2:] if word != "--devices"]
-    main(Path(sys.argv[1]), tools, "--devices" in sys.argv)
+    tools = [word for word in sys.argv[2:] if not word.startswith("--")]
+    flags = [word[len("--other=") :] for word in sys.argv[2:] if word.startswith("--other=")]
+    main(Path(sys.argv[1]), tools, flags, "--devices" in sys.argv)

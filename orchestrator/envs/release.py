@@ -42,6 +42,8 @@ class Release:
     """Tool modules that must import in the environment before it counts as healthy."""
     preload: tuple[str, ...] = ()
     """What its commands import, all together: a warm worker imports it once for all of them."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Modules that this release lacks -> the program that has them, whatever number it says."""
     command: str
     """The engine's command in the environment's bin folder."""
     checkouts: tuple[Checkout, ...] = ()

@@ -28,6 +28,7 @@ __all__ = [
     "Model",
     "Needs",
     "Param",
+    "Preflight",
     "Quantization",
     "Recipe",
     "SelfCognition",
@@ -132,6 +133,16 @@ class Needs(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Preflight(Value):
+    """What `recipe check` looks at before a byte is downloaded."""
+
+    ignore: dict[str, str] = field(
+        default_factory=dict,
+        metadata=about("Rules that are not heard, by id, each with the reason: `disk-space: …`"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Param(Value):
     """A short name for `-p NAME=VALUE`; `NAME: KEY` is short for `NAME: {key: KEY}`."""
 
@@ -176,6 +187,9 @@ class Recipe(Value):
     export: Export = field(default_factory=Export, metadata=about("The result"))
     evaluate: Evaluate = field(default_factory=Evaluate, metadata=about("Prompts on the way"))
     expect: Expect = field(default_factory=Expect, metadata=about("Figures that must come out"))
+    preflight: Preflight = field(
+        default_factory=Preflight, metadata=about("Rules of the preflight that are not heard")
+    )
     params: dict[str, Param] = field(
         default_factory=dict,
         metadata=about("Short names for `-p NAME=VALUE`: `NAME: KEY`, or the keys below"),

@@ -27,6 +27,7 @@ from orchestrator.envs.environment import Environment
 from orchestrator.planning import fingerprint, stages
 from orchestrator.planning.job import stages as stages_of
 from orchestrator.running import execution, leftover, takeover, telling
+from orchestrator.running import peak as peaks
 from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, decide, made_by
 from orchestrator.running.execution import Ending
@@ -248,8 +249,11 @@ class Runner:
         facts: dict[str, Any] = {}
         if plan.task:
             facts.update(plan.task.run(root, self.reporter.progress))
-        endings = [self._command(command, plan.stage) for command in plan.commands]
+        with peaks.watched(self.job) if plan.commands else contextlib.nullcontext() as peak:
+            endings = [self._command(command, plan.stage) for command in plan.commands]
         facts.update(self._verified(plan, before, endings))
+        if peak is not None:
+            facts.update(peaks.keep(peak, self.job, plan.stage))
         told = zip(plan.commands, endings, strict=True)
         warned = [text for command, end in told if not command.by_hand for text in end.warnings]
         if warned:

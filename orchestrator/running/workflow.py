@@ -19,6 +19,8 @@ from orchestrator.envs.environment import Environment
 from orchestrator.planning.feasible import load
 from orchestrator.planning.job import build
 from orchestrator.planning.script import shell_line
+from orchestrator.preflight.checking import before_run
+from orchestrator.preflight.rule import Verdict
 from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, preview
@@ -62,6 +64,23 @@ def ask(request: Request, *, new: bool = False) -> Asked:
     if os.path.sep in request.recipe or request.recipe.endswith((".yaml", ".yml")):
         request = replace(request, recipe=str(loaded.path.absolute()))
     return Asked(request, job, directories.chosen(runs_dir(), job.name, request, new=new))
+
+
+def preflight(asked: Asked, selection: Selection) -> list[Verdict]:
+    """What the rules say before anything is written or downloaded, for the stages still to run.
+
+    :class:`~orchestrator.preflight.checking.PreflightFaults` for what would stop the run; nothing
+    when every wanted stage is done.
+    """
+    left = selection.of(asked.job)
+    if asked.root is not None and RunPaths(asked.root).record.exists():
+        record = records.read(asked.root)
+        done = {stage.name for stage in record.stages if stage.state == "done"}
+        left = tuple(name for name in left if name not in done or selection.forces(name))
+    if not left:
+        return []
+    own = asked.request.python or (_remembered(asked.root) if asked.root else None)
+    return before_run(asked.job, stages=left, python=Path(own) if own else None)
 
 
 def directory(asked: Asked, selection: Selection) -> Path:

@@ -44,7 +44,7 @@ def test_list_is_aligned_and_sorted(tmp_path: Path) -> None:
     starts = [found.start() for line in lines if (found := engine.search(line))]
     assert len({width(line[:start]) for line, start in zip(lines, starts, strict=True)}) == 1
     assert lines[-1].split()[1:] == [
-        *("xtuner@0.2.0", "medical", "answers", "en", "GPU", "8", "GB"),  # all inherited
+        *("xtuner@0.2.0", "medical", "answers", "en", "GPU", "16", "GB"),  # all inherited
         "药物问答",
     ]
 

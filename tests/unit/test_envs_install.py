@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -368,6 +369,23 @@ def test_an_own_python_without_the_release_is_refused(uv: FakeUv, own: Path) -> 
     with pytest.raises(UsageError, match="does not hold that release") as raised:
         install.ensure(TOY, python=own)
     assert raised.value.why == "it holds toyengine 2.0"
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["tools import", "tools are gone"])
+def test_an_own_python_is_what_it_holds_not_the_number_that_it_says(
+    uv: FakeUv, own: Path, whole: bool
+) -> None:
+    """XTuner V1's checkout calls itself 0.2.0."""
+    known = replace(TOY, others={"toyengine.v1": "Toy Engine V1"})
+    site = next((own.parents[1] / "lib").glob("python*/site-packages"))
+    assert install.ensure(known, python=own).python == own
+    (site / "toyengine" / "v1").mkdir()
+    if not whole:
+        (site / "toyengine" / "train.py").unlink()
+    (site / "again.pth").write_text("")
+    with pytest.raises(UsageError, match="does not hold") as raised:
+        install.ensure(known, python=own)
+    assert "Toy Engine V1" in (raised.value.why or "")
 
 
 def test_an_own_python_that_is_not_there_is_refused(uv: FakeUv, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ The recipe bad has 32 faults.
   bad.yaml:18:29  evaluate.prompts.1: must be text, not the number 7 (to mean the text, write "7" in quotes)
   bad.yaml:18:51  evaluate.validation_share: must be a finite number
   bad.yaml:19:26  export.max_shard_size: must look like 2GB or 500MB, not '2 GB'
-  bad.yaml:20:1  surprise: there is no such key (known here: title, source, task, language, needs, engine, model, data, train, export, evaluate, expect, params, env, engine_options, trust_code and template_file)
+  bad.yaml:20:1  surprise: there is no such key (known here: title, source, task, language, needs, engine, model, data, train, export, evaluate, expect, preflight, params, env, engine_options, trust_code and template_file)
   bad.yaml:20:11  the tag !!python/object:os.system is not allowed (a recipe is data)
   --set no  give it as KEY=VALUE
   --set train.epoch  train.epoch: there is no such key — did you mean train.epochs?

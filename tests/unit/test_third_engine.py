@@ -32,6 +32,7 @@ data:
   split: {train: 0.5}
 train: {method: full, epochs: 3, learning_rate: 0.5}
 params: {passes: train.epochs}
+needs: {gpus: 0}
 """
 
 

@@ -24,6 +24,7 @@ from orchestrator.engines.llamafactory.dataset import row_columns as row_columns
 from orchestrator.engines.llamafactory.dataset_info import register_rows as register_rows
 from orchestrator.engines.llamafactory.failures import FAILURES
 from orchestrator.engines.llamafactory.files import files as files
+from orchestrator.engines.llamafactory.memory import memory as memory
 from orchestrator.engines.llamafactory.model_code import TABLE
 from orchestrator.engines.llamafactory.notes import notes as notes
 from orchestrator.engines.llamafactory.rehearse import rehearse as rehearse

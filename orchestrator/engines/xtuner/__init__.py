@@ -15,6 +15,7 @@ from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.checkpoints import CHECKPOINT, whole_checkpoint
 from orchestrator.engines.xtuner.config import render_config
 from orchestrator.engines.xtuner.failures import FAILURES
+from orchestrator.engines.xtuner.memory import memory as memory
 from orchestrator.engines.xtuner.model_code import TABLE
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
 from orchestrator.engines.xtuner.template_names import template as template
@@ -60,6 +61,8 @@ def _release(
         lock=_HERE / "locks" / f"xtuner-{version}-py311.txt",
         imports=_TOOLS,
         preload=_PRELOAD,
+        # The repository's main branch: another program, whose version.py says 0.2.0 as well.
+        others={"xtuner.v1": "XTuner V1"},
         command="xtuner",
         standins=standins,
         capabilities=capabilities,

@@ -19,6 +19,9 @@ CPU_BRIDGE = "cpu-bridge"
 TURN_SWITCHES = "turn-switches"
 """Turns may say `output_with_loss`, `need_eos_token` and `sep`."""
 
+META_CONVERT = "meta-convert"
+"""`convert pth_to_hf` makes a model that is not quantised without its weights."""
+
 SINCE_0_2 = frozenset(
     {
         WARM_UP,
@@ -30,5 +33,6 @@ SINCE_0_2 = frozenset(
         CPU_CHAT,
         CPU_BRIDGE,
         TURN_SWITCHES,
+        META_CONVERT,
     }
 )

@@ -1,0 +1,84 @@
+"""docs/memory.md: what the shipped recipes take, and how the figures are come by.
+
+Written by ``python -m orchestrator.preflight.memory_page``; a test holds the page to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.base.files import write_atomic
+from orchestrator.base.paths import shipped_recipes_dir
+from orchestrator.fit.cards import card
+from orchestrator.planning.feasible import load
+from orchestrator.preflight.advice import smallest_change
+from orchestrator.preflight.fitting import Fit, fit
+from orchestrator.recipe.dump import one_line
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
+GIB = 2**30
+BEGIN, END = "<!-- generated: python -m orchestrator.preflight.memory_page -->", "<!-- end -->"
+CARDS = ("8GB", "12GB", "16GB", "24GB")
+
+
+def text(page: str) -> str:
+    """The page with its table made anew."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table()}{END}{after}"
+
+
+def table() -> str:
+    """One line a shipped recipe, then what makes each fit a smaller card."""
+    fits = [(name, fit(load(name, complete=False).recipe)) for name in _names()]
+    lines = [
+        "| recipe | GPUs | train, GiB each | most, GiB each | host, GiB | smallest card |",
+        "|---|---|---|---|---|---|",
+        *(_line(name, found) for name, found in fits),
+        "",
+        "| recipe | card | smallest change that fits |",
+        "|---|---|---|",
+        *(line for name, found in fits for line in _changes(name, found)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _names() -> list[str]:
+    return sorted(path.stem for path in shipped_recipes_dir().glob("*.yaml"))
+
+
+def _line(name: str, found: Fit) -> str:
+    train = next((one.need.gpu.total for one in found.stages if one.stage == "train"), None)
+    most = found.smallest
+    cells = (
+        *(name, found.gpus, _size(train), _size(found.gpu), _size(found.host)),
+        f"{most.name}" if most else found.unknown or "-",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _size(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / GIB:.1f}"
+
+
+def _changes(name: str, found: Fit) -> Iterator[str]:
+    if found.shape is None or found.gpu is None:
+        return
+    for word in CARDS:
+        if found.gpu <= card(word).bytes:
+            continue
+        change = smallest_change(found.recipe, found.shape, card(word), found.gpus)
+        words = " ".join(f"--set {key}={one_line(value)}" for key, value in (change or {}).items())
+        yield f"| {name} | {card(word).name} | {f'`{words}`' if words else 'none known'} |"
+
+
+def main() -> int:
+    """Write the page's tables. 0."""
+    write_atomic(PAGE, text(PAGE.read_text(encoding="utf-8")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
