@@ -84,7 +84,7 @@ class Terminal:
     def started(self, number: int, count: int, plan: Plan, why: str | None) -> None:
         self._stage, self._label = plan.stage, f"[{number}/{count}] {plan.stage:<{_NAME}}"
         self._begin = self._told = time.monotonic()
-        self._rest, self._pace, self._doing = b"", Pace(), ""
+        self._rest, self._pace, self._doing = b"", Pace(time.monotonic), ""
         because = f"({say('again', '重跑')}: {why})" if why else ""
         if self._short:
             if because:

@@ -34,7 +34,8 @@ class Chart:
 
 def draw(points: Sequence[tuple[int, float | None]]) -> Chart | None:
     """The chart of (step, value) pairs with rising steps; None without a single finite value."""
-    finite = [value for _, value in points if value is not None and math.isfinite(value)]
+    points = [(step, value if _fits(value) else None) for step, value in points]
+    finite = [value for _, value in points if value is not None]
     if not finite:
         return None
     first, last = points[0][0], points[-1][0]
@@ -46,7 +47,7 @@ def draw(points: Sequence[tuple[int, float | None]]) -> Chart | None:
         return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
     def y(value: float | None) -> float | None:
-        if value is None or not math.isfinite(value):
+        if value is None:
             return None
         return round(HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
 
@@ -61,6 +62,11 @@ def draw(points: Sequence[tuple[int, float | None]]) -> Chart | None:
         up=tuple(Tick(y(value) or 0.0, f"{value:.6g}") for value in up),
         spots=spots,
     )
+
+
+def _fits(value: float | None) -> bool:
+    """Whether a grid can hold the value: neither NaN nor infinity, nor near it."""
+    return value is not None and abs(value) < 1e100
 
 
 def _stretches(
@@ -83,9 +89,12 @@ def _whole(values: Sequence[float], first: int, last: int) -> list[int]:
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round values, evenly spaced, that reach from ``low`` or below to ``high`` or above."""
-    span = high - low or abs(high) * 0.1 or 1.0
+    size = max(abs(low), abs(high))
+    # A flat line stands in the middle of a tenth of its value, not on a grid of rounding errors.
+    span = high - low if high - low > max(size * 1e-6, 1e-9) else size * 0.1 or 1.0
+    span = max(span, 1e-9)
     raw = span / count
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(unit * power for unit in (1, 2, 2.5, 5, 10) if unit * power >= raw * 0.999)
     begin, end = math.floor(low / step), math.ceil(high / step)
-    return [round(index * step, 12) for index in range(begin, max(end, begin + 1) + 1)]
+    return [float(f"{index * step:.12g}") for index in range(begin, max(end, begin + 1) + 1)]

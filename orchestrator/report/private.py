@@ -12,20 +12,26 @@ from typing import Any
 
 from orchestrator.base.secrets import redacted, without_secrets
 
-_LAST = r"([^/'\"\n]*)"
 #: 'an /absolute path/in quotes', file:///an/address, /an/absolute/path, ~/a/path.
-_QUOTED = re.compile(rf"(['\"])(?:~|file:/)?/(?:[^/'\"\n]+/)*{_LAST}\1")
-_ADDRESS = re.compile(r"file://(?:[^\s/'\"]*/)*([^\s/'\"]*)")
-_PLACE = re.compile(r"(?<![\w./<*~…$}-])(?!//)~?/(?:[^\s/:;,'\"()<>|]+/)+([^\s/:;,'\"()<>|]*)")
-_HOME = re.compile(r"(?<![\w./…~-])/(?:root|home|Users)\b(?![\w/])|/(?:home|Users)/[^\s/:'\"]+")
+_QUOTED = re.compile(r"(['\"])((?:~|file:/)?/[^'\"\n]+)\1")
+_ADDRESS = re.compile(r"file://([^\s'\"]+)")
+_PLACE = re.compile(r"(?<![\w./<*~…$}-])(?!//)~?/(?:[^\s/:;,'\"()<>|]+/?)+")
+_HOME = re.compile(r"/root/?|/(?:home|Users)/[^/]+/?")
 
 
 def shareable(text: str) -> str:
     """``text`` without secrets, and with every absolute path cut down to its last name."""
-    text = _QUOTED.sub(lambda found: f"{found[1]}…/{found[2]}{found[1]}", redacted(text))
-    text = _ADDRESS.sub(r"…/\1", text)
-    text = _PLACE.sub(r"…/\1", text)
-    return _HOME.sub("~", text)
+    text = _QUOTED.sub(lambda found: f"{found[1]}{_cut_down(found[2])}{found[1]}", redacted(text))
+    text = _ADDRESS.sub(lambda found: _cut_down(found[1]), text)
+    return _PLACE.sub(lambda found: _cut_down(found[0]), text)
+
+
+def _cut_down(path: str) -> str:
+    """``…/last``; ``~`` for somebody's home, whose last name is theirs; ``/one`` stays."""
+    if _HOME.fullmatch(path):
+        return "~"
+    parts = path.removeprefix("file:/").rstrip("/").split("/")
+    return f"…/{parts[-1]}" if len(parts) > 2 or path.startswith("~") else path
 
 
 def shareable_values(value: Any) -> Any:
@@ -35,9 +41,9 @@ def shareable_values(value: Any) -> Any:
 
 def _cut(value: Any) -> Any:
     if isinstance(value, str):
-        whole_path = value.startswith(("/", "~/")) and "\n" not in value and "/" in value[1:]
         # A path may have spaces, which no rule for running text could know.
-        return f"…/{value.rpartition('/')[2]}" if whole_path else shareable(value)
+        is_path = value.startswith(("/", "~/")) and "\n" not in value
+        return _cut_down(value) if is_path else shareable(value)
     if isinstance(value, Mapping):
         return {_cut(str(key)): _cut(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

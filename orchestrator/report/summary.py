@@ -19,7 +19,7 @@ from orchestrator.engines.progress import Answer, Learning, Step
 from orchestrator.engines.protocol import TellsProgress
 from orchestrator.recipe.load import load
 from orchestrator.recipe.schema import Recipe
-from orchestrator.report.private import shareable_values
+from orchestrator.report.private import shareable, shareable_values
 from orchestrator.report.words import figures, warnings_of
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord, StageRecord
@@ -44,7 +44,6 @@ def summary(root: Path) -> Summary:
         "settings": _settings(recipe) if recipe else {},
         "rows": _rows(record),
         "loss": _loss(learnt.steps),
-        "answers": _answers(learnt.answers),
         "stages": [_stage(stage) for stage in record.stages],
         "sizes": _sizes(record),
         "memory": _memory(learnt.steps),
@@ -56,7 +55,8 @@ def summary(root: Path) -> Summary:
         "files": _files(record),
     }
     shared: Summary = shareable_values(value)
-    return shared
+    # Prose, no names of files: an answer may well begin with a slash.
+    return {**shared, "answers": _answers(learnt.answers)}
 
 
 def is_rehearsal(record: RunRecord, root: Path) -> bool:
@@ -177,12 +177,14 @@ def _answers(answers: Sequence[Answer]) -> list[Summary]:
     for prompt, given in list(by_prompt.items())[:PROMPTS]:
         first, last = given[0], given[-1]
         before = first if first.step == 0 and last is not first else None
-        found.append({"prompt": prompt[:TEXT], "before": _said(before), "after": _said(last)})
+        found.append(
+            {"prompt": shareable(prompt[:TEXT]), "before": _said(before), "after": _said(last)}
+        )
     return found
 
 
 def _said(answer: Answer | None) -> Summary | None:
-    return {"step": answer.step, "text": answer.text[:TEXT]} if answer else None
+    return {"step": answer.step, "text": shareable(answer.text[:TEXT])} if answer else None
 
 
 def _stage(stage: StageRecord) -> Summary:

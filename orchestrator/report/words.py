@@ -108,10 +108,11 @@ def sparkline(values: Iterable[float], room: int = 40) -> str:
     finite = [value for value in each if math.isfinite(value)]
     if not finite:
         return "×" * len(each)
-    low, span = min(finite), max(finite) - min(finite)
+    low = min(finite) / 2
+    span = max(finite) / 2 - low  # halves: the span of two floats may be none
     top = len(_BARS) - 1
     return "".join(
-        _BARS[round((value - low) / span * top) if span else 0] if math.isfinite(value) else "×"
+        _BARS[round((value / 2 - low) / span * top) if span else 0] if math.isfinite(value) else "×"
         for value in each
     )
 
@@ -121,4 +122,4 @@ def _grouped(values: Sequence[float], room: int) -> list[float]:
         return list(values)
     edges = [round(index * len(values) / room) for index in range(room + 1)]
     groups = [values[a:b] for a, b in pairwise(edges)]
-    return [math.fsum(group) / len(group) for group in groups]
+    return [sum(value / len(group) for value in group) for group in groups]
