@@ -64,7 +64,7 @@ def _stages(found: Summary, room: int) -> list[tuple[str, str]]:
     """Seconds of every stage in as few lines as they need, and the rows."""
     each = [f"{one['name']} {words.lasted(one['seconds'])}" for one in found["stages"]]
     rows = found["rows"]
-    if "train_rows" in rows:
+    if rows["train_rows"] is not None:
         trained = rows.get("rehearsed_rows") or rows["train_rows"]
         each[0] += say(
             f" ({rows['read']} rows read, {trained} trained on)",

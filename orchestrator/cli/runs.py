@@ -143,7 +143,7 @@ def run(
                 building=installing,
                 warm=not no_warm,
             )
-    _conclude(asked, root, record)
+    _conclude(asked, root, record, has_run=terminal.has_run)
 
 
 def _progress_of(job: Job) -> Callable[[str], Step | None] | None:
@@ -167,7 +167,7 @@ def _announce(job: Job, root: Path) -> None:
             echo(f"    - {change}")
 
 
-def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
+def _conclude(asked: Asked, root: Path, record: RunRecord, *, has_run: bool) -> None:
     if record.state != "done":
         _say_what_is_left(asked, root, record)
         return
@@ -175,24 +175,23 @@ def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
     if asked.job.rehearsal:
         ended = proves(asked.job.standin)
     echo(ended, fg="green")
-    _show_card(asked, root)
+    _show_card(asked, root, has_run=has_run)
 
 
-def _show_card(asked: Asked, root: Path) -> None:
+def _show_card(asked: Asked, root: Path, *, has_run: bool) -> None:
     """The card, and the report beside the run; a run is done even where none can be written."""
     from orchestrator.cli import card
     from orchestrator.engines.protocol import Chats
     from orchestrator.engines.registry import engine_of
-    from orchestrator.report import run_report
     from orchestrator.report.summary import summary
 
     found = summary(root)
     places = [(say("all in", "全部产物"), _short(root))]
-    try:
-        page = run_report.write(root, found=found)["html"]
+    page = root / layout.REPORT
+    if has_run or not page.is_file():
+        _write_report(root, found)
+    if page.is_file():
         places.append((say("report", "报告"), _short(page)))
-    except RecipeError as error:
-        echo(f"  {say('no report', '没有报告')}: {error.what} {error.why or ''}", fg="yellow")
     following = []
     if isinstance(engine_of(asked.job), Chats) and asked.job.standin != "contract":
         following.append((say("talk to it", "和它对话"), command_line(["chat", _short(root)])))
@@ -200,6 +199,15 @@ def _show_card(asked: Asked, root: Path) -> None:
         real = replace(asked.request, rehearse=False, name=None, run=None)
         following.append((say("for real", "正式运行"), real.line()))
     card.show(found, places, following)
+
+
+def _write_report(root: Path, found: dict[str, Any]) -> None:
+    from orchestrator.report import run_report
+
+    try:
+        run_report.write(root, found=found)
+    except RecipeError as error:
+        echo(f"  {say('no report', '没有报告')}: {error.what} {error.why or ''}", fg="yellow")
 
 
 def _say_what_is_left(asked: Asked, root: Path, record: RunRecord) -> None:

@@ -50,6 +50,8 @@ class Terminal:
         self._live = Live() if is_live else None
         #: Whether a stage is one line alone: it is in a file that everything must be said.
         self._short = sys.stdout.isatty() and not self.verbose
+        self.has_run = False
+        """Whether any stage was executed: of a finished run everything may be skipped."""
         self._stage: str | None = None
         self._label = ""
         self._begin = self._told = 0.0
@@ -82,6 +84,7 @@ class Terminal:
         )
 
     def started(self, number: int, count: int, plan: Plan, why: str | None) -> None:
+        self.has_run = True
         self._stage, self._label = plan.stage, f"[{number}/{count}] {plan.stage:<{_NAME}}"
         self._begin = self._told = time.monotonic()
         self._rest, self._pace, self._doing = b"", Pace(time.monotonic), ""

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.base import layout
 from orchestrator.base.files import write_atomic
 from orchestrator.report.chart import Chart, draw
 from orchestrator.report.page import as_json, document, page
 from orchestrator.report.summary import Summary, summary, thinned
 
-NAMES: Mapping[str, str] = {"html": "report.html", "md": "report.md", "json": "report.json"}
+NAMES: Mapping[str, str] = {"html": layout.REPORT, "md": "report.md", "json": "report.json"}
 """Kind of a file by its suffix -> its name in the run directory."""
 #: Rows of the table beside the curve.
 _ROWS = 24

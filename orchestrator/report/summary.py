@@ -128,7 +128,7 @@ def _rows(record: RunRecord) -> Summary:
     """The row account of the data stage: read = written + rejected + dropped, by source."""
     facts = next((stage.facts for stage in record.stages if stage.name == "data"), {})
     keys = ("read", "written", "rejected", "rejects", "dropped", "rows", "train_rows", "test_rows")
-    account: Summary = {key: facts[key] for key in keys if key in facts}
+    account: Summary = {key: facts.get(key) for key in keys}
     few = facts.get(layout.FEW)
     account["rehearsed_rows"] = few.get("rows") if isinstance(few, Mapping) else None
     sources = [one for one in facts.get("sources") or () if isinstance(one, Mapping)]
