@@ -88,9 +88,8 @@ def _made(found: Summary) -> list[tuple[str, str]]:
     names["merged"] = ("model", "完整模型")
     sizes = [f"{say(*names[key])} {words.size(count)}" for key, count in found["sizes"].items()]
     rows = [(say("sizes", "大小"), " · ".join(sizes))] if sizes else []
-    measured = found["memory"]["measured_mib"]
-    if measured:
-        peak = f"{measured / 1024:.1f} GiB"
+    if found["memory"]["peak"]:
+        peak = words.memory(found["memory"]["peak"])
         rows.append(
             (say("memory", "显存"), say(f"{peak} of GPU memory at the peak", f"峰值 {peak}"))
         )

@@ -46,7 +46,7 @@ def summary(root: Path) -> Summary:
         "loss": _loss(learnt.steps),
         "stages": [_stage(stage) for stage in record.stages],
         "sizes": _sizes(record),
-        "memory": _memory(learnt.steps),
+        "memory": _memory(record, learnt.steps),
         "differences": _differences(record),
         "warnings": _warnings(record),
         "versions": {"engine": record.engine, **record.versions},
@@ -218,10 +218,20 @@ def _outputs(record: RunRecord) -> list[tuple[str, list[int | str]]]:
     ]
 
 
-def _memory(steps: Sequence[Step]) -> Summary:
-    """Peak GPU memory in MiB as the engine measured it; None where it said nothing."""
-    seen = [one.memory for one in steps if one.memory]
-    return {"measured_mib": max(seen) if seen else None}
+def _memory(record: RunRecord, steps: Sequence[Step]) -> Summary:
+    """Peaks of GPU memory in bytes: of every stage as the driver counted it on the fullest GPU,
+    and of the training as its engine counts its own. ``peak`` is the highest; None: no figure."""
+    noted = {stage.name: stage.facts.get("gpu_peak") for stage in record.stages}
+    stages = {
+        name: {"bytes": one.get("bytes"), "gpu": one.get("gpu"), "gpus": one.get("gpus")}
+        for name, one in noted.items()
+        if isinstance(one, Mapping)
+    }
+    said = max((one.memory for one in steps if one.memory), default=None)
+    engine = said * 2**20 if said else None
+    known = [one["bytes"] for one in stages.values() if isinstance(one["bytes"], int)]
+    peak = max([*known, *([engine] if engine else [])], default=None)
+    return {"peak": peak, "engine": engine, "stages": stages}
 
 
 def _differences(record: RunRecord) -> Summary:

@@ -31,9 +31,9 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "bytes": ("size", "大小"),
     "curves": ("curves", "曲线"),
 }
-#: Facts that are told elsewhere: the row account, and texts.
+#: Facts that are told elsewhere: the row account, texts, and memory.
 _ELSEWHERE = frozenset(
-    {"read", "written", "faults", "rejects", "dropped", "notes", "warnings", "sources"}
+    {"read", "written", "faults", "rejects", "dropped", "notes", "warnings", "sources", "gpu_peak"}
 )
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -55,6 +55,11 @@ def size(count: int) -> str:
         if count >= unit:
             return f"{count / unit:.1f} {name}"
     return f"{count} bytes"
+
+
+def memory(count: float) -> str:
+    """Memory in GiB, as cards are sold and engines measure it."""
+    return f"{count / 2**30:.1f} GiB"
 
 
 def loss(value: float | str) -> str:

@@ -64,7 +64,7 @@ def test_everything_about_the_run(run: Path) -> None:
     assert [point[1] for point in found["loss"]["points"]] == list(LOSSES)
     assert [one["prompt"] for one in found["answers"]] == list(PROMPTS)
     assert found["answers"][0]["before"]["text"] == "before 0"
-    assert found["memory"]["measured_mib"] == 8032
+    assert found["memory"] == {"peak": 8032 * 2**20, "engine": 8032 * 2**20, "stages": {}}
     assert [stage["name"] for stage in found["stages"]][-1] == "merge"
     assert "train.epochs=2" in found["differences"]["set"]
     assert any("train.method: qlora" in text for text in found["differences"]["rehearsal"])
@@ -72,6 +72,16 @@ def test_everything_about_the_run(run: Path) -> None:
     assert {"adapter", "merged", "work"} == set(found["sizes"])
     assert any(one["name"] == "config.py" and one["digest"] for one in found["files"])
     assert {"stage": "check", "text": "few steps"} in found["warnings"]
+
+
+def test_memory_as_the_driver_counted_it(run: Path) -> None:
+    peak = {"bytes": 18 * 2**30, "gpu": "NVIDIA A100", "gpus": 2, "when": "2026-01-01"}
+    edited(run / "run.json", lambda value: value["stages"][4]["facts"].update(gpu_peak=peak))
+    found = summary(run)
+    assert found["memory"]["peak"] == 18 * 2**30
+    assert "gpu" not in found["stages"][4]["figures"]
+    assert "18.0 GiB" in run_report.texts(found)["html"]
+    assert "NVIDIA A100" in run_report.texts(found)["html"]
 
 
 def test_the_page_is_whole_small_and_quick(run: Path) -> None:
