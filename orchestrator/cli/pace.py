@@ -21,6 +21,7 @@ class Pace:
         self.total: int | None = None
         self.losses: list[float] = []
         self._rate: float | None = None
+        self._left: float | None = None
 
     def see(self, one: Step) -> bool:
         """Whether ``one`` says something of this training: a bar of other length is another's."""
@@ -34,6 +35,7 @@ class Pace:
         if one.loss is not None:
             self.losses.append(one.loss)
         self._rate = one.rate if one.rate is not None else self._rate
+        self._left = one.left if one.left is not None else self._left
         return True
 
     @property
@@ -47,6 +49,13 @@ class Pace:
             return None
         return (self.step - self._begun[0]) / (self._at - self._begun[1])
 
+    @property
+    def left(self) -> float | None:
+        """Seconds still to go at this speed; what the engine says where the end is not known."""
+        if self.total is None:
+            return self._left
+        return (self.total - self.step) / self.speed if self.speed is not None else None
+
     def parts(self) -> list[str]:
         """The figures as short texts, the most wanted first."""
         if not self.known:
@@ -55,8 +64,8 @@ class Pace:
         if self.losses:
             found.append(f"{say('loss', '损失')} {words.loss(self.losses[-1])}")
         speed = self.speed
-        if speed is not None and self.total is not None:
-            left = (self.total - self.step) / speed
+        left = self.left
+        if left is not None:
             found.append(say(f"{_clock(left)} left", f"还需 {_clock(left)}"))
         if speed is not None:
             found.append(_speed(speed))

@@ -17,6 +17,8 @@ class Step:
     loss: float | None = None
     rate: float | None = None
     """The learning rate."""
+    left: float | None = None
+    """Seconds that the engine itself expects to need still."""
     memory: int | None = None
     """Peak GPU memory so far on the fullest GPU, in MiB."""
 

@@ -64,17 +64,21 @@ def is_rehearsal(record: RunRecord, root: Path) -> bool:
     return any(marks(record, root).values())
 
 
-def marks(record: RunRecord, root: Path) -> dict[str, bool]:
-    """The places that tell a rehearsal from a run; in an honest run directory they agree."""
+def marks(record: RunRecord, root: Path) -> dict[str, bool | None]:
+    """The places that tell a rehearsal from a run; None: this one has nothing to say (yet).
+
+    In an honest run directory none says yes where another says no.
+    """
     standin = f"{layout.STANDIN}/"
     used = [name for stage in record.stages for name in (*stage.inputs, *stage.outputs)]
-    lock = root / layout.COMMANDS
-    text = lock.read_text(encoding="utf-8", errors="replace") if lock.is_file() else ""
+    script = root / layout.COMMANDS
+    text = script.read_text(encoding="utf-8", errors="replace") if script.is_file() else ""
+    has_standin = any(f"{name.removeprefix('./')}/".startswith(standin) for name in used)
     return {
-        "the record": record.rehearsal,
-        "what was typed": bool(record.request.get("rehearse")),
-        "the model": any(f"{name.removeprefix('./')}/".startswith(standin) for name in used),
-        "the commands": "THIS IS A REHEARSAL" in text,
+        "its record": record.rehearsal,
+        "what was typed": bool(record.request.get("rehearse")) if record.request else None,
+        "its model": has_standin or None,
+        "its commands": "THIS IS A REHEARSAL" in text or None,
     }
 
 

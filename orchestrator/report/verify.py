@@ -134,13 +134,14 @@ def _of_the_run(record: RunRecord, root: Path) -> tuple[list[str], list[str]]:
     """What in the run directory itself does not fit together; what is not there to look at."""
     faults, notes = [], []
     told = marks(record, root)
-    if len(set(told.values())) > 1:
+    denied = [name for name, is_set in told.items() if is_set is False]
+    if denied and any(told.values()):
         yes = ", ".join(name for name, is_set in told.items() if is_set)
-        no = ", ".join(name for name, is_set in told.items() if not is_set)
+        no = ", ".join(denied)
         faults.append(
             say(
-                f"run.json was edited: {yes} say(s) rehearsal, {no} say(s) run",
-                f"run.json 被改过：{yes} 表明是预演，{no} 表明是正式运行",
+                f"run.json was edited: it is a rehearsal by {yes}, and none by {no}",
+                f"run.json 被改过：{yes} 表明是预演，{no} 却不是",
             )
         )
     for stage in record.stages:

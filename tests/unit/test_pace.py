@@ -34,6 +34,12 @@ def test_time_left_comes_from_the_steps_that_were_seen() -> None:
     assert pace.outcome() == ["20 steps", "loss 2.0000 -> 1.5000"]
 
 
+def test_an_engine_that_knows_no_end_says_how_long_itself() -> None:
+    pace = Pace(Clock())
+    pace.see(Step(step=43, loss=1.5, left=3723.0))
+    assert pace.parts() == ["43", "loss 1.5000", "1:02:03 left"]
+
+
 def test_a_bar_of_other_length_is_another_loops() -> None:
     pace = Pace(Clock())
     pace.see(Step(step=4, total=16))

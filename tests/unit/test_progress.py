@@ -16,9 +16,12 @@ from orchestrator.engines.xtuner.progress import answers_in
 from tests.support.training import LOSSES, PROMPTS, iteration, log, sample
 
 ITERATIONS = {
-    iteration(6, 6, 7.5416): Step(step=6, total=6, loss=7.5416, rate=1.3397e-05),
+    iteration(6, 6, 7.5416): Step(step=6, total=6, loss=7.5416, rate=1.3397e-05, left=0.0),
     iteration(10, 1930, 1.5, 18043): Step(
-        step=10, total=1930, loss=1.5, rate=1.3397e-05, memory=18043
+        step=10, total=1930, loss=1.5, rate=1.3397e-05, left=0.0, memory=18043
+    ),
+    "Epoch(train)  [2][10/33]  lr: 1e-04  eta: 1 day, 2:03:04  time: 0.5  loss: 1.5": Step(
+        step=43, loss=1.5, rate=1e-4, left=93784.0
     ),
     "Iter(train) [ 10/100]  lr: 2.0000e-04  loss: 1.2": Step(
         step=10, total=100, loss=1.2, rate=2e-4

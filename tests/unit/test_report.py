@@ -143,6 +143,9 @@ def test_a_run_that_is_not_finished_has_a_page_too(tmp_path: Path, stage: str) -
     assert told.piped(*RUN, "--until", stage).returncode == 0
     texts = run_report.texts(summary(told.run))
     assert "未完成" in texts["html"]
+    assert 'id="rehearsal"' in texts["html"]
+    (tmp_path / "page.md").write_text(texts["md"], encoding="utf-8")
+    assert verify(tmp_path / "page.md", told.run).faults == ()
     assert not list(told.run.glob("report.*"))  # it is written for a finished run alone
     done = told.piped("report", "small")
     assert done.returncode == 0, done.stderr

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.base import layout
-from orchestrator.engines.progress import Answer, Learning, Step, number, one_curve
+from orchestrator.engines.progress import Answer, Learning, Step, is_finite, number, one_curve
 
-_ITERATION = re.compile(r"\bIter\(train\) *\[ *(\d+)/(\d+)\] *(.*)")
+_ITERATION = re.compile(r"\b(?:Iter|Epoch)\(train\) *(?:\[ *(\d+)\])?\[ *(\d+)/(\d+)\] *(.*)")
+_ETA = re.compile(r"\beta: (?:(\d+) days?, )?(\d+):(\d\d):(\d\d)")
 _FIGURE = re.compile(r"\b(lr|loss|memory): *(\S+)")
 _HEAD = re.compile(r"^(?:\d{4}/)?\d\d/\d\d \d\d:\d\d:\d\d - mmengine - ", re.MULTILINE)
 _BEFORE, _SAMPLE = "before_train in EvaluateChatHook", "Sample output:"
@@ -27,19 +28,32 @@ _SPECIAL = re.compile(r"</?s>|<eo[acmsh]>|<\|im_end\|>|<\|endoftext\|>|<\|eot_id
 
 
 def progress(line: str) -> Step | None:
-    """``Iter(train) [10/96]  lr: 2.0000e-04  eta: 0:00:10 … memory: 8032  loss: 1.2345``."""
+    """``Iter(train) [10/96]  lr: 2.0000e-04  eta: 0:00:10 … memory: 8032  loss: 1.2345``.
+
+    A log by epochs says ``Epoch(train) [2][10/96]``, and of the whole only how long it will take.
+    """
     found = _ITERATION.search(line)
     if found is None:
         return None
-    figures = {key: number(value) for key, value in _FIGURE.findall(found[3])}
+    epoch, at, length = found[1], int(found[2]), int(found[3])
+    figures = {key: number(value) for key, value in _FIGURE.findall(found[4])}
     memory = figures.get("memory")
     return Step(
-        step=int(found[1]),
-        total=int(found[2]),
+        step=(int(epoch) - 1) * length + at if epoch else at,
+        total=None if epoch else length,
         loss=figures.get("loss"),
         rate=figures.get("lr"),
-        memory=int(memory) if memory is not None else None,
+        left=_seconds(found[4]),
+        memory=int(memory) if is_finite(memory) and memory is not None else None,
     )
+
+
+def _seconds(text: str) -> float | None:
+    found = _ETA.search(text)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(one or 0) for one in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
 def learning(root: Path) -> Learning:
