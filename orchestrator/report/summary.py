@@ -40,6 +40,7 @@ def summary(root: Path) -> Summary:
         "schema": SCHEMA,
         "tool": f"recipe {__version__}",
         "rehearsal": is_rehearsal(record, root),
+        "standin": record.standin,
         "run": _run(record, recipe),
         "settings": _settings(recipe) if recipe else {},
         "rows": _rows(record),
