@@ -15,10 +15,15 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "rejected": ("rejected", "拒绝"),
     "rows_lost": ("rows lost", "丢失行"),
     "rows_cut": ("rows cut", "截断行"),
+    "rows_dropped": ("rows dropped", "丢弃行"),
+    "rows_with_system": ("with a system text", "含系统提示的行"),
+    "rows_with_history": ("with a history", "含历史对话的行"),
+    "media": ("media files", "媒体文件"),
     "tokens": ("tokens", "token 数"),
     "longest": ("longest", "最长"),
     "iterations": ("iterations", "迭代"),
     "iterations_per_epoch": ("iterations an epoch", "每轮迭代"),
+    "steps_per_epoch": ("steps an epoch", "每轮步数"),
     "optimizer_steps": ("optimizer steps", "优化步"),
     "gpus": ("GPUs", "GPU 数"),
     "steps": ("steps", "步数"),
@@ -30,6 +35,10 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "tensors": ("tensors", "张量"),
     "bytes": ("size", "大小"),
     "curves": ("curves", "曲线"),
+    "files": ("files", "文件"),
+    "hub": ("hub", "模型库"),
+    "revision": ("revision", "版本"),
+    "path": ("path", "路径"),
 }
 #: Facts that are told elsewhere: the row account, texts, and memory.
 _ELSEWHERE = frozenset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from orchestrator.cli.pace import Pace
 from orchestrator.cli.table import cut, shortened, width
 from orchestrator.engines.progress import Step
 from orchestrator.report import words
+from tests.support.engine_runs import REPOSITORY
 
 
 class Clock:
@@ -98,3 +100,18 @@ def test_figures_are_a_stages_own_and_its_artifacts() -> None:
     assert words.figures(facts) == {"rows": 48, "tokens": 1740, "bytes": 1_254_280}
     assert words.shown("bytes", 1_254_280) == "1.3 MB"
     assert words.warnings_of(facts) == ["few"]
+
+
+def test_every_figure_of_a_check_has_a_name_in_both_languages() -> None:
+    """The probes of the engines name their figures as keywords of FIGURES."""
+    found = set()
+    for probe in (REPOSITORY / "orchestrator").rglob("probes/*.py"):
+        text = probe.read_text(encoding="utf-8")
+        found |= set(re.findall(r'FIGURES\["(\w+)"\]', text))
+        for more in re.findall(r"FIGURES\.update\((.*?)\)\n", text, re.DOTALL):
+            found |= set(re.findall(r"(\w+)=", more))
+    assert {"longest", "optimizer_steps", "rows_cut"} <= found
+    assert found - words.NAMES.keys() == set()
+    for english, chinese in words.NAMES.values():
+        assert english.isascii()
+        assert not chinese.isascii()
