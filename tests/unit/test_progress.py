@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.engines import llamafactory, registry, xtuner
 from orchestrator.engines.progress import Step, one_curve
 from orchestrator.engines.protocol import TellsProgress
+from orchestrator.engines.trainer_progress import history
 from orchestrator.engines.xtuner.progress import answers_in
 from tests.support.training import LOSSES, PROMPTS, iteration, log, sample
 
@@ -178,3 +179,23 @@ def test_a_run_that_never_trained_left_nothing(tmp_path: Path) -> None:
         engine = registry.get(name)
         assert isinstance(engine, TellsProgress)
         assert engine.learning(tmp_path).steps == ()
+
+
+def test_the_history_of_a_trainer(tmp_path: Path) -> None:
+    def state(*losses: float) -> str:
+        logged = [
+            {"step": 10 * at, "loss": loss, "learning_rate": 1e-4, "epoch": 0.1}
+            for at, loss in enumerate(losses, 1)
+        ]
+        summary = {"step": 10 * len(losses), "train_loss": 2.0, "train_runtime": 1.0}
+        return json.dumps({"max_steps": 30, "log_history": [*logged, summary]})
+
+    assert history(tmp_path).steps == ()
+    for number, text in ((9, state(3)), (20, state(3, 2)), (100, '{"log_his')):
+        folder = tmp_path / f"checkpoint-{number}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text(text, encoding="utf-8")
+    assert [one.loss for one in history(tmp_path).steps] == [3, 2]  # the newest that is whole
+    (tmp_path / "trainer_state.json").write_text(state(3, 2, 1), encoding="utf-8")
+    told = [(one.step, one.total, one.loss, one.rate) for one in history(tmp_path).steps]
+    assert told == [(10, 30, 3, 1e-4), (20, 30, 2, 1e-4), (30, 30, 1, 1e-4)]
