@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -79,6 +80,9 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: a user's error prints four plain lines, an interrupt exits 130, a bug is one."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What this terminal's encoding lacks is spelled out, as Python does on standard error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # click returns the code of ctx.exit() here instead of ending the process with it.
         code = cli.main(standalone_mode=False, prog_name="recipe", color=colour())

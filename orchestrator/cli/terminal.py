@@ -102,6 +102,7 @@ class Terminal:
 
     def command(self, line: str) -> None:
         if not self._short:
+            self._clear()
             echo(f"  $ {line}")
 
     def output(self, chunk: bytes) -> None:

@@ -71,7 +71,9 @@ def marks(record: RunRecord, root: Path) -> dict[str, bool | None]:
     In an honest run directory none says yes where another says no.
     """
     standin = f"{layout.STANDIN}/"
-    used = [name for stage in record.stages for name in (*stage.inputs, *stage.outputs)]
+    used = [
+        name for stage in record.stages for name in (*stage.inputs, *stage.outputs, *stage.parts)
+    ]
     script = root / layout.COMMANDS
     text = script.read_text(encoding="utf-8", errors="replace") if script.is_file() else ""
     has_standin = any(f"{name.removeprefix('./')}/".startswith(standin) for name in used)

@@ -61,7 +61,8 @@ class Told:
             env=self._env(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=120,
             check=False,
         )

@@ -112,6 +112,14 @@ def test_without_a_terminal_everything_is_in_plain_lines(tmp_path: Path) -> None
     assert "mmengine" not in done.stdout
 
 
+def test_an_encoding_without_blocks_and_chinese_ends_nothing(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    done = told.piped(*RUN, PYTHONIOENCODING="latin-1", RECIPE_LANG="zh")
+    assert done.returncode == 0, done.stderr
+    assert r"7.5416 \u2588\u2587" in done.stdout
+    assert (told.run / "report.html").is_file()
+
+
 def test_now_and_then_a_line_where_none_can_be_drawn_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
