@@ -12,6 +12,8 @@ TRAIN, TEST, FEW = f"{DATA}/train.jsonl", f"{DATA}/test.jsonl", f"{DATA}/rehears
 ACCOUNT, REJECTED = f"{DATA}/account.json", f"{DATA}/rejected.jsonl"
 CHECK = "check.json"
 LOCK, COMMANDS, RECORD = "recipe.lock.yaml", "commands.sh", "run.json"
+REPORT = "report.html"
+"""The page of a finished run; Markdown and JSON stand beside it."""
 TEMPLATE = "template.py.jinja"
 """A copy of the recipe's own config template (`template_file`)."""
 STANDIN = "standin"

@@ -23,6 +23,7 @@ from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.process_group import end_group
 
 _CHUNK = 65536
+_SILENCE = 1.0  # seconds after which whoever shows the output may say how long it has been
 
 Echo = Callable[[bytes], object]
 
@@ -61,6 +62,7 @@ def run_logged(
 ) -> int:
     """Run ``argv``, append its output to ``log`` (and to ``echo``), return its exit code.
 
+    ``echo`` is given every chunk as it comes, and nothing (``b""``) once a second of silence.
     ``started`` is told the number of its process group. ``start`` is another way to start it.
     A negative code is the signal that ended it. Raises :class:`Interrupted` after ending the whole
     group when this process is interrupted, :class:`RecipeError` when it cannot be started or its
@@ -241,8 +243,16 @@ def _cannot_start(argv: Sequence[str], error: OSError) -> RecipeError:
 
 def _copy_output(process: Running, store: Callable[[bytes], object], echo: Echo | None) -> None:
     assert process.stdout is not None  # given as PIPE above
-    with process.stdout as stream:
-        while chunk := os.read(stream.fileno(), _CHUNK):
+    with process.stdout as stream, selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            if not selector.select(_SILENCE):
+                if echo is not None:
+                    echo(b"")
+                continue
+            chunk = os.read(stream.fileno(), _CHUNK)
+            if not chunk:
+                return
             store(chunk)
             if echo is not None:
                 echo(chunk)

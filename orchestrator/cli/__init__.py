@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from orchestrator.base.errors import EXIT_FAILED, EXIT_INTERRUPTED, RecipeError
 from orchestrator.base.language import say
 from orchestrator.base.program import pasteable
 from orchestrator.cli.groups import Verbs
-from orchestrator.cli.output import echo
+from orchestrator.cli.output import colour, echo
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -35,6 +36,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "status": ("orchestrator.cli.status", "status", "Show runs, their stages and how they ended."),
     "logs": ("orchestrator.cli.status", "logs", "Print a stage's log; -f follows it."),
     "why": ("orchestrator.cli.why", "why", "Say why a run failed, or what any log means."),
+    "report": ("orchestrator.cli.report", "report", "Write the page of a run, or verify one."),
     "chat": ("orchestrator.cli.chat", "chat", "Talk to the model that a run made."),
     "serve": ("orchestrator.cli.serve", "serve", "Serve that model as an OpenAI-compatible API."),
     "clean": ("orchestrator.cli.clean", "clean", "Remove earlier tries, older runs and caches."),
@@ -82,9 +84,12 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: a user's error prints four plain lines, an interrupt exits 130, a bug is one."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What this terminal's encoding lacks is spelled out, as Python does on standard error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # click returns the code of ctx.exit() here instead of ending the process with it.
-        code = cli.main(standalone_mode=False, prog_name="recipe")
+        code = cli.main(standalone_mode=False, prog_name="recipe", color=colour())
         if isinstance(code, int) and code:
             sys.exit(code)
     except RecipeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -11,7 +12,12 @@ from orchestrator.base.text import is_safe, printable
 
 def echo(text: str, *, err: bool = False, **style: Any) -> None:
     """Print lines. Control characters in ``text`` are spelled out; ``style`` is click's own."""
-    click.secho(printable(text), err=err, **style)
+    click.secho(printable(text), err=err, color=colour(), **style)
+
+
+def colour() -> bool | None:
+    """False where the reader wants none (https://no-color.org), else as the stream can."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def echo_json(value: object) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.base import layout
+from orchestrator.base.errors import RecipeError
 from orchestrator.base.language import say
 from orchestrator.base.program import command_line
 from orchestrator.cli.completing import RecipeName, ReleaseName, RunName, StageName
@@ -19,6 +22,7 @@ from orchestrator.running.request import Request
 
 if TYPE_CHECKING:
     from orchestrator.engines.job import Job
+    from orchestrator.engines.progress import Step
     from orchestrator.preflight.rule import Verdict
     from orchestrator.running.record import RunRecord
     from orchestrator.running.workflow import Asked
@@ -90,7 +94,8 @@ def _as_words(options: dict[str, str | None]) -> list[str]:
 @_stage_options
 @_run_options
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
-@click.option("-q", "--quiet", is_flag=True, help="Keep the engine's output out of the terminal.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only how each stage ended.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the engine's own output as it comes.")
 @click.option("--torch-backend", metavar="NAME", help="Torch build for the environment: cpu, cu124")
 @click.option(
     "--no-warm", is_flag=True, help="Import the engine anew for each step of a rehearsal."
@@ -102,6 +107,7 @@ def run(
     new: bool,
     dry_run: bool,
     quiet: bool,
+    verbose: bool,
     torch_backend: str | None,
     no_warm: bool,
     **given: Any,
@@ -130,16 +136,25 @@ def run(
     with asked.request.within(root).completing("run", *more):
         _announce(asked.job, root)
         _warn(verdicts)
-        record = workflow.execute(
-            asked,
-            root,
-            selection,
-            Terminal(quiet=quiet),
-            torch_backend=torch_backend,
-            building=installing,
-            warm=not no_warm,
-        )
-    _conclude(asked, root, record)
+        with Terminal(_progress_of(asked.job), quiet=quiet, verbose=verbose) as terminal:
+            record = workflow.execute(
+                asked,
+                root,
+                selection,
+                terminal,
+                torch_backend=torch_backend,
+                building=installing,
+                warm=not no_warm,
+            )
+    _conclude(asked, root, record, has_run=terminal.has_run)
+
+
+def _progress_of(job: Job) -> Callable[[str], Step | None] | None:
+    from orchestrator.engines.protocol import TellsProgress
+    from orchestrator.engines.registry import engine_of
+
+    engine = engine_of(job)
+    return engine.progress if isinstance(engine, TellsProgress) else None
 
 
 def _announce(job: Job, root: Path) -> None:
@@ -167,7 +182,7 @@ def _warn(verdicts: list[Verdict]) -> None:
             echo(f"  {say('ignored', '已忽略')} ({one.rule.id}): {one.cause} — {one.ignored}")
 
 
-def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
+def _conclude(asked: Asked, root: Path, record: RunRecord, *, has_run: bool) -> None:
     if record.state != "done":
         _say_what_is_left(asked, root, record)
         return
@@ -175,11 +190,39 @@ def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
     if asked.job.rehearsal:
         ended = proves(asked.job.standin)
     echo(ended, fg="green")
-    echo(f"  {say('everything it made:', '全部产物：')} {_short(root)}")
-    if asked.job.standin == "contract":
-        return
-    chat = command_line(["chat", _short(root)])
-    echo(f"  {say('talk to it:        ', '和它对话：')} {chat}")
+    _show_card(asked, root, has_run=has_run)
+
+
+def _show_card(asked: Asked, root: Path, *, has_run: bool) -> None:
+    """The card, and the report beside the run; a run is done even where none can be written."""
+    from orchestrator.cli import card
+    from orchestrator.engines.protocol import Chats
+    from orchestrator.engines.registry import engine_of
+    from orchestrator.report.summary import summary
+
+    found = summary(root)
+    places = [(say("all in", "全部产物"), _short(root))]
+    page = root / layout.REPORT
+    if has_run or not page.is_file():
+        _write_report(root, found)
+    if page.is_file():
+        places.append((say("report", "报告"), _short(page)))
+    following = []
+    if isinstance(engine_of(asked.job), Chats) and asked.job.standin != "contract":
+        following.append((say("talk to it", "和它对话"), command_line(["chat", _short(root)])))
+    if asked.job.rehearsal:
+        real = replace(asked.request, rehearse=False, name=None, run=None)
+        following.append((say("for real", "正式运行"), real.line()))
+    card.show(found, places, following)
+
+
+def _write_report(root: Path, found: dict[str, Any]) -> None:
+    from orchestrator.report import run_report
+
+    try:
+        run_report.write(root, found=found)
+    except RecipeError as error:
+        echo(f"  {say('no report', '没有报告')}: {error.what} {error.why or ''}", fg="yellow")
 
 
 def _say_what_is_left(asked: Asked, root: Path, record: RunRecord) -> None:

@@ -39,6 +39,30 @@ def wrapped(text: str, room: int, indent: str) -> list[str]:
     return lines
 
 
+def cut(parts: Sequence[str], room: int, between: str = "  ") -> str:
+    """As many of ``parts``, joined, as fit into ``room`` cells; the first one is cut if it must."""
+    line = ""
+    for part in parts:
+        longer = f"{line}{between}{part}" if line else part
+        if width(longer) > room:
+            break
+        line = longer
+    return line or shortened(parts[0] if parts else "", room)
+
+
+def shortened(text: str, room: int) -> str:
+    """``text`` in at most ``room`` cells, with an ellipsis where something is missing."""
+    if width(text) <= room:
+        return text
+    kept, cells = "", 1
+    for char in text:
+        cells += width(char)
+        if cells > room:
+            break
+        kept += char
+    return f"{kept}…" if room > 0 else ""
+
+
 def width(text: str) -> int:
     """Cells on a terminal: Chinese characters take two."""
     if text.isascii():

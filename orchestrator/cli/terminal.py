@@ -1,27 +1,78 @@
-"""How a run looks: plain lines, the engine's own output as it comes, a bar only on a terminal."""
+"""How a run looks: one line a stage; how far it is on a live line, or now and then where none is.
+
+The engine's own text goes to the log alone, unless it is asked for (``-v``).
+"""
 
 from __future__ import annotations
 
-import shutil
+import re
 import sys
 import time
-
-import click
+from collections.abc import Callable
+from types import TracebackType
 
 from orchestrator.base.language import say
 from orchestrator.base.plan import Plan
 from orchestrator.base.secrets import redacted
+from orchestrator.cli.live import Live, on_terminal
 from orchestrator.cli.output import echo
+from orchestrator.cli.pace import Pace
+from orchestrator.cli.table import cut, terminal_width
+from orchestrator.engines.progress import Step
+from orchestrator.report import words
 from orchestrator.running.record import StageRecord
+
+#: Seconds between two lines of progress where no line can be drawn again.
+NOW_AND_THEN = 30.0
+_ENDS = re.compile(rb"[\r\n]")
+_LONGEST = 1 << 16  # bytes of a line without an end
+_NAME = 9  # cells of a stage's name
 
 
 class Terminal:
-    """Prints what a run does (a ``Reporter``). ``quiet`` keeps engine output out."""
+    """Prints what a run does (a ``Reporter``). ``progress`` reads a line of the engine's output.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    ``quiet`` says how a stage ended and nothing before; ``verbose`` shows the engine's own text.
+    As a context manager it leaves the terminal clean, and says which stage an exception ended.
+    """
+
+    def __init__(
+        self,
+        progress: Callable[[str], Step | None] | None = None,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+    ) -> None:
         self.quiet = quiet
-        self._bar_drawn = 0.0
-        self._is_terminal = sys.stderr.isatty()
+        self.verbose = verbose and not quiet
+        self._progress = progress
+        is_live = on_terminal() and not self.quiet and not self.verbose
+        self._live = Live() if is_live else None
+        #: Whether a stage is one line alone: it is in a file that everything must be said.
+        self._short = sys.stdout.isatty() and not self.verbose
+        self.has_run = False
+        """Whether any stage was executed: of a finished run everything may be skipped."""
+        self._stage: str | None = None
+        self._label = ""
+        self._begin = self._told = 0.0
+        self._rest = b""
+        self._pace = Pace()
+        self._doing = ""
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clear()
+        if kind is not None and self._stage is not None and self._short:
+            took = words.lasted(time.monotonic() - self._begin)
+            ended = say(f"stopped after {took}", f"{took} 后停止")
+            echo("  ".join([self._label, ended, *self._pace.outcome()]), fg="red")
 
     def skipped(self, stage: str, seconds: float | None) -> None:
         took = f" ({seconds:.0f} s)" if seconds else ""
@@ -33,48 +84,92 @@ class Terminal:
         )
 
     def started(self, number: int, count: int, plan: Plan, why: str | None) -> None:
-        because = f"  ({say('again', '重跑')}: {why})" if why else ""
-        echo(f"[{number}/{count}] {plan.stage}{because}", bold=True)
-        if plan.task is not None:
+        self.has_run = True
+        self._stage, self._label = plan.stage, f"[{number}/{count}] {plan.stage:<{_NAME}}"
+        self._begin = self._told = time.monotonic()
+        self._rest, self._pace, self._doing = b"", Pace(time.monotonic), ""
+        because = f"({say('again', '重跑')}: {why})" if why else ""
+        if self._short:
+            if because:
+                echo(f"{self._label.rstrip()}  {because}")
+            self._redraw()
+            return
+        echo(f"[{number}/{count}] {plan.stage}{'  ' if because else ''}{because}", bold=True)
+        if self.verbose and plan.task is not None:
             echo(f"  {redacted(plan.task.describe())}")
-        for file in plan.files:
+        for file in plan.files if self.verbose else ():
             echo(f"  {say('write', '写入')} {file.path}")
 
     def command(self, line: str) -> None:
-        echo(f"  $ {line}")
+        if not self._short:
+            self._clear()
+            echo(f"  $ {line}")
 
     def output(self, chunk: bytes) -> None:
-        if not self.quiet:
+        """The engine's bytes as they come; nothing (``b""``) after a second of silence."""
+        if self.verbose:
             sys.stdout.flush()
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
+        *lines, self._rest = _ENDS.split(self._rest + chunk)
+        self._rest = self._rest[-_LONGEST:]
+        for line in lines:
+            self._read(line.decode("utf-8", errors="replace"))
+        self._show_progress()
 
     def finished(self, record: StageRecord) -> None:
-        self._clear_bar()
-        took = f"{record.seconds:.1f} s{_figures(record)}"
-        echo(f"  {say(f'{record.name} done in', f'{record.name} 完成，用时')} {took}")
+        self._clear()
+        took = words.lasted(record.seconds)
+        figures = [*self._pace.outcome(), *_figures(record)]
+        if self._short:
+            room = (terminal_width() or 80) - 1
+            echo(cut([f"{self._label} {took:>7}", ", ".join(_fitting(figures, room - 24))], room))
+        else:
+            shown = f": {', '.join(figures)}" if figures else ""
+            echo(f"  {say(f'{record.name} done in', f'{record.name} 完成，用时')} {took}{shown}")
+        self._stage = None
         for note in record.facts.get("notes") or ():
             self.note(note)
-        for warning in _warnings(record):
+        for warning in words.warnings_of(record.facts):
             echo(f"  {say('warning', '注意')}: {warning}", fg="yellow")
 
     def note(self, text: str) -> None:
+        self._clear()
         echo(f"  {text}")
 
     def progress(self, done: int, total: int, what: str, /) -> None:
-        """A one-line bar on a terminal, at most five times a second; nothing elsewhere."""
-        if not self._is_terminal or time.monotonic() - self._bar_drawn < 0.2:
-            return
-        self._bar_drawn = time.monotonic()
+        """How far work in this process is; shown on a live line alone."""
         share = f"{done / total:4.0%} " if total else ""
-        line = f"  {share}{_amount(done)} {what}"
-        width = shutil.get_terminal_size().columns - 1
-        click.echo(f"\r\x1b[2K{line[:width]}", nl=False, err=True)
+        self._doing = f"{share}{_amount(done)} {what}".strip()
+        if self._live is not None and self._live.is_due:
+            self._redraw()
 
-    def _clear_bar(self) -> None:
-        if self._is_terminal and self._bar_drawn:
-            click.echo("\r\x1b[2K", nl=False, err=True)
-            self._bar_drawn = 0.0
+    # -------------------------------------------------------------- how far it is
+
+    def _read(self, line: str) -> None:
+        step = self._progress(line) if self._progress is not None else None
+        if step is not None:
+            self._pace.see(step)
+
+    def _show_progress(self) -> None:
+        if self._live is not None:
+            if self._live.is_due:
+                self._redraw()
+        elif not (self.quiet or self.verbose) and time.monotonic() - self._told >= NOW_AND_THEN:
+            self._told = time.monotonic()
+            took = words.lasted(self._told - self._begin)
+            echo("  " + "  ".join([str(self._stage), took, *self._pace.parts()]))
+            sys.stdout.flush()
+
+    def _redraw(self) -> None:
+        if self._live is not None:
+            took = words.lasted(float(int(time.monotonic() - self._begin)))
+            parts = self._pace.parts() or [self._doing]
+            self._live.draw(f"{self._label} {took.replace('.0 s', ' s'):>7}", *parts)
+
+    def _clear(self) -> None:
+        if self._live is not None:
+            self._live.clear()
 
 
 def _amount(count: int) -> str:
@@ -83,24 +178,20 @@ def _amount(count: int) -> str:
     return f"{count / 1e9:.2f} G" if count >= 1e9 else f"{count / 1e6:.0f} M"
 
 
-#: Facts that the record holds and the terminal need not repeat.
-_IN_THE_RECORD = frozenset({"read", "written", "faults", "rejects", "dropped", "notes", "sources"})
+def _figures(record: StageRecord) -> list[str]:
+    """A stage's figures as short texts in the reader's language."""
+    found = words.figures(record.facts)
+    return [
+        f"{say(*words.NAMES.get(name, (name, name)))} {words.shown(name, value)}"
+        for name, value in found.items()
+    ]
 
 
-def _figures(record: StageRecord) -> str:
-    """The stage's figures in one line: its own, and those of its artifacts (rows count once)."""
-    shown = []
-    for key, value in record.facts.items():
-        if key in _IN_THE_RECORD:
-            continue
-        if isinstance(value, dict) and not key.endswith(".jsonl"):
-            inner = value.get("figures", value)
-            shown += [f"{k} {v}" for k, v in inner.items() if isinstance(v, (int, str))]
-        elif isinstance(value, (int, str)):
-            shown.append(f"{key} {value}")
-    return f": {', '.join(shown)}" if shown else ""
-
-
-def _warnings(record: StageRecord) -> list[str]:
-    found = [record.facts, *(v for v in record.facts.values() if isinstance(v, dict))]
-    return list(dict.fromkeys(str(text) for facts in found for text in facts.get("warnings", [])))
+def _fitting(texts: list[str], room: int) -> list[str]:
+    """The first of the texts that fit into one line of ``room`` cells."""
+    kept: list[str] = []
+    for text in texts:
+        if len(cut([*kept, text], 10_000, ", ")) > room:
+            break
+        kept.append(text)
+    return kept

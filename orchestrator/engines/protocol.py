@@ -10,6 +10,7 @@ from orchestrator.base.plan import Command, Plan, PlannedFile
 from orchestrator.causes.explanation import Explanation
 from orchestrator.engines.job import Job
 from orchestrator.engines.model_code import Family
+from orchestrator.engines.progress import Learning, Step
 from orchestrator.envs.release import Release
 from orchestrator.fit.formulas import StageNeed
 from orchestrator.fit.shape import Shape
@@ -131,3 +132,14 @@ class Serves(Protocol):
 
     def serve(self, job: Job, options: Mapping[str, Any], /) -> Command:
         """The command of the engine's own server; UsageError for an option that it lacks."""
+
+
+@runtime_checkable
+class TellsProgress(Protocol):
+    """An engine whose training can be followed, and looked at afterwards."""
+
+    def progress(self, line: str, /) -> Step | None:
+        """How far the training is, from one line of its output; None: the line does not say."""
+
+    def learning(self, root: Path, /) -> Learning:
+        """Loss by step and answers of the training in the run ``root``, from the files it wrote."""

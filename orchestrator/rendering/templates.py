@@ -73,14 +73,14 @@ def _printed(value: object) -> object:
 
 
 @functools.cache
-def environment(*, python: bool = False) -> Environment:
+def environment(*, python: bool = False, html: bool = False) -> Environment:
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     env = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(templates_dir(), encoding="utf-8"),
         undefined=StrictUndefined,
-        autoescape=False,
+        autoescape=html,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,

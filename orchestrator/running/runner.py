@@ -263,14 +263,16 @@ class Runner:
 
     def _verified(
         self, plan: Plan, before: dict[str, dict[str, tuple[int, ...]]], endings: list[Ending]
-    ) -> dict[str, object]:
+    ) -> dict[str, dict[str, object]]:
         """The facts of every artifact; the log's last lines go with one that is missing."""
-        facts: dict[str, object] = {}
+        facts: dict[str, dict[str, object]] = {}
         base = self.paths.root / self.job.model_name
         for artifact in plan.artifacts:
             try:
-                facts[artifact.path] = verify(
-                    artifact, self.paths.root, before=before[artifact.path], base=base
+                # One folder may be the proof of two things: a training, and an adapter.
+                known = facts.setdefault(artifact.path, {})
+                known.update(
+                    verify(artifact, self.paths.root, before=before[artifact.path], base=base)
                 )
             except RecipeError as error:
                 if not endings or artifact.proof.tells_cause:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engines import registry
+from orchestrator.engines import llamafactory, registry
 from orchestrator.envs.environment import Environment
 from orchestrator.envs.install import ensure
 from orchestrator.recipe.listing import listing
@@ -91,6 +92,19 @@ def test_the_tutorial_leaves_everything_behind(emollm: Path) -> None:
     check = json.loads((root / "check.json").read_text(encoding="utf-8"))
     assert check["figures"]["rows_with_system"] >= 14
     assert check["figures"]["rows_with_history"] >= 5
+
+
+def test_what_it_says_of_a_training_is_read(emollm: Path) -> None:
+    root = only_run(emollm)
+    learnt = llamafactory.learning(root)
+    steps = json.loads((root / "adapter" / "trainer_state.json").read_text())["global_step"]
+    assert [one.step for one in learnt.steps] == list(range(1, steps + 1))
+    lines = re.split(r"[\r\n]", (root / "logs" / "train.log").read_text(encoding="utf-8"))
+    told = [step for step in map(llamafactory.progress, lines) if step is not None]
+    assert max(step.step or 0 for step in told) == steps
+    assert {step.total for step in told if step.total} == {steps}
+    printed = [step.loss for step in told if step.loss is not None]
+    assert printed == pytest.approx([one.loss for one in learnt.steps], abs=1e-3)
 
 
 def test_a_row_is_exactly_the_templates_text_and_mask(

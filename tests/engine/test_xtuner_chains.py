@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 
 from orchestrator.base.weights import is_zero, tensors
+from orchestrator.engines import xtuner
 from orchestrator.envs.environment import Environment
 from orchestrator.recipe.listing import listing
+from orchestrator.report.run_report import NAMES
 from orchestrator.running import record as records
 from tests.support.engine_runs import Done, engine_slot, only_run, recipe, variables
 from tests.support.fake_engine import SAYS, FakeEngine
+from tests.support.training import PROMPTS, log
 
 #: Shipped recipes whose whole chain runs here. Each other one shares its code path with one of
 #: these, and is taken as far as the check stage, where the engine itself looks at config and rows.
@@ -107,12 +110,44 @@ def test_a_warm_worker_makes_what_the_plain_commands_make(
             {
                 str(path.relative_to(root)): path.read_bytes()
                 for path in kept
-                if path.is_file() and path.name not in ("run.json", ".lock")
+                if path.is_file() and path.name not in ("run.json", ".lock", *NAMES.values())
             }
         )
     assert made[0].keys() == made[1].keys()
     assert {name for name in made[0] if made[0][name] != made[1][name]} == set()
     assert {"merged/config.json", "adapter/adapter_config.json"} <= made[0].keys()
+
+
+def test_what_it_says_of_a_training_is_read(finished: Path) -> None:
+    """The curve and the answers are all there, and the unit tests' log is in the same words."""
+    root = only_run(finished)
+    learnt = xtuner.learning(root)
+    steps = facts_of(root)["check"]["check.json"]["figures"]["iterations"]
+    assert [one.step for one in learnt.steps] == list(range(1, steps + 1))
+    assert all(one.loss and one.rate and one.total == steps for one in learnt.steps)
+    assert [one.prompt for one in learnt.answers[:2]] == list(PROMPTS)
+    assert (learnt.answers[0].step, learnt.answers[-1].step) == (0, steps)
+    assert not [one for one in learnt.answers if "<|" in one.text or one.prompt in one.text]
+
+    def shapes(log: str) -> set[str]:
+        told = (line for line in log.splitlines() if xtuner.progress(line) or "in Eval" in line)
+        return {re.sub(r"[\d.]+(?:e-\d+)?", "0", line) for line in told}
+
+    assert shapes(log()) <= shapes((root / "logs" / "train.log").read_text(encoding="utf-8"))
+
+
+def test_its_report_is_written_verified_and_free_of_this_machine(
+    finished: Path, workspace: Path, run: Path
+) -> None:
+    page = run / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert len(text.encode()) < 400_000
+    for place in (str(Path.home()), str(finished), "/envs/"):
+        assert place not in text
+    words = ("report", "--verify", str(page), "--run", str(run))
+    assert recipe(*words, cwd=workspace, locked=True).code == 3  # true, and a rehearsal
+    page.write_text(text.replace('"rehearsal":true', '"rehearsal":false'), encoding="utf-8")
+    assert recipe(*words, cwd=workspace, locked=True).code == 1
 
 
 def test_rerunning_a_finished_run_executes_nothing(workspace: Path, run: Path) -> None:

@@ -86,7 +86,7 @@ def test_an_adapter_that_does_nothing(
     (checkpoint,) = (run / "work").glob("*.pth")
     done = in_engine(xtuner_0_2_0, str(script), str(checkpoint), cwd=workspace)
     assert done.code == 0, done.output
-    done = recipe(*AGAIN, "--from", "convert", cwd=workspace)
+    done = recipe(*AGAIN, "-v", "--from", "convert", cwd=workspace)
     assert "All done!" in done.output
     tells(done, run, "convert", "every lora_B weight is zero")
 

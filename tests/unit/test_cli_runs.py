@@ -80,7 +80,7 @@ def test_a_run_says_what_it_does(shell: Shell) -> None:
     for number, stage in enumerate(ALL, 1):
         assert f"[{number}/7] {stage}" in shell.out
     assert "$ xtuner train config.py --work-dir work" in shell.out
-    assert "fake train begins" in shell.out
+    assert "fake train begins" not in shell.out  # it is in the log
     assert "warning: few steps" in shell.out
     assert "recipe chat runs/small/" in shell.out
     assert "\x1b" not in shell.out + shell.err  # no colour and no bar: not a terminal
@@ -97,10 +97,12 @@ def test_a_second_run_executes_nothing(shell: Shell) -> None:
     assert len(list(Path.cwd().glob("runs/small/*"))) == 2
 
 
-def test_quiet_keeps_the_engines_words_in_the_log(shell: Shell) -> None:
+def test_the_engines_words_are_in_the_log_and_shown_on_request(shell: Shell) -> None:
     assert shell(*RUN, "-q") == 0
     assert "fake train begins" not in shell.out
     assert "fake train begins" in (the_run() / "logs" / "train.log").read_text(encoding="utf-8")
+    assert shell(*RUN, "-v", "-f") == 0
+    assert "fake train begins" in shell.out
 
 
 def test_until_from_and_words_for_the_engine(shell: Shell) -> None:

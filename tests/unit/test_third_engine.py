@@ -95,13 +95,13 @@ def record_of(house: House) -> dict[str, Any]:
 def test_it_runs_and_is_done(house: House) -> None:
     plan = house("plan", "third.yaml").output
     assert "python trainer.py train settings.yaml" in plan
-    done = house("run", "third.yaml")
+    done = house("run", "-v", "third.yaml")
     assert "epoch 3: loss" in done.output
     record = record_of(house)
     assert record["state"] == "done"
     assert [stage["name"] for stage in record["stages"]] == STAGES
     assert record["stages"][-1]["facts"]["work"]["letters"] > 10  # its own proof of success
-    again = house("run", "third.yaml").output
+    again = house("run", "-v", "third.yaml").output
     assert "$ python" not in again
     assert "bigram@1" in house("status", "third").output
     (shown,) = json.loads(house("status", "--json").output)
@@ -110,20 +110,20 @@ def test_it_runs_and_is_done(house: House) -> None:
 
 def test_it_learns_what_its_rows_say(house: House) -> None:
     """A real training: its loss falls, and another number of epochs is another training."""
-    first = house("run", "third.yaml").output
+    first = house("run", "-v", "third.yaml").output
     losses = [float(loss) for loss in re.findall(r"epoch \d: loss ([\d.]+)", first)]
     assert losses == sorted(losses, reverse=True)
     assert len(losses) == 3
-    more = house("run", "third.yaml", "-p", "passes=4").output
+    more = house("run", "-v", "third.yaml", "-p", "passes=4").output
     assert "epoch 4: loss" in more
 
 
 def test_a_training_that_crashed_goes_on_from_its_checkpoint(house: House) -> None:
-    failed = house("run", "third.yaml", code=1, BIGRAM_CRASH_AFTER="2").output
+    failed = house("run", "-v", "third.yaml", code=1, BIGRAM_CRASH_AFTER="2").output
     assert "crashed, as it was told to" in failed
     assert "stage train" in failed
     assert record_of(house)["state"] == "failed"
-    done = house("run", "third.yaml").output
+    done = house("run", "-v", "third.yaml").output
     assert "--from=work/checkpoint.json" in done
     assert "epoch 2:" not in done
     assert "epoch 3:" in done
@@ -175,7 +175,7 @@ def test_a_pack_of_it_works_without_recipe(house: House) -> None:
 
 
 def test_what_it_lacks_is_refused_in_words(house: House) -> None:
-    house("run", "third.yaml")
+    house("run", "-v", "third.yaml")
     assert "bigram has no chat of its own." in house("chat", "third", code=2).output
     assert "bigram has no server of its own." in house("serve", "third", code=2).output
 

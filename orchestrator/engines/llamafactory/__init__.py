@@ -27,6 +27,8 @@ from orchestrator.engines.llamafactory.files import files as files
 from orchestrator.engines.llamafactory.memory import memory as memory
 from orchestrator.engines.llamafactory.model_code import TABLE
 from orchestrator.engines.llamafactory.notes import notes as notes
+from orchestrator.engines.llamafactory.progress import learning as learning
+from orchestrator.engines.llamafactory.progress import progress as progress
 from orchestrator.engines.llamafactory.rehearse import rehearse as rehearse
 from orchestrator.engines.llamafactory.template_names import template as template
 from orchestrator.engines.llamafactory.unsupported import unsupported as unsupported

@@ -17,6 +17,8 @@ from orchestrator.engines.xtuner.config import render_config
 from orchestrator.engines.xtuner.failures import FAILURES
 from orchestrator.engines.xtuner.memory import memory as memory
 from orchestrator.engines.xtuner.model_code import TABLE
+from orchestrator.engines.xtuner.progress import learning as learning
+from orchestrator.engines.xtuner.progress import progress as progress
 from orchestrator.engines.xtuner.rehearse import rehearse as rehearse
 from orchestrator.engines.xtuner.template_names import template as template
 from orchestrator.engines.xtuner.unsupported import unsupported as unsupported

@@ -50,6 +50,7 @@ def _changes(train: Train) -> Iterator[Change]:
     yield "epochs", 1, ("enough to try every step", "足以试遍每一步")
     yield "max_steps", None, ("one short epoch instead", "改为一个很短的轮次")
     yield "accumulate", 1, ("so that a few rows give optimizer steps", "让几行数据也能产生优化步")
+    yield "logging_steps", 1, ("so that a few iterations give a curve", "让很少的迭代也有曲线")
     yield "warmup_ratio", 0.0, ("too few iterations to warm up", "迭代太少，无法预热")
     yield "flash_attention", None, ("flash attention needs a GPU", "flash attention 需要 GPU")
     shorter = min(train.max_length, MAX_LENGTH)
