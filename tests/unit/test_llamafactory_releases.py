@@ -147,6 +147,17 @@ def test_with_keys_writes_the_file_and_becomes_the_engine(
         with_keys.main()
 
 
+def test_a_rehearsal_is_qlora_where_the_cpu_can_do_it() -> None:
+    def rehearsed(engine: str) -> tuple[str, bool]:
+        recipe, changes = llamafactory.rehearse(
+            load(QWEN, engine=engine, sets=[NAME], environ={}).recipe
+        )
+        return recipe.train.method, "no 4-bit kernels for a CPU" in "\n".join(changes)
+
+    assert rehearsed("llamafactory@0.9.5") == ("qlora", False)
+    assert rehearsed(OLD) == ("lora", True)
+
+
 def test_a_reference_is_text_where_no_omegaconf_reads_it() -> None:
     sets = f"engine_options={json.dumps({'run_name': 'a ${b}'})}"
     assert keys(job(PAGE, sets), "train.yaml")["run_name"] == "a ${b}"

@@ -12,13 +12,14 @@ from orchestrator.base.language import is_chinese
 from orchestrator.cli import cli
 from orchestrator.engines import registry
 from orchestrator.engines.llamafactory import model_code as llamafactory
-from orchestrator.engines.model_code import Family, Word, family_of
+from orchestrator.engines.model_code import Family, Step, Steps, Word, family_of
 from orchestrator.engines.protocol import KnowsOwnCode
 from orchestrator.engines.xtuner import model_code as xtuner
 from orchestrator.envs import locks
 from orchestrator.envs.release import Release
 from orchestrator.planning import feasible, model_fit
 from orchestrator.planning.job import build
+from orchestrator.recipe.faults import RecipeFaults
 from orchestrator.recipe.listing import listing
 from orchestrator.recipe.trust import trusts_remote_code
 
@@ -110,6 +111,25 @@ def test_an_architecture_newer_than_the_releases_transformers_is_refused(
     assert objection.key == "model.id"
     assert f"does not know {name}" in objection.what
     assert fits in objection.why
+
+
+@pytest.mark.parametrize("step", ["train", "save"])
+def test_a_release_that_cannot_make_the_model_is_refused_with_its_line(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = {step: Step(Word.FAILS, ("its config has no max_length", "配置没有 max_length"))}
+    family = Family(name="Old", ids="old", on={"0.9.5": Steps(**fails), "0.8.3": Steps()})
+    monkeypatch.setattr(registry.get("llamafactory"), "own_code", (family,))
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: emollm-glm4-lora\nmodel:\n  id: me/old-7b\n")
+    with pytest.raises(RecipeFaults) as caught:
+        feasible.load(str(mine), environ={})
+    (fault,) = caught.value.faults
+    assert (fault.key, fault.at.line) == ("model.id", 3)
+    assert "its config has no max_length" in fault.what
+    assert fault.why == "seen to work with it: --engine llamafactory@0.8.3"
+    loaded = feasible.load(str(mine), engine="llamafactory@0.8.3", environ={})
+    assert model_fit.warnings(loaded) == ()
 
 
 def test_what_works_is_not_warned_of() -> None:

@@ -67,9 +67,7 @@ _PRELOAD = (
 )
 
 
-def _release(
-    version: str, capabilities: frozenset[str], standins: Mapping[str, str] | None = None
-) -> Release:
+def _release(version: str, standins: Mapping[str, str] | None = None) -> Release:
     return Release(
         engine=name,
         version=version,
@@ -78,15 +76,15 @@ def _release(
         imports=_TOOLS,
         preload=_PRELOAD,
         command=commands.PROGRAM,
-        capabilities=capabilities,
+        capabilities=can.OF[version],
         standins=standins or {},
     )
 
 
 releases = (
-    _release("0.9.5", can.SINCE_0_9),
+    _release("0.9.5"),
     # The EmoLLM page's own time. Its transformers has neither GLM nor Qwen3 itself.
-    _release("0.8.3", frozenset(), {"glm": "llama", "glm4": "llama", "qwen3": "qwen2"}),
+    _release("0.8.3", {"glm": "llama", "glm4": "llama", "qwen3": "qwen2"}),
 )
 #: What its logs say when it fails.
 explanations = FAILURES

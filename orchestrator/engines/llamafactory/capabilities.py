@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.envs.release import Release
 
 TRUST_KEY = "trust-key"
@@ -20,7 +22,12 @@ OMEGACONF = "omegaconf"
 NODE_RANK = "node-rank"
 """Of several machines it learns its number from NODE_RANK; else from RANK."""
 
-SINCE_0_9 = frozenset({TRUST_KEY, KEYS_AFTER_FILE, OMEGACONF, NODE_RANK})
+CPU_FOUR_BITS = "cpu-four-bits"
+"""Its bitsandbytes has 4-bit kernels for a CPU: a rehearsal of QLoRA is QLoRA."""
+
+SINCE_0_9 = frozenset({TRUST_KEY, KEYS_AFTER_FILE, OMEGACONF, NODE_RANK, CPU_FOUR_BITS})
+#: Version -> what it can do.
+OF: Mapping[str, frozenset[str]] = {"0.9.5": SINCE_0_9, "0.8.3": frozenset()}
 
 
 def runs_code_unasked(release: Release) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
+from orchestrator.engines.llamafactory.capabilities import CPU_FOUR_BITS, OF
 from orchestrator.engines.llamafactory.template_names import sees
 from orchestrator.recipe.schema import Recipe
 
@@ -57,6 +58,8 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
             said.append(f"train.{key}: {getattr(train, key)} -> {value} ({why})")
             update[key] = value
 
+    if train.method == "qlora" and CPU_FOUR_BITS not in OF[recipe.engine_version]:
+        change("method", "lora", "this release's bitsandbytes has no 4-bit kernels for a CPU")
     if train.optimizer and train.optimizer.lower().startswith(("paged", "adamw8bit", "adamw_bnb")):
         change("optimizer", "adamw_torch", "bitsandbytes optimizers need a GPU")
     change("precision", "fp32", "mixed precision needs a GPU")

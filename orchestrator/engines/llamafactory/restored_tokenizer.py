@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from orchestrator.base.plan import Command, PlannedFile
 from orchestrator.engines.job import Job
+from orchestrator.engines.llamafactory.commands import command
 from orchestrator.engines.llamafactory.model_code import loses_tokenizer
 from orchestrator.rendering.templates import render
 
@@ -35,4 +36,4 @@ def files(job: Job) -> tuple[PlannedFile, ...]:
 
 def commands(job: Job, folder: str) -> tuple[Command, ...]:
     """``python restore_tokenizer.py FOLDER``, after a model was saved there."""
-    return (Command(argv=("python", SCRIPT, folder)),) if is_needed(job) else ()
+    return (command(job, "python", SCRIPT, folder),) if is_needed(job) else ()
