@@ -38,6 +38,8 @@ SIZES: dict[str, tuple[int, tuple[str, ...]]] = {
             "shared_expert_intermediate_size",
         ),
     ),
+    # DeepSeek's: the part with positions and the part without, side by side.
+    "query head": (2 * HEAD_DIM, ("qk_head_dim",)),
     "experts": (4, ("num_experts", "num_local_experts", "n_routed_experts")),
     "experts a token": (2, ("num_experts_per_tok",)),
     "groups of experts": (1, ("n_group", "topk_group")),
@@ -95,7 +97,12 @@ def shrunk(config: Mapping[str, Any]) -> dict[str, Any]:
 def _changes(config: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     kinds = dict(SIZES)
     if not any(_is_above(config, name, SIZES["hidden"][0]) for name in SIZES["hidden"][1]):
-        for kind in ("heads", "groups", "head"):  # heads share the width: they follow it
+        for kind in (
+            "heads",
+            "groups",
+            "head",
+            "query head",
+        ):  # heads share the width: they follow it
             del kinds[kind]
     for size, names in kinds.values():
         yield from ((name, size) for name in names if _is_above(config, name, size))
