@@ -18,7 +18,6 @@ import pytest
 from orchestrator.recipe.listing import listing
 from orchestrator.running import record as records
 from tests.support.engine_runs import (
-    SECONDS,
     Done,
     engine_slot,
     only_run,
@@ -54,7 +53,8 @@ def answered(run: Path, words: str) -> Done:
             stderr=subprocess.STDOUT,
             cwd=run.parent,
             env=variables(),
-            timeout=SECONDS,
+            # An engine whose chat waits for an answer that a thread of its own failed to give.
+            timeout=300,
             check=False,
         )
     return Done(done.returncode, done.stdout.decode("utf-8", errors="replace"))
