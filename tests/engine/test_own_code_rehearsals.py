@@ -54,7 +54,7 @@ def answered(run: Path, words: str) -> Done:
             cwd=run.parent,
             env=variables(),
             # An engine whose chat waits for an answer that a thread of its own failed to give.
-            timeout=300,
+            timeout=180,
             check=False,
         )
     return Done(done.returncode, done.stdout.decode("utf-8", errors="replace"))
