@@ -16,7 +16,17 @@ SIZES: dict[str, tuple[int, tuple[str, ...]]] = {
     "hidden": (HEADS * HEAD_DIM, ("hidden_size", "n_embd", "d_model", "dim")),
     "heads": (HEADS, ("num_attention_heads", "n_head", "n_heads", "num_heads")),
     "groups": (GROUPS, ("num_key_value_heads", "multi_query_group_num", "n_head_kv", "n_kv_heads")),
-    "head": (HEAD_DIM, ("head_dim", "kv_channels", "attention_head_size")),
+    "head": (
+        HEAD_DIM,
+        (
+            "head_dim",
+            "kv_channels",
+            "attention_head_size",
+            "qk_nope_head_dim",
+            "qk_rope_head_dim",
+            "v_head_dim",
+        ),
+    ),
     "feed-forward": (
         2 * HEADS * HEAD_DIM,
         (
@@ -28,8 +38,12 @@ SIZES: dict[str, tuple[int, tuple[str, ...]]] = {
             "shared_expert_intermediate_size",
         ),
     ),
+    # DeepSeek's: the part with positions and the part without, side by side.
+    "query head": (2 * HEAD_DIM, ("qk_head_dim",)),
     "experts": (4, ("num_experts", "num_local_experts", "n_routed_experts")),
     "experts a token": (2, ("num_experts_per_tok",)),
+    "groups of experts": (1, ("n_group", "topk_group")),
+    "layers without experts": (1, ("first_k_dense_replace",)),
 }
 #: What cannot be on a CPU, or is not there without the real weights, and what it becomes.
 PLAIN: dict[str, object] = {
@@ -83,7 +97,12 @@ def shrunk(config: Mapping[str, Any]) -> dict[str, Any]:
 def _changes(config: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     kinds = dict(SIZES)
     if not any(_is_above(config, name, SIZES["hidden"][0]) for name in SIZES["hidden"][1]):
-        for kind in ("heads", "groups", "head"):  # heads share the width: they follow it
+        for kind in (
+            "heads",
+            "groups",
+            "head",
+            "query head",
+        ):  # heads share the width: they follow it
             del kinds[kind]
     for size, names in kinds.values():
         yield from ((name, size) for name in names if _is_above(config, name, size))

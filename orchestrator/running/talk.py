@@ -19,10 +19,10 @@ from orchestrator.engines import registry
 from orchestrator.engines.job import Job
 from orchestrator.engines.protocol import Chats, Engine, Serves
 from orchestrator.envs.release import Release
+from orchestrator.hub.folder import own_code
 from orchestrator.planning.script import shell_line
 from orchestrator.recipe.load import load
 from orchestrator.recipe.schema import Recipe
-from orchestrator.recipe.trust import trusts_remote_code
 from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.execution import environment_of
@@ -39,7 +39,7 @@ class Talk:
     release: Release
     rehearsal: bool
     own_code: bool = False
-    """Whether code that the model brings runs in it."""
+    """Whether the model that answers brings code of its own."""
     warnings: tuple[str, ...] = ()
     """Why what answers is not what the run would make now, in words."""
     python: Path | None = None
@@ -120,7 +120,7 @@ class _Made:
             self.root,
             release,
             rehearsal,
-            own_code=trusts_remote_code(self.job.recipe.model),
+            own_code=bool(own_code(self.root / str(self.options["model"]))),
             warnings=warnings,
             python=own,
         )

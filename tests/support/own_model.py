@@ -115,10 +115,12 @@ class ByteForCausalLM(PreTrainedModel, GenerationMixin):
     def set_output_embeddings(self, value):
         self.output_layer = value
 
-    def prepare_inputs_for_generation(self, input_ids, **_more):
+    def prepare_inputs_for_generation(self, input_ids, **kwargs):
         return {"input_ids": input_ids}
 
-    def forward(self, input_ids=None, inputs_embeds=None, labels=None, **_more):
+    def forward(
+        self, input_ids=None, attention_mask=None, inputs_embeds=None, labels=None, **kwargs
+    ):
         hidden = self.embedding(input_ids) if inputs_embeds is None else inputs_embeds
         for layer in self.layers:
             hidden = layer(hidden)

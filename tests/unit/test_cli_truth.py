@@ -49,6 +49,21 @@ def test_chat_says_that_the_model_is_old(shell: Shell, monkeypatch: pytest.Monke
     assert "recipe run small.yaml --rehearse --run" in shell.err
 
 
+@pytest.mark.parametrize("brings_code", [True, False])
+def test_a_chat_that_ends_early_names_the_models_own_code(
+    brings_code: bool, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.running import talk
+
+    shell(*RUN)
+    if brings_code:
+        config = the_run() / "merged" / "config.json"
+        config.write_text('{"auto_map": {"AutoModel": "modeling_x.Model"}}', encoding="utf-8")
+    monkeypatch.setattr(talk, "run_on_terminal", lambda _talk: 1)
+    assert shell("chat", "small") == 1
+    assert ("This model brings its own code" in shell.err) is brings_code
+
+
 def test_chat_with_a_run_that_is_not_finished(shell: Shell) -> None:
     shell(*RUN, "--until", "data")
     assert shell("chat", "small") == 1

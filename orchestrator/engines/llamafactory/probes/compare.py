@@ -74,9 +74,10 @@ def check_end_token(base, merged, own_code):
 def greedy(model, tokenizer):
     import torch
 
-    ids = tokenizer("Can I take ibuprofen with aspirin?", return_tensors="pt")["input_ids"]
+    asked = tokenizer("Can I take ibuprofen with aspirin?", return_tensors="pt")
+    given = {key: asked[key] for key in ("input_ids", "attention_mask") if key in asked}
     with torch.no_grad():
-        return model.generate(input_ids=ids, do_sample=False, max_new_tokens=12)[0].tolist()
+        return model.generate(**given, do_sample=False, max_new_tokens=12)[0].tolist()
 
 
 def answers_of(model, tokenizer, own_code):
@@ -91,7 +92,7 @@ def answers_of(model, tokenizer, own_code):
             raise
         print(
             f"warning: the model's own code cannot answer with transformers "
-            f"{transformers.__version__}, so chatting with it will stop too: "
+            f"{transformers.__version__}, so a chat with it will stop or hang: "
             f"{type(error).__name__}: {str(error).strip()}"
         )
     return None
