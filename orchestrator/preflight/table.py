@@ -67,7 +67,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="compute-capability",
         looks=("GPUs against the kernels of the release's torch", "GPU 与该版本 torch 的内核"),
-        source="PyTorch, RELEASE.md, Release Compatibility Matrix",
+        source="PyTorch, RELEASE.md, CUDA Support Matrix",
         examine=machine.compute,
         machine=True,
     ),
