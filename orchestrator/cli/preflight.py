@@ -32,9 +32,12 @@ _every = click.option("-v", "--all", "every", is_flag=True, help="Name the rules
 @click.option("--engine", type=ReleaseName(), metavar="NAME@VERSION", help="Use this release.")
 @click.option("--rehearse", is_flag=True, help="Look at it as a rehearsal.")
 @_python
+@click.option(
+    "--rows", is_flag=True, help="Let the engine look at the rows too, with the real tokenizer."
+)
 @_every
 @json_option
-def check(recipe: str, every: bool, as_json: bool, **given: Any) -> None:
+def check(recipe: str, rows: bool, every: bool, as_json: bool, **given: Any) -> None:
     """Look for everything that would stop a run of RECIPE here; download nothing.
 
     Errors stop a run (exit code 1 here), warnings do not. A rule that is wrong for you is silenced
@@ -42,7 +45,21 @@ def check(recipe: str, every: bool, as_json: bool, **given: Any) -> None:
     """
     from orchestrator.preflight.checking import of_recipe
 
-    _tell(click.get_current_context(), of_recipe(recipe, **given), every, as_json)
+    verdicts = of_recipe(recipe, **given)
+    if rows:
+        verdicts += _of_rows(recipe, **given)
+    _tell(click.get_current_context(), verdicts, every, as_json)
+
+
+def _of_rows(recipe: str, *, rehearse: bool, **given: Any) -> list[Verdict]:
+    """What the engine says of the rows; no weights are fetched for it."""
+    from orchestrator.base.errors import RecipeError
+    from orchestrator.running.rows import of_rows, unexamined
+
+    try:
+        return of_rows(recipe, **given)
+    except RecipeError as error:
+        return [unexamined(error)]
 
 
 @click.command()

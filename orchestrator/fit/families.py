@@ -60,8 +60,8 @@ FAMILIES: Mapping[str, Family] = {
             "w2": ("m", "h"),
         }
     ),
-    # modeling_chatglm.py copies the logits once more to turn them, and once to 16 bits at the end.
-    "chatglm": Family({**_FOUR_H, "dense_h_to_4h": ("h", "2m")}, logit_bytes=18),
+    # modeling_chatglm.py copies the logits once more: back to 16 bits, beside the fp32 ones.
+    "chatglm": Family({**_FOUR_H, "dense_h_to_4h": ("h", "2m")}, logit_bytes=16),
     **dict.fromkeys(("glm", "glm4"), Family({**_ATTENTION, **_O, **_FUSED_GATE})),
     "phi3": Family({"qkv_proj": ("h", "q+2k"), **_O, **_FUSED_GATE}),
     "baichuan": Family({"W_pack": ("h", "q+2k"), **_O, **_GATED}, heads_only=True),

@@ -50,7 +50,7 @@ class Training:
     """Method freeze: how many layers are trained."""
     bits: int = 4
     double_quantization: bool = True
-    weight_bytes: int = 2
+    weight_bytes: float = 2
     """Bytes of a frozen weight that is not quantised, in the linear layers."""
     embedding_bytes: int = 2
     """The same of embeddings and norms: 4 where k-bit preparation turns them into fp32."""

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 from data_tools.nearest import nearest
+from orchestrator.base.errors import RecipeError
 from orchestrator.base.language import say
 from orchestrator.base.text import listed
 from orchestrator.engines.registry import engine_plan
 from orchestrator.fit.shape import HEADS, Unknown, fits, shape_of
+from orchestrator.hub.fetch import known_model
 from orchestrator.preflight.rule import Found
 from orchestrator.preflight.situation import Situation
 from orchestrator.probes.probe_findings import FEW_STEPS, old_tokenizer_file
@@ -51,6 +53,18 @@ def rows(here: Situation) -> Iterator[Found]:
     if here.unfound is not None:
         cause = " ".join(filter(None, (here.unfound.what, here.unfound.why)))
         yield Found("error", cause, here.unfound.fix)
+
+
+def model(here: Situation) -> Iterator[Found]:
+    """A folder that is named must be there and whole; what a hub has is seen when it is asked."""
+    recipe = here.recipe
+    if recipe is None or here.rehearsal or "model" not in (here.wanted or ("model",)):
+        return
+    try:
+        known_model(recipe.model)
+    except RecipeError as error:
+        cause = " ".join(filter(None, (error.what, error.where, error.why)))
+        yield Found("error", cause, error.fix)
 
 
 def lora_targets(here: Situation) -> Iterator[Found]:

@@ -14,7 +14,7 @@ from orchestrator.fit.formulas import StageNeed
 from orchestrator.fit.measured import Measured
 from orchestrator.fit.models import shipped_config
 from orchestrator.fit.shape import Shape, Unknown, shape_of
-from orchestrator.hub.config import Config, config_fetched, config_here
+from orchestrator.hub.config import Config, config_cached, config_fetched, config_here
 from orchestrator.recipe.schema import Model, Recipe
 
 #: Above this share of a card an estimate may turn out too low (the worst published point).
@@ -92,6 +92,9 @@ def config_of(model: Model, *, fetch: bool = False) -> Config:
         shipped = shipped_config(model.id)
         if shipped is not None:
             return Config(*shipped)
+        cached = config_cached(model)
+        if cached is not None:
+            return cached
         if fetch:
             return config_fetched(model)
     except RecipeError as error:

@@ -23,9 +23,13 @@ GIB = 2**30
 ENGINE = 10 * 10**9
 #: CUDA's major version -> the oldest driver for it (NVIDIA, CUDA Compatibility, table 2).
 DRIVERS = {"11": (450, 80, 2), "12": (525, 60, 13), "13": (580, 65, 6)}
-#: torch -> the compute capabilities that its wheel for Linux has kernels for: lowest, highest
-#: (RELEASE.md of PyTorch, "Release Compatibility Matrix"; 2.8's cu128 dropped Volta and older).
-KERNELS = {"2.1": (5.0, 9.0), "2.5": (5.0, 9.0), "2.6": (5.0, 9.0), "2.8": (7.5, 12.0)}
+#: torch -> the compute capabilities that its wheel on PyPI has kernels for: the lowest, and the
+#: highest major (RELEASE.md of PyTorch, "CUDA Support Matrix"; 2.8's wheel is CUDA 12.8, without
+#: Maxwell and Pascal: issue 157517). Kernels of a major run on every GPU of that major.
+KERNELS = {
+    **dict.fromkeys(("2.1", "2.2", "2.3", "2.4", "2.5", "2.6", "2.7"), (5.0, 9)),
+    **dict.fromkeys(("2.8", "2.9", "2.10"), (7.0, 12)),
+}
 
 
 def gpu(here: Situation) -> Iterator[Found]:
@@ -98,7 +102,7 @@ def compute(here: Situation) -> Iterator[Found]:
     if span is None or not (here.trains or here.recipe is None):
         return
     for one in here.gpus or []:
-        if one.compute and not span[0] <= one.compute <= span[1]:
+        if one.compute and not span[0] <= one.compute < span[1] + 1:
             cause = say(
                 f"{one.name} has compute capability {one.compute:g}; torch {torch} is built for "
                 f"{span[0]:g} to {span[1]:g}",

@@ -32,6 +32,12 @@ RULES: tuple[Rule, ...] = (
         examine=content.rows,
     ),
     Rule(
+        id="model",
+        looks=("whether a model folder that is named is whole", "指定的模型文件夹是否完整"),
+        source="docs/models.md, what is checked",
+        examine=content.model,
+    ),
+    Rule(
         id="environment",
         looks=("the engine's environment", "引擎的环境"),
         source="docs/engine-environments.md",
@@ -61,7 +67,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="compute-capability",
         looks=("GPUs against the kernels of the release's torch", "GPU 与该版本 torch 的内核"),
-        source="PyTorch, RELEASE.md, Release Compatibility Matrix",
+        source="PyTorch, RELEASE.md, CUDA Support Matrix",
         examine=machine.compute,
         machine=True,
     ),

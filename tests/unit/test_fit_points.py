@@ -75,6 +75,7 @@ def lora(length: int, **more: Any) -> Training:
 
 WIKI = "LLaMA-Factory wiki, Performance comparison"
 README = "Qwen README, Profiling of Memory and Speed"
+HARDWARE = "LLaMA-Factory README, Hardware Requirement, 7B (cutoff_len 1024)"
 TORCHTUNE = "torchtune README, memory and training speed"
 DEMO = "ChatGLM3 9acc547, finetune_chatmodel_demo/README.md"
 
@@ -89,6 +90,17 @@ POINTS = [
         Point(f"{README}: LoRA {length}", QWEN_7B, lora(length, rank=64), gb * GB, gb * GB)
         for length, gb in (
             *((256, 20.1), (512, 20.4), (1024, 21.5), (2048, 23.8), (4096, 29.7), (8192, 36.6)),
+        )
+    ),
+    *(
+        Point(f"{HARDWARE}: {name}", LLAMA2_7B, lora(1024, **how), gb * GB, gb * GB)
+        for name, gb, how in (
+            ("full, AMP", 120, {"method": "full", "copies": True}),
+            ("full, pure bf16", 60, {"method": "full", "pure": True}),
+            ("freeze", 20, {"method": "freeze", "layers": 2, "copies": True}),
+            ("LoRA", 16, {}),
+            ("QLoRA 8", 10, {"method": "qlora", "bits": 8}),
+            ("QLoRA 4", 6, {"method": "qlora"}),
         )
     ),
     *(

@@ -13,6 +13,8 @@ import pytest
 from orchestrator.base import hardware
 from orchestrator.base.hardware import Gpu
 from orchestrator.cli import cli
+from orchestrator.engines.registry import all_releases
+from orchestrator.envs import locks
 from orchestrator.planning.feasible import load
 from orchestrator.planning.job import build
 from orchestrator.preflight import machine
@@ -124,6 +126,16 @@ def test_a_gpu_that_cannot_do_it_is_named(
     assert set(verdicts) - {"optimizer-steps"} == {rule}
     assert word in verdicts[rule].cause
     assert verdicts[rule].fix
+
+
+def test_every_releases_torch_and_cuda_are_in_the_tables() -> None:
+    """A new lock must not silence a rule."""
+    for release in all_releases():
+        pins = locks.load(release).pins()
+        if "torch" in pins:
+            assert ".".join(pins["torch"].split(".")[:2]) in machine.KERNELS, release.name
+            cuda = [one for one in pins if one.startswith("nvidia-cuda-runtime")]
+            assert pins[cuda[0]].split(".")[0] in machine.DRIVERS, release.name
 
 
 def test_too_little_gpu_memory_comes_with_what_to_type(gpus: Gpus) -> None:

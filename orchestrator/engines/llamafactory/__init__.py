@@ -125,7 +125,10 @@ def _check(job: Job) -> Plan:
         "rank_variable": "NODE_RANK" if can.NODE_RANK in job.release.capabilities else "RANK",
     }
     words = ("python", str(_CHECK), "check.json", json.dumps(request, sort_keys=True))
-    command = commands.command(job, *words, by_hand=False)
+    # Optimizer steps are counted with the run's own number of processes.
+    gpus = job.recipe.train.gpus
+    env = {"NPROC_PER_NODE": str(gpus)} if gpus else {}
+    command = commands.command(job, *words, env=env, by_hand=False)
     inputs = (*_reads(job), *(["export.yaml"] if job.recipe.export.merge else []))
     return Plan(
         stage="check",

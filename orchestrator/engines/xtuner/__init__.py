@@ -117,11 +117,17 @@ def _check(job: Job) -> Plan:
     )
     return Plan(
         stage="check",
-        commands=(_with_bridge(command, job),),
+        commands=(_with_bridge(_on_its_gpus(command, job), job),),
         artifacts=(Artifact(path="check.json", proof=CHECK),),
         inputs=("config.py", *_reads(job)),
         outputs=("check.json",),
     )
+
+
+def _on_its_gpus(command: Command, job: Job) -> Command:
+    """Optimizer steps are counted with the run's own number of processes."""
+    gpus = job.recipe.train.gpus
+    return command.with_env({"NPROC_PER_NODE": str(gpus)}) if gpus else command
 
 
 def _reads(job: Job) -> tuple[str, ...]:

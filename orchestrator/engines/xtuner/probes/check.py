@@ -298,12 +298,13 @@ def main():
         check_objects(cfg)
     if cfg is not None and not FAULTS:
         check_hardware(cfg, rehearsing)
+        of_machine = len(FAULTS)  # a GPU that is missing here hides nothing of the rows
         check_packages(cfg, rehearsing, deepspeed == "1")
         tokenizer = load_tokenizer(cfg)
         rows, all_here = rows_of(cfg)
         if not all_here:
             WARNINGS.append("rows are on a hub: how many are cut or dropped is not known yet")
-        if rows and tokenizer is not None and not FAULTS:
+        if rows and tokenizer is not None and len(FAULTS) == of_machine:
             lengths = count_tokens(cfg, tokenizer, rows)
             if all_here:
                 processes = int(os.environ.get("NPROC_PER_NODE", "1"))
