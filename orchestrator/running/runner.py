@@ -65,6 +65,7 @@ class Runner:
         environment: Callable[[], Environment],
         *,
         request: dict[str, object] | None = None,
+        estimate: dict[str, object] | None = None,
         python: str | None = None,
         others: Callable[[], takeover.Runs] = list,
         warm: bool = True,
@@ -72,7 +73,7 @@ class Runner:
         self.job = job
         self.paths = RunPaths(root)
         self.reporter = reporter
-        self.record = records.begun(job, request)
+        self.record = records.begun(job, request, estimate)
         self._python = python
         self._make_environment = environment
         self._environment: Environment | None = None
