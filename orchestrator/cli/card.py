@@ -88,9 +88,21 @@ def _made(found: Summary) -> list[tuple[str, str]]:
     names["merged"] = ("model", "完整模型")
     sizes = [f"{say(*names[key])} {words.size(count)}" for key, count in found["sizes"].items()]
     rows = [(say("sizes", "大小"), " · ".join(sizes))] if sizes else []
-    if found["memory"]["peak"]:
-        peak = words.memory(found["memory"]["peak"])
-        rows.append(
-            (say("memory", "显存"), say(f"{peak} of GPU memory at the peak", f"峰值 {peak}"))
+    return [*rows, *_memory(found["memory"])]
+
+
+def _memory(memory: Summary) -> list[tuple[str, str]]:
+    """The measured peak, with the estimate beside it; the estimate of the real run alone."""
+    thought = memory["estimated_peak"] and words.memory(memory["estimated_peak"])
+    if memory["peak"]:
+        peak = words.memory(memory["peak"])
+        told = say(f"{peak} of GPU memory at the peak", f"峰值 {peak}")
+        told += say(f", estimated {thought}", f"，估计 {thought}") if thought else ""
+    elif thought:
+        told = say(
+            f"not measured; a real run is estimated at {thought} of GPU memory",
+            f"未测得；正式运行估计需要 {thought}",
         )
-    return rows
+    else:
+        return []
+    return [(say("memory", "显存"), told)]

@@ -227,7 +227,8 @@ def _outputs(record: RunRecord) -> list[tuple[str, list[int | str]]]:
 
 def _memory(record: RunRecord, steps: Sequence[Step]) -> Summary:
     """Peaks of GPU memory in bytes: of every stage as the driver counted it on the fullest GPU,
-    and of the training as its engine counts its own. ``peak`` is the highest; None: no figure."""
+    and of the training as its engine counts its own. ``peak`` is the highest; None: no figure.
+    ``estimated`` is what the real run was thought to take, by stage, whatever was rehearsed."""
     noted = {stage.name: stage.facts.get("gpu_peak") for stage in record.stages}
     stages = {
         name: {"bytes": one.get("bytes"), "gpu": one.get("gpu"), "gpus": one.get("gpus")}
@@ -238,7 +239,17 @@ def _memory(record: RunRecord, steps: Sequence[Step]) -> Summary:
     engine = said * 2**20 if said else None
     known = [one["bytes"] for one in stages.values() if isinstance(one["bytes"], int)]
     peak = max([*known, *([engine] if engine else [])], default=None)
-    return {"peak": peak, "engine": engine, "stages": stages}
+    estimate = record.estimate.get("stages") or {}
+    sizes = [one.get("gpu") for one in estimate.values()]
+    known = [size for size in sizes if isinstance(size, int)]
+    return {
+        "peak": peak,
+        "engine": engine,
+        "stages": stages,
+        "estimated": estimate,
+        "estimated_peak": max(known) if known and len(known) == len(sizes) else None,
+        "estimated_gpus": record.estimate.get("gpus"),
+    }
 
 
 def _differences(record: RunRecord) -> Summary:

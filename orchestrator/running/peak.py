@@ -13,6 +13,7 @@ from orchestrator.engines.job import Job
 from orchestrator.fit import measured
 from orchestrator.fit.measured import Measured
 from orchestrator.preflight.fitting import fit, setup_of
+from orchestrator.recipe.schema import Recipe
 from orchestrator.running import record as records
 
 #: Seconds between two looks: torch keeps what it has taken, so that a peak lasts.
@@ -76,3 +77,13 @@ def keep(peak: Peak, job: Job, stage: str) -> dict[str, object]:
         with contextlib.suppress(RecipeError):
             measured.note(setup_of(job.recipe, shape, found.gpus), stage, found)
     return {"gpu_peak": asdict(found)}
+
+
+def expected(recipe: Recipe) -> dict[str, object]:
+    """What ``recipe fit`` estimates for ``recipe``, for the record: bytes of each stage on each of
+    its GPUs and on the host (None: unknown); empty where nothing is known of the model."""
+    found = fit(recipe)
+    stages = {
+        one.stage: {"gpu": one.need.gpu.total, "host": one.need.host.total} for one in found.stages
+    }
+    return {"gpus": found.gpus, "stages": stages} if stages else {}

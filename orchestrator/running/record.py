@@ -67,6 +67,8 @@ class RunRecord:
     """The Python of the user's own that holds the engine."""
     standin: Standin | None = None
     """What a rehearsal trained; None in a real run, and in a record from before it was noted."""
+    estimate: dict[str, Any] = field(default_factory=dict)
+    """What each stage of the real run takes (:func:`orchestrator.running.peak.expected`)."""
     state: State = "waiting"
     stages: list[StageRecord] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -112,7 +114,9 @@ def read(root: Path) -> RunRecord:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
 
 
-def begun(job: Job, request: dict[str, object] | None) -> RunRecord:
+def begun(
+    job: Job, request: dict[str, object] | None, estimate: dict[str, Any] | None = None
+) -> RunRecord:
     """The record of a run that begins."""
     return RunRecord(
         recipe=job.name,
@@ -123,6 +127,7 @@ def begun(job: Job, request: dict[str, object] | None) -> RunRecord:
         changes=list(job.changes),
         created=now(),
         request=dict(request or {}),
+        estimate=dict(estimate or {}),
     )
 
 
@@ -133,6 +138,7 @@ def opened(paths: RunPaths, fresh: RunRecord) -> RunRecord:
     found = read(paths.root)
     found.title, found.changes, found.standin = fresh.title, fresh.changes, fresh.standin
     found.request = fresh.request or found.request
+    found.estimate = fresh.estimate or found.estimate
     return found
 
 

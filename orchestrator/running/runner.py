@@ -17,6 +17,7 @@ from orchestrator import __version__
 from orchestrator.base import layout
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.language import say
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.plan import Command, Plan
 from orchestrator.base.process import quoted, termination_interrupts
@@ -65,6 +66,7 @@ class Runner:
         environment: Callable[[], Environment],
         *,
         request: dict[str, object] | None = None,
+        estimate: dict[str, object] | None = None,
         python: str | None = None,
         others: Callable[[], takeover.Runs] = list,
         warm: bool = True,
@@ -72,7 +74,7 @@ class Runner:
         self.job = job
         self.paths = RunPaths(root)
         self.reporter = reporter
-        self.record = records.begun(job, request)
+        self.record = records.begun(job, request, estimate)
         self._python = python
         self._make_environment = environment
         self._environment: Environment | None = None
@@ -97,7 +99,8 @@ class Runner:
             self.record = records.opened(self.paths, self.record)
             selection.check(self.job, self.record)
             if leftover.end(self.paths.root):
-                self.reporter.note("ended the engine that an earlier, killed `recipe` left behind")
+                told = "ended the engine that an earlier, killed `recipe` left behind"
+                self.reporter.note(say(told, "已结束先前被强行终止的 recipe 留下的引擎进程"))
             try:
                 for name in wanted:
                     self._stage(name, forced=selection.forces(name))
@@ -211,7 +214,9 @@ class Runner:
         done.outputs = snapshot(self.paths.root, made_by(decision.plan), {})
         done.state, done.ended = "done", records.now()
         records.save(self.record, self.paths)
-        self.reporter.note(f"{decision.plan.stage}: the same as in {source}, taken over from there")
+        name = decision.plan.stage
+        english = f"{name}: the same as in {source}, taken over from there"
+        self.reporter.note(say(english, f"{name}：与 {source} 相同，已从那里取用"))
         return True
 
     def _resumable(self, plan: Plan, done: StageRecord, parts: fingerprint.Parts) -> str | None:
@@ -239,7 +244,9 @@ class Runner:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(self.paths.root / name, target)
         where = aside.relative_to(self.paths.root)
-        self.reporter.note(f"{', '.join(decision.moves)} of the earlier try moved to {where}/")
+        moved = ", ".join(decision.moves)
+        english = f"{moved} of the earlier try moved to {where}/"
+        self.reporter.note(say(english, f"先前的 {moved} 已移到 {where}/"))
 
     def _execute(self, plan: Plan, done: StageRecord, decision: Decision) -> None:
         root = self.paths.root

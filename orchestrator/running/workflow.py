@@ -21,9 +21,11 @@ from orchestrator.planning.job import build
 from orchestrator.planning.script import shell_line
 from orchestrator.preflight.checking import before_run
 from orchestrator.preflight.rule import Verdict
+from orchestrator.recipe.schema import Recipe
 from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, preview
+from orchestrator.running.peak import expected
 from orchestrator.running.record import RunRecord
 from orchestrator.running.request import Request
 from orchestrator.running.runner import Reporter, Runner
@@ -38,6 +40,8 @@ class Asked:
     request: Request
     job: Job
     root: Path | None
+    recipe: Recipe
+    """The recipe for real, whatever a rehearsal makes of it."""
 
 
 def ask(request: Request, *, new: bool = False) -> Asked:
@@ -63,7 +67,8 @@ def ask(request: Request, *, new: bool = False) -> Asked:
         job = replace(job, bf16=has_bf16())
     if os.path.sep in request.recipe or request.recipe.endswith((".yaml", ".yml")):
         request = replace(request, recipe=str(loaded.path.absolute()))
-    return Asked(request, job, directories.chosen(runs_dir(), job.name, request, new=new))
+    root = directories.chosen(runs_dir(), job.name, request, new=new)
+    return Asked(request, job, root, loaded.recipe)
 
 
 def preflight(asked: Asked, selection: Selection) -> list[Verdict]:
@@ -132,6 +137,7 @@ def execute(
         reporter,
         environment,
         request=request.identity(),
+        estimate=expected(asked.recipe),
         python=python,
         others=lambda: _others(job, root),
         warm=warm,

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.base.layout import RunPaths
 from orchestrator.engines.job import Job
 from orchestrator.planning.feasible import load
 from orchestrator.planning.job import build
 from orchestrator.preflight.fitting import fit
 from orchestrator.running import peak
+from orchestrator.running import record as records
+from tests.support.fake_engine import small_job
 
 #: 1,000 MiB are used by others; then the training comes, has its peak, and ends.
 TOOL = """#!/bin/sh
@@ -58,3 +61,16 @@ def test_a_rehearsal_is_not_measured(job: Job) -> None:
 def test_a_failing_stage_ends_the_watching(job: Job) -> None:
     with pytest.raises(RuntimeError), peak.watched(job):
         raise RuntimeError
+
+
+def test_a_run_notes_what_it_was_expected_to_take(tmp_path: Path) -> None:
+    """Of the real recipe, in a rehearsal too; of a model that nobody knows, nothing."""
+    found = peak.expected(load("medqa-qlora", environ={}).recipe)
+    stages = found["stages"]
+    assert isinstance(stages, dict)
+    assert list(stages) == ["train", "convert", "merge"]
+    assert 5e9 < stages["train"]["gpu"] < 30e9
+    assert peak.expected(small_job(tmp_path).recipe) == {}
+    record = records.begun(small_job(tmp_path), None, found)
+    records.save(record, RunPaths(tmp_path))
+    assert records.read(tmp_path).estimate == found

@@ -157,9 +157,10 @@ def test_a_config_without_readable_prompts_costs_nothing_else(tmp_path: Path, co
     assert "after 1" in learnt.answers[-1].text
 
 
-def test_what_a_training_of_llamafactory_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rate", ["lr", "learning_rate"])
+def test_what_a_training_of_llamafactory_left(tmp_path: Path, rate: str) -> None:
     lines = [
-        json.dumps({"current_steps": step, "total_steps": 3, "loss": 4.0 / step, "lr": 1e-4})
+        json.dumps({"current_steps": step, "total_steps": 3, "loss": 4.0 / step, rate: 1e-4})
         for step in (1, 2, 3)
     ]
     lines += [json.dumps({"current_steps": 3, "total_steps": 3}), '{"current_st', "[]"]
@@ -171,6 +172,7 @@ def test_what_a_training_of_llamafactory_left(tmp_path: Path) -> None:
         (2, 2.0, 3),
         (3, 4.0 / 3, 3),
     ]
+    assert {one.rate for one in learnt.steps} == {1e-4}
     assert learnt.answers == ()
 
 

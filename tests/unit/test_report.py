@@ -64,7 +64,9 @@ def test_everything_about_the_run(run: Path) -> None:
     assert [point[1] for point in found["loss"]["points"]] == list(LOSSES)
     assert [one["prompt"] for one in found["answers"]] == list(PROMPTS)
     assert found["answers"][0]["before"]["text"] == "before 0"
-    assert found["memory"] == {"peak": 8032 * 2**20, "engine": 8032 * 2**20, "stages": {}}
+    memory = found["memory"]
+    assert (memory["peak"], memory["engine"]) == (8032 * 2**20, 8032 * 2**20)
+    assert (memory["stages"], memory["estimated"]) == ({}, {})  # nothing is known of this model
     assert [stage["name"] for stage in found["stages"]][-1] == "merge"
     assert "train.epochs=2" in found["differences"]["set"]
     assert any("train.method: qlora" in text for text in found["differences"]["rehearsal"])
@@ -76,8 +78,19 @@ def test_everything_about_the_run(run: Path) -> None:
 
 def test_memory_as_the_driver_counted_it(run: Path) -> None:
     peak = {"bytes": 18 * 2**30, "gpu": "NVIDIA A100", "gpus": 2, "when": "2026-01-01"}
-    edited(run / "run.json", lambda value: value["stages"][4]["facts"].update(gpu_peak=peak))
+    merging = {"gpu": 14 * 2**30, "host": 12 * 2**30}
+    thought = {"gpus": 2, "stages": {"train": {"gpu": 20 * 2**30, "host": None}, "merge": merging}}
+
+    def measured(value: dict[str, Any]) -> None:
+        value["stages"][4]["facts"].update(gpu_peak=peak)
+        value["estimate"] = thought
+
+    edited(run / "run.json", measured)
     found = summary(run)
+    assert found["memory"]["estimated_peak"] == 20 * 2**30
+    for figure in ("20.0 GiB", "14.0 GiB", "12.0 GiB", "2 × NVIDIA A100"):
+        assert figure in run_report.texts(found)["html"]
+    assert "20.0 GiB" in run_report.texts(found)["md"]
     assert found["memory"]["peak"] == 18 * 2**30
     assert "gpu" not in found["stages"][4]["figures"]
     assert "18.0 GiB" in run_report.texts(found)["html"]

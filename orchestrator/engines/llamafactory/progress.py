@@ -34,5 +34,5 @@ def _steps(lines: str) -> Iterator[Step]:
                 step=value.get("current_steps"),
                 total=value.get("total_steps"),
                 loss=value.get("loss"),
-                rate=value.get("lr"),
+                rate=value.get("lr", value.get("learning_rate")),  # its name below 0.9
             )
