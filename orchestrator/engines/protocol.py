@@ -116,6 +116,14 @@ class Weighs(Protocol):
 
 
 @runtime_checkable
+class PassesRows(Protocol):
+    """An engine that asks more of a row than its format does."""
+
+    def row_steps(self, recipe: Recipe, /) -> Mapping[str, Any]:
+        """Steps of data_tools (``apply_steps``) that every row passes."""
+
+
+@runtime_checkable
 class RegistersRows(Protocol):
     """An engine whose own checkout keeps a list of data sets."""
 
@@ -131,3 +139,12 @@ class Serves(Protocol):
 
     def serve(self, job: Job, options: Mapping[str, Any], /) -> Command:
         """The command of the engine's own server; UsageError for an option that it lacks."""
+
+
+@runtime_checkable
+class ServesPage(Serves, Protocol):
+    """An engine whose server is a page for a browser, and no API."""
+
+    @property
+    def page(self) -> str:
+        """What the page is called."""

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: The capability of a release that trains prefixes (train.method ptuning).
+PTUNING = "ptuning"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checkout:
     """A git repository at one commit, for what an engine is made of and no index carries.

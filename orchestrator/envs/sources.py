@@ -43,7 +43,8 @@ def clone(release: Release, root: Path, log: WorkLog) -> None:
     for checkout in release.checkouts:
         target, origin = folder(root) / checkout.name, place(release, checkout)
         log.tell(f"fetching {checkout.name} at {checkout.commit[:7]} from {redacted(origin)}")
-        if Path(origin).is_dir() and _git("-C", origin, "status", "--porcelain", "-uno")[1]:
+        code, changed = _git("-C", origin, "status", "--porcelain", "-uno")
+        if not code and changed:  # no folder, or one without files of its own: git says an error
             log.tell(f"{origin} has changes without a commit: they are not used")
         _fetch(release, checkout, origin, target, log)
         fault = fault_of(target, checkout)

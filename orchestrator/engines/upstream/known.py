@@ -14,17 +14,18 @@ from orchestrator.recipe.faults import Objection
 
 #: What a flag takes: one of these words, ``"number"``, ``"flag"``, or ``"any"``.
 Kind = Sequence[str | int] | str
+Flags = Mapping[str, Kind]
 
 
 @cache
-def known_flags(file: Path) -> Mapping[str, Kind]:
+def known_flags(file: Path) -> Flags:
     """The flags of a release, as ``probes/list_flags.py`` wrote them."""
-    flags: Mapping[str, Kind] = json.loads(file.read_text(encoding="utf-8"))
+    flags: Flags = json.loads(file.read_text(encoding="utf-8"))
     return flags
 
 
 def objections(
-    options: Mapping[str, object], flags: Mapping[str, Kind], owned: Mapping[str, str]
+    options: Mapping[str, object], flags: Flags, owned: Mapping[str, str]
 ) -> Iterator[Objection]:
     """Options that are no flags, values that a flag does not take, and what the run decides itself:
     ``owned`` is flag -> what to say in its place."""

@@ -2,6 +2,8 @@
 of it. Runs in the engine's Python; the check scripts of the engines put this folder on their path.
 """
 
+import contextlib
+import io
 import os
 import runpy
 import subprocess
@@ -50,14 +52,18 @@ def parsed(script, words):
         raise Parsed(parse(self, *args, **options))
 
     HfArgumentParser.parse_args_into_dataclasses = stop
-    sys.argv = [str(script), *words]
+    own, sys.argv = sys.argv, [str(script), *words]
     sys.path.insert(0, str(script.parent))
+    heard = io.StringIO()
     try:
-        runpy.run_path(str(script), run_name="__main__")
+        with contextlib.redirect_stderr(heard):
+            runpy.run_path(str(script), run_name="__main__")
     except Parsed as end:
         return end.groups
     except SystemExit as error:  # argparse prints what is wrong, then exits
-        raise ValueError(f"its parser ended with {error.code}; see above") from error
+        last = heard.getvalue().strip().splitlines()[-1:]
+        raise ValueError(last[0] if last else f"it ended with {error.code}") from error
     finally:
+        sys.argv = own
         HfArgumentParser.parse_args_into_dataclasses = parse
     raise ValueError(f"{script.name} ended without reading its arguments")
