@@ -7,6 +7,7 @@ Writes REPORT: {"faults": […], "warnings": […], "figures": {…}}; a fault h
 
 import json
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -37,11 +38,13 @@ def parse(script):
         program, words = rendered(script)
         return parsed(program, words)
     except Exception as error:  # whatever a class of arguments raises
-        fault(
-            "finetune.py does not take what was rendered.",
-            why=last_line(error),
-            fix="recipe validate names the key; a flag of the engine stands under engine_options",
-        )
+        fix = "look at this flag in train.sh; one of the script's own stands under engine_options"
+        if re.search(r"CUDA|NCCL|GPU", str(error)):
+            fix = (
+                "run it where a GPU is; without one: --set train.precision=fp32 "
+                "--set train.deepspeed=null --set train.gpus=1, or --rehearse"
+            )
+        fault("finetune.py does not take what was rendered.", why=last_line(error), fix=fix)
     return None
 
 

@@ -15,6 +15,14 @@ _FUNCTIONS = {
     "BASH_FUNC_torchrun%%": "() { printf '%s\\0' \"$@\"; }",
     "BASH_FUNC_mkdir%%": "() { :; }",
 }
+#: What torchrun tells its only process; port 0 is any that is free.
+_ALONE = {
+    "RANK": "0",
+    "LOCAL_RANK": "0",
+    "WORLD_SIZE": "1",
+    "MASTER_ADDR": "127.0.0.1",
+    "MASTER_PORT": "0",
+}
 
 
 class Parsed(BaseException):
@@ -46,6 +54,9 @@ def parsed(script, words):
     run, and nothing behind them. ValueError with the parser's last words when it refuses."""
     from transformers import HfArgumentParser
 
+    if "--deepspeed" in words:  # its arguments join a process group while they are read
+        for name, value in _ALONE.items():
+            os.environ.setdefault(name, value)
     parse = HfArgumentParser.parse_args_into_dataclasses
 
     def stop(self, *args, **options):
