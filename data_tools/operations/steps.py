@@ -33,6 +33,7 @@ def apply_steps(
         dedupe: exact, request or near, or {by: near, near: 0.9}
         media: a folder: paths of images, videos and audios that name files in it become absolute
         require: rejected or kto_tag: rows without it cannot be used
+        order: conversation: rows whose turns stand in no order of a conversation cannot be used
 
     Raises:
         DataError: an unknown key or option, with the nearest known one.
@@ -89,6 +90,14 @@ def _with(rows: Iterable[Row], options: str, account: Account) -> Iterator[Row]:
             reject_row(account, Reject(REQUIRED[options]), row)
 
 
+def _order(rows: Iterable[Row], options: Any, account: Account) -> Iterable[Row]:
+    from data_tools.operations.conversing import in_order
+
+    if options != "conversation":
+        raise UsageFault(f"There is no order {options!r}", "data.order", "order: conversation")
+    return in_order(rows, account)
+
+
 def _media(rows: Iterable[Row], options: Any, account: Account) -> Iterator[Row]:
     folder = Path(options)
     for row in rows:
@@ -123,5 +132,6 @@ STEPS: dict[str, Step] = {
     "roleplay": _roleplay,
     "dedupe": _dedupe,
     "require": _require,
+    "order": _order,
     "media": _media,
 }

@@ -260,14 +260,22 @@ def is_zero(tensor: Tensor) -> bool:
 
 def starts_not_finite(tensor: Tensor) -> bool:
     """Whether the first chunk of a float tensor holds a NaN or an infinity."""
-    piece = next(tensor.chunks(), b"")
-    if tensor.dtype == "BF16":
+    return not _is_finite(tensor.dtype, next(tensor.chunks(), b""))
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no number of the tensor is a NaN or an infinity; for small tensors: it reads all."""
+    return all(_is_finite(tensor.dtype, piece) for piece in tensor.chunks())
+
+
+def _is_finite(dtype: str, piece: bytes) -> bool:
+    if dtype == "BF16":
         # A bfloat16 is the upper half of a float32: exponent bits all set mean inf or NaN.
         words = struct.unpack(f"<{len(piece) // 2}H", piece[: len(piece) // 2 * 2])
-        return any(word & 0x7F80 == 0x7F80 for word in words)
-    code = _FLOATS.get(tensor.dtype)
+        return not any(word & 0x7F80 == 0x7F80 for word in words)
+    code = _FLOATS.get(dtype)
     if code is None:
-        return False
+        return True
     width = struct.calcsize(code)
     values = struct.unpack(f"<{len(piece) // width}{code}", piece[: len(piece) // width * width])
-    return not all(math.isfinite(value) for value in values)
+    return all(math.isfinite(value) for value in values)

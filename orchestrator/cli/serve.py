@@ -67,5 +67,6 @@ def serve(
         )
     if served.rehearsal:
         echo("  THIS MODEL IS FROM A REHEARSAL: its answers are noise.", err=True)
-    echo(f"  http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
+    place = f"{served.page}: http://{host}:{port}" if served.page else f"http://{host}:{port}/v1"
+    echo(f"  {place} (Ctrl-C ends it)", err=True)
     sys.exit(talk.run_on_terminal(served, {"API_KEY": key} if key else {}))

@@ -63,6 +63,8 @@ class Job:
     """Whether this machine's GPUs have bf16; None when it has none or that is not known."""
     environment: Path | None = None
     """The bin folder of the engine's environment, once it is known."""
+    checkouts: Mapping[str, Path] = field(default_factory=dict)
+    """Variable -> folder of each of the release's checkouts, once they are known."""
     resume_from: str | None = None
     """The checkpoint that a training which was cut off goes on from."""
     passthrough: Mapping[str, Sequence[str]] = field(default_factory=dict)

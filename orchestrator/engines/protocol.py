@@ -117,6 +117,14 @@ class Weighs(Protocol):
 
 
 @runtime_checkable
+class PassesRows(Protocol):
+    """An engine that asks more of a row than its format does."""
+
+    def row_steps(self, recipe: Recipe, /) -> Mapping[str, Any]:
+        """Steps of data_tools (``apply_steps``) that every row passes."""
+
+
+@runtime_checkable
 class RegistersRows(Protocol):
     """An engine whose own checkout keeps a list of data sets."""
 
@@ -143,3 +151,12 @@ class TellsProgress(Protocol):
 
     def learning(self, root: Path, /) -> Learning:
         """Loss by step and answers of the training in the run ``root``, from the files it wrote."""
+
+
+@runtime_checkable
+class ServesPage(Serves, Protocol):
+    """An engine whose server is a page for a browser, and no API."""
+
+    @property
+    def page(self) -> str:
+        """What the page is called."""

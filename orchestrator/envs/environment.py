@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from orchestrator.envs.release import Release
 
+SHELL = "bash"
 #: What would point the engine's Python at somebody else's modules.
 _SCRUBBED = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
@@ -56,11 +58,14 @@ class Environment:
             env.pop("PYTHONDONTWRITEBYTECODE", None)
         if (self.root / "pyvenv.cfg").is_file():
             env["VIRTUAL_ENV"] = str(self.root)
-        return env
+        return env | {name: str(path) for name, path in self.checkouts.items()}
 
     def which(self, program: str) -> Path:
-        """The program in the environment's own bin folder, never one from elsewhere."""
+        """The program in the environment's own bin folder, never one from elsewhere; bash is the
+        system's."""
         path = self.bin / program
+        if program == SHELL:  # no environment has one: a script that was rendered is its argument
+            path = Path(shutil.which(program) or path)
         if os.access(path, os.X_OK) and path.is_file():
             return path
         raise RecipeError(
@@ -73,6 +78,17 @@ class Environment:
     def checkout(self, name: str) -> Path:
         """The folder of the release's checkout of that name."""
         return (self.sources or self.root / "src") / name
+
+    @property
+    def checkouts(self) -> dict[str, Path]:
+        """The variables by which the engine's commands find the release's checkouts."""
+        return {one.variable: self.checkout(one.name) for one in self.release.checkouts}
+
+    @property
+    def imports_from(self) -> list[Path]:
+        """Folders of checkouts whose scripts must import."""
+        found = self.release.checkouts
+        return [self.checkout(one.name) / one.folder for one in found if one.folder]
 
     @property
     def rebuild(self) -> str:

@@ -61,6 +61,7 @@ def probe(environment: Environment, log: WorkLog, *, devices: bool = False) -> H
         source = _PROBE.read_text(encoding="utf-8")
         # -I: nothing of the caller's (PYTHONPATH, the current folder) can hide a missing module.
         argv = [str(environment.python), "-I", "-c", source, str(result), *modules]
+        argv += [f"--path={folder}" for folder in environment.imports_from]
         argv += ["--devices"] * devices
         argv += [f"--other={module}" for module in environment.release.others]
         try:

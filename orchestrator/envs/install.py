@@ -208,7 +208,7 @@ def _examine(release: Release, python: Path, root: Path, log: WorkLog) -> State:
     if known is None:
         inventory.clear(root)
         sources.clone(release, root, log)
-    state = _checked(Environment(release, python, False, ""), log)
+    state = _checked(Environment(release, python, False, "", sources.folder(root)), log)
     return replace(state, chosen=known is not None and known.chosen)
 
 

@@ -1,7 +1,8 @@
 """Runs inside an engine's own Python: what imports there, and what its devices can do, as JSON.
 
-usage: python -I -c SOURCE RESULT_FILE [--devices] [--other=MODULE] MODULE...
-(standard library only, 3.8 on; of an --other module it is only said whether it is there)
+usage: python -I -c SOURCE RESULT_FILE [--devices] [--other=MODULE] [--path=FOLDER] MODULE...
+(standard library only, 3.8 on; of an --other module it is only said whether it is there; modules
+are looked for in each --path too)
 
 The result is written before each risky step: what an import or a driver that ends Python left
 out is what it failed at.
@@ -106,4 +107,5 @@ if __name__ == "__main__":
     os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
     tools = [word for word in sys.argv[2:] if not word.startswith("--")]
     flags = [word[len("--other=") :] for word in sys.argv[2:] if word.startswith("--other=")]
+    sys.path += [word[len("--path=") :] for word in sys.argv[2:] if word.startswith("--path=")]
     main(Path(sys.argv[1]), tools, flags, "--devices" in sys.argv)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: The capability of a release that trains prefixes (train.method ptuning).
+PTUNING = "ptuning"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Checkout:
     """A git repository at one commit, for what an engine is made of and no index carries.
@@ -25,7 +29,20 @@ class Checkout:
     commit: str
     """The whole hash, 40 hex digits."""
     folder: str = ""
-    """A folder in the repository that the engine needs, relative; missing is a fault."""
+    """A folder in the repository that the engine needs, relative; missing is a fault. What the
+    release imports is looked for there too, and nothing but this folder and ``also`` is fetched."""
+    also: tuple[str, ...] = ()
+    """More folders that the engine needs."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Every folder that must be there; none: the whole repository is wanted."""
+        return (self.folder, *self.also) if self.folder else self.also
+
+    @property
+    def variable(self) -> str:
+        """The variable that names the checkout for the engine's commands: TOY."""
+        return re.sub(r"[^A-Z0-9]", "_", self.name.upper())
 
 
 @dataclass(frozen=True, kw_only=True)

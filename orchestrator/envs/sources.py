@@ -43,7 +43,8 @@ def clone(release: Release, root: Path, log: WorkLog) -> None:
     for checkout in release.checkouts:
         target, origin = folder(root) / checkout.name, place(release, checkout)
         log.tell(f"fetching {checkout.name} at {checkout.commit[:7]} from {redacted(origin)}")
-        if Path(origin).is_dir() and _git("-C", origin, "status", "--porcelain", "-uno")[1]:
+        code, changed = _git("-C", origin, "status", "--porcelain", "-uno")
+        if not code and changed:  # no folder, or one without files of its own: git says an error
             log.tell(f"{origin} has changes without a commit: they are not used")
         _fetch(release, checkout, origin, target, log)
         fault = fault_of(target, checkout)
@@ -57,20 +58,38 @@ def clone(release: Release, root: Path, log: WorkLog) -> None:
 
 
 def _fetch(release: Release, checkout: Checkout, origin: str, target: Path, log: WorkLog) -> None:
-    """The one commit alone where the other side allows that, else everything it has."""
+    """The one commit alone where the other side allows that, else everything it has.
+
+    Of a checkout that names its folders git fetches the files of these folders only: a mirror may
+    lack others, and pictures of a README are no part of an engine.
+    """
     target.mkdir(parents=True, exist_ok=True)
+    few = ["--filter=blob:none"] if checkout.folders else []
 
     def git(*words: str) -> tuple[int, str]:
-        return _git("-C", str(target), *words, log=log)
+        # On the command line, so that an address with a password is not stored in the checkout.
+        return _git("-C", str(target), *_remote(origin), *words, log=log)
 
     git("init", "--quiet")
-    code, output = git("fetch", "--depth=1", "--no-tags", origin, checkout.commit)
+    code, output = git("fetch", "--depth=1", "--no-tags", *few, "origin", checkout.commit)
     if code and not re.search(_UNREACHABLE, output, re.I):
-        code, output = git("fetch", "--tags", origin, "+refs/*:refs/remotes/origin/*")
+        code, output = git(
+            "fetch", "--tags", "--no-filter", "origin", "+refs/*:refs/remotes/origin/*"
+        )
+    if few:
+        git("sparse-checkout", "set", "--cone", *checkout.folders)  # an old git takes all of it
     if not code:
         code, output = git("checkout", "--quiet", "--detach", checkout.commit)
     if code:
         raise _failure(release, checkout, origin, output, log)
+
+
+def _remote(origin: str) -> list[str]:
+    """git's words that call the place ``origin``; a repository on this disk may give parts."""
+    words = ["-c", f"remote.origin.url={origin}"]
+    if Path(origin.removeprefix("file://")).is_dir():
+        words += ["-c", "remote.origin.uploadpack=git -c uploadpack.allowFilter=true upload-pack"]
+    return words
 
 
 def _git(*words: str, log: WorkLog | None = None) -> tuple[int, str]:
@@ -139,9 +158,8 @@ def fault_of(path: Path, checkout: Checkout) -> str | None:
     changed = _git(*git, "status", "--porcelain", "--untracked-files=no")[1]
     if changed:
         return f"files of {checkout.name} were changed: {' '.join(changed.split()[1::2][:5])}"
-    if not (path / checkout.folder).is_dir():
-        return f"{checkout.name} has no folder {checkout.folder}"
-    return None
+    missing = [name for name in checkout.folders if not (path / name).is_dir()]
+    return f"{checkout.name} has no folder {missing[0]}" if missing else None
 
 
 _UNREACHABLE = r"resolve|connect|unable to access|timed? ?out|network|proxy|remote end"

@@ -13,6 +13,7 @@ from orchestrator.base.program import command_line
 from orchestrator.base.text import listed
 from orchestrator.engines import registry
 from orchestrator.engines.protocol import Engine, Recognises
+from orchestrator.envs.release import PTUNING, Release
 from orchestrator.planning import model_fit
 from orchestrator.recipe import load as loading
 from orchestrator.recipe.faults import Objection
@@ -62,9 +63,29 @@ def objections(engine: str, recipe: Recipe | None) -> Iterable[Objection]:
     judging = registry.get(release.engine)
     return [
         *_row_format(recipe, judging),
+        *_ptuning(recipe, release),
         *model_fit.objections(recipe, release),
         *judging.unsupported(recipe, release),
     ]
+
+
+def _ptuning(recipe: Recipe, release: Release) -> Iterator[Objection]:
+    """A prefix is trained by releases that say so, and its keys belong to that method alone."""
+    train = recipe.train
+    if train.method == "ptuning":
+        if PTUNING not in release.capabilities:
+            able = [one.name for one in registry.all_releases() if PTUNING in one.capabilities]
+            what = say(f"{release.name} trains no prefix", f"{release.name} 不能训练前缀")
+            why = say(f"{listed(able, 'and')} can", f"{listed(able, '和')} 可以")
+            yield Objection("train.method", what, why, "lora")
+        return
+    for key, value in train.ptuning.model_dump(exclude_none=True).items():
+        if value is not False:
+            what = say(
+                f"does nothing with train.method {train.method}",
+                f"在 train.method 为 {train.method} 时不起作用",
+            )
+            yield Objection(f"train.ptuning.{key}", what, meant="train.method: ptuning")
 
 
 def _row_format(recipe: Recipe, engine: Engine) -> Iterator[Objection]:

@@ -11,6 +11,7 @@ from orchestrator.base.language import say
 from orchestrator.engines import registry
 from orchestrator.engines.job import FoundSource, Job, source_name
 from orchestrator.engines.registry import engine_of
+from orchestrator.envs.environment import Environment
 from orchestrator.planning import model_fit
 from orchestrator.planning.rehearsal import choice
 from orchestrator.recipe.load import Loaded
@@ -27,6 +28,11 @@ def stages(job: Job) -> tuple[str, ...]:
     if job.standin == "contract":
         return tuple(name for name in FIRST_STAGES if name != "model")
     return (*FIRST_STAGES, *engine_of(job).stages(job.recipe))
+
+
+def with_environment(job: Job, environment: Environment) -> Job:
+    """The job with the places of its environment, which ``commands.sh`` names."""
+    return replace(job, environment=environment.bin, checkouts=environment.checkouts)
 
 
 def build(

@@ -40,6 +40,21 @@ class Quantization(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ptuning(Value):
+    """P-Tuning v2 (arXiv:2110.07602): a trained prefix before every layer; the model is frozen."""
+
+    prefix_length: int | None = field(
+        default=None, metadata=about("Positions of the prefix (pre_seq_len)", ge=1)
+    )
+    projection: bool = field(
+        default=False, metadata=about("Make the prefix by a small network (prefix_projection)")
+    )
+    quantization_bit: Literal[4, 8] | None = field(
+        default=None, metadata=about("Bits a weight of the frozen model; null: not quantised")
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preference(Value):
     """The loss of preference training (stages dpo and kto); ``null`` is the engine's own."""
 
@@ -63,11 +78,12 @@ class Train(Value):
     stage: Literal["sft", "pt", "rm", "dpo", "kto"] = field(
         default="sft", metadata=about("Kind of training")
     )
-    method: Literal["full", "lora", "qlora", "freeze"] = field(
+    method: Literal["full", "lora", "qlora", "freeze", "ptuning"] = field(
         default="qlora", metadata=about("Which weights are trained")
     )
     lora: Lora = field(default_factory=Lora, metadata=about("Adapter"))
     quantization: Quantization = field(default_factory=Quantization, metadata=about("For qlora"))
+    ptuning: Ptuning = field(default_factory=Ptuning, metadata=about("For ptuning"))
     preference: Preference = field(
         default_factory=Preference, metadata=about("For the stages dpo and kto")
     )

@@ -27,6 +27,7 @@ from orchestrator.engines.registry import engine_of
 from orchestrator.envs.environment import Environment
 from orchestrator.planning import fingerprint, stages
 from orchestrator.planning.job import stages as stages_of
+from orchestrator.planning.job import with_environment
 from orchestrator.running import execution, leftover, takeover, telling
 from orchestrator.running import peak as peaks
 from orchestrator.running import record as records
@@ -141,7 +142,7 @@ class Runner:
         if self._environment is None:
             self._environment = self._make_environment()
             self.record.python = self._python or self.record.python  # it holds the engine
-            self.job = replace(self.job, environment=self._environment.bin)
+            self.job = with_environment(self.job, self._environment)
         return self._environment
 
     # -------------------------------------------------------------- one stage

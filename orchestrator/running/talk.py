@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from orchestrator.base.process import run_attached
 from orchestrator.base.program import command_line
 from orchestrator.engines import registry
 from orchestrator.engines.job import Job
-from orchestrator.engines.protocol import Chats, Engine, Serves
+from orchestrator.engines.protocol import Chats, Engine, Serves, ServesPage
+from orchestrator.envs import inventory
 from orchestrator.envs.release import Release
 from orchestrator.hub.folder import own_code
 from orchestrator.planning.script import shell_line
@@ -44,6 +45,8 @@ class Talk:
     """Why what answers is not what the run would make now, in words."""
     python: Path | None = None
     """The Python of the user's own that the run used."""
+    page: str | None = None
+    """What the server's page for a browser is called; None: it is an API."""
 
     @property
     def line(self) -> str:
@@ -80,7 +83,8 @@ def prepare_server(run: str, options: Mapping[str, Any]) -> Talk:
             fix=chat if isinstance(engine, Chats) else None,
         )
     made = _made(root, options)
-    return made.talk(engine.serve(made.job, made.options))
+    page = engine.page if isinstance(engine, ServesPage) else None
+    return replace(made.talk(engine.serve(made.job, made.options)), page=page)
 
 
 def api_key(variable: str) -> str:
@@ -114,7 +118,9 @@ class _Made:
             for name, why in records.stale(self.record, self.root).items()
         )
         release, rehearsal = self.job.release, self.job.rehearsal
-        command = command.with_defaults(self.job.recipe.env)
+        ready = inventory.find(release, python=own)
+        places = {name: str(path) for name, path in ready.checkouts.items()} if ready else {}
+        command = command.with_defaults({**places, **self.job.recipe.env})  # the line can be pasted
         return Talk(
             command,
             self.root,

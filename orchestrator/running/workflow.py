@@ -17,7 +17,7 @@ from orchestrator.engines.job import Job
 from orchestrator.envs import inventory, sources
 from orchestrator.envs.environment import Environment
 from orchestrator.planning.feasible import load
-from orchestrator.planning.job import build
+from orchestrator.planning.job import build, with_environment
 from orchestrator.planning.script import shell_line
 from orchestrator.preflight.checking import before_run
 from orchestrator.preflight.rule import Verdict
@@ -166,7 +166,7 @@ def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
     environment = inventory.find(job.release, python=own)
     digest = None
     if environment is not None:
-        job, digest = replace(job, environment=environment.bin), environment.lock_digest
+        job, digest = with_environment(job, environment), environment.lock_digest
     found = preview(job, root, record, selection, environment=digest, others=_others(job, root))
     return {
         "recipe": job.name,

@@ -25,6 +25,8 @@ FOREIGN = re.compile(r"/(probes|shim)/(?!__init__)")
 #: Each with its reason.
 MAY_NAME = {
     "orchestrator/recipe/keys.py": "words of engines and tutorials for the recipe's own keys",
+    "orchestrator/recipe/trust.py": "ids of models, one of which an engine is called after",
+    "orchestrator/planning/rehearsal/families.py": "families of models, by their ids",
 }
 
 

@@ -85,6 +85,40 @@ def test_only_that_commit_is_fetched_where_the_other_side_allows_it(release: Rel
     assert git(made.checkout("Toy"), "rev-list", "--count", "HEAD") == "1"
 
 
+def test_only_the_folders_that_are_named_are_fetched(release: Release, upstream: Path) -> None:
+    """A mirror may have lost a picture, and nothing else of the repository is wanted."""
+    commit(upstream, "pictures/large.png", "not a small one")
+    commit(upstream, "more/client.py", "print('a client')\n")
+    hexes = git(upstream, "rev-parse", "HEAD")
+    blob = git(upstream, "rev-parse", "HEAD:pictures/large.png")
+    (upstream / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    checkout = replace(release.checkouts[0], commit=hexes, also=("more",))
+    made = install.ensure(replace(release, checkouts=(checkout,)))
+    there = made.checkout("Toy")
+    assert (there / "demo" / "train.py").is_file()
+    assert (there / "more" / "client.py").is_file()
+    assert not (there / "pictures").exists()
+    assert sources.faults(made) == []
+    assert str(upstream) not in (there / ".git" / "config").read_text()
+
+
+def test_the_engines_commands_find_the_checkout_by_a_variable(release: Release) -> None:
+    made = install.ensure(release)
+    assert made.environ({"PATH": "/usr/bin"})["TOY"] == str(made.checkout("Toy"))
+
+
+def test_a_script_of_the_checkout_that_does_not_import_is_a_fault(
+    release: Release, upstream: Path
+) -> None:
+    commit(upstream, "demo/finetune.py", "import helper_beside_it\n")
+    commit(upstream, "demo/helper_beside_it.py", "import no_such_package\n")
+    [checkout] = release.checkouts
+    broken = replace(checkout, commit=git(upstream, "rev-parse", "HEAD"))
+    with pytest.raises(RecipeError, match="cannot be imported") as caught:
+        install.ensure(replace(release, checkouts=(broken,), imports=("finetune",)))
+    assert "no_such_package" in str(caught.value.why)
+
+
 @pytest.mark.parametrize("form", ["file://{}", "{}", "{}/.git"])
 def test_a_setting_names_another_place(
     release: Release, upstream: Path, form: str, monkeypatch: pytest.MonkeyPatch

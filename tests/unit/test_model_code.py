@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from orchestrator.base.language import is_chinese
 from orchestrator.cli import cli
 from orchestrator.engines import registry
+from orchestrator.engines.chatglm3 import model_code as chatglm3
 from orchestrator.engines.llamafactory import model_code as llamafactory
 from orchestrator.engines.model_code import Family, Step, Steps, Word, family_of
 from orchestrator.engines.protocol import KnowsOwnCode
@@ -37,7 +38,11 @@ def warned(name: str, *sets: str, engine: str | None = None) -> str:
     return "\n".join(map(str, model_fit.warnings(loaded)))
 
 
-TRIED_WITH = {"llamafactory": llamafactory.TRIED_WITH, "xtuner": xtuner.TRIED_WITH}
+TRIED_WITH = {
+    "chatglm3": chatglm3.TRIED_WITH,
+    "llamafactory": llamafactory.TRIED_WITH,
+    "xtuner": xtuner.TRIED_WITH,
+}
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda one: one.name)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from orchestrator.base.errors import EXIT_USAGE
 from orchestrator.base.language import is_chinese
 from orchestrator.base.paths import shipped_recipes_dir
-from orchestrator.base.text import printable
+from orchestrator.base.text import listed, printable
+from orchestrator.engines.registry import all_releases
 from orchestrator.planning.feasible import load
 from orchestrator.recipe.faults import RecipeFaults
 
@@ -54,7 +55,7 @@ TOLD = """\
 The recipe bad has 32 faults.
   bad.yaml:1:1  title: is required, but missing (One line, shown by `recipe list`)
   bad.yaml:1:1  titel: there is no such key — did you mean title?
-  bad.yaml:2:9  engine: there is no engine release 'xtuner@0.2.1' (there are xtuner@0.2.0, xtuner@0.1.9, llamafactory@0.9.5 and llamafactory@0.8.3) — did you mean xtuner@0.2.0?
+  bad.yaml:2:9  engine: there is no engine release 'xtuner@0.2.1' (there are RELEASES) — did you mean xtuner@0.2.0?
   bad.yaml:3:13  model.id: must be text, not the number 7 (to mean the text, write "7" in quotes)
   bad.yaml:3:26  model.template: must not be empty
   bad.yaml:3:35  model.hub: must be one of modelscope, huggingface or local, not the text 'modelscop' — did you mean modelscope?
@@ -68,7 +69,7 @@ The recipe bad has 32 faults.
   bad.yaml:14:1  epochs: there is no such key — did you mean train.epochs?
   bad.yaml:15:17  train.epochs: must be more than 0, not -0.0001
   bad.yaml:15:24  train.lr: there is no such key — did you mean train.learning_rate?
-  bad.yaml:15:39  train.method: must be one of full, lora, qlora or freeze, not the text 'qlor' — did you mean qlora?
+  bad.yaml:15:39  train.method: must be one of full, lora, qlora, freeze or ptuning, not the text 'qlor' — did you mean qlora?
   bad.yaml:15:57  train.batch_size: must be a whole number, not the text '3'
   bad.yaml:15:68  train.lora: must be a mapping (`key: value` lines), not the number 7
   bad.yaml:15:77  train.gpus: must be at least 1, not 0
@@ -97,7 +98,8 @@ def test_all_faults_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     Path("bad.yaml").write_text(BAD, encoding="utf-8")
     error = faults_of(Path("bad.yaml"), sets=["train.epoch=3", "train.max_length=x", "no"])
-    assert str(error) == TOLD
+    there = listed([release.name for release in all_releases()], "and")
+    assert str(error) == TOLD.replace("RELEASES", there)
     assert error.exit_code == EXIT_USAGE
 
 

@@ -58,6 +58,6 @@ def test_every_word_that_a_shipped_table_knows_is_answered_everywhere() -> None:
     for table in NEWEST:
         for word in words:
             assert table.own(word) in table.known or word in table.instead, (table.engine, word)
-    assert {release.name.partition("@")[0] for release in registry.all_releases()} == {
-        table.engine.partition("@")[0] for table in NEWEST
-    }
+    # A script from a checkout has no templates to choose from: its model's code writes the marks.
+    packages = {release.engine for release in registry.all_releases() if not release.checkouts}
+    assert packages == {table.engine.partition("@")[0] for table in NEWEST}

@@ -73,8 +73,8 @@ def three_engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ENGINE / "templates", root / "templates" / "bigram")
     registry = engines / "registry.py"
     text = registry.read_text(encoding="utf-8")
-    text, imported = re.subn(r"(import )(llamafactory, xtuner)\n", r"\1bigram, \2\n", text)
-    text, listed = re.subn(r"\(xtuner, llamafactory\)", "(xtuner, llamafactory, bigram)", text)
+    text, imported = re.subn(r"(from orchestrator\.engines import )(.+\n)", r"\1bigram, \2", text)
+    text, listed = re.subn(r"(ENGINES: .* = \(.+)\)\n", r"\1, bigram)\n", text)
     assert (imported, listed) == (1, 1)
     registry.write_text(text, encoding="utf-8")
     return root

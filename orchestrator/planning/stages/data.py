@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import ACCOUNT, DATA, FEW, REJECTED, TEST, TRAIN
 from orchestrator.base.plan import Artifact, Plan, Progress
 from orchestrator.engines.job import FoundSource, Job
+from orchestrator.engines.protocol import PassesRows
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning.job import REHEARSAL_ROWS
 from orchestrator.verifying.artifacts import ROWS
@@ -111,7 +112,7 @@ class ConvertRows:
             outputs=[root / name for name in ((TRAIN,) if split.train == 1 else (TRAIN, TEST))],
             to=self._form(),
             columns=columns,
-            turn_fields=columns and engine_of(self.job).turn_fields(self.job.release),
+            turn_fields=self._turn_fields(),
             drop=data.drop,
             dedupe={"by": data.dedupe} if data.dedupe else None,
             seed=data.split.seed,
@@ -128,6 +129,9 @@ class ConvertRows:
         steps: dict[str, Any] = {"clean": source.clean} if source.clean else {}
         if needed := NEEDED.get(self.job.recipe.train.stage):
             steps["require"] = needed
+        engine = engine_of(self.job)
+        if isinstance(engine, PassesRows):
+            steps.update(engine.row_steps(self.job.recipe))
         mixed: dict[str, Any] = {
             "steps": steps,
             "count": source.sample_rows,
@@ -184,6 +188,11 @@ class ConvertRows:
         if self._form() == "same":
             return None
         return engine_of(self.job).row_columns(self.job.recipe)
+
+    def _turn_fields(self) -> Collection[str] | None:
+        """What the engine reads of a turn; None: rows as their source has them."""
+        same = self._form() == "same"
+        return None if same else engine_of(self.job).turn_fields(self.job.release)
 
     def _form(self) -> str:
         if self.job.file_map_fn is not None:
