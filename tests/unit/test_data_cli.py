@@ -150,9 +150,10 @@ def test_xcomposer_list_writes_and_lints(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     turns = [{"from": "user", "value": "a"}, {"from": "assistant", "value": "b"}]
     put_json(tmp_path / "t.json", [{"id": "0", "conversations": turns}])
-    assert "asks for 5,000 rows and the file has 1" in run(
-        "xcomposer-list", "t.json#5000", "-o", "data.txt", code=1
-    ).output
+    assert (
+        "asks for 5,000 rows and the file has 1"
+        in run("xcomposer-list", "t.json#5000", "-o", "data.txt", code=1).output
+    )
     run("xcomposer-list", "t.json#5000", "-o", "data.txt", "--repeat")
     assert (tmp_path / "data.txt").read_text() == "t.json 5\n"
     assert "1 faults" in run("xcomposer-list", "data.txt", code=1).output
