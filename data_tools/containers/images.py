@@ -36,7 +36,9 @@ def image_fault(path: str | os.PathLike[str]) -> str | None:
         return "it is cut off: the file ends before the picture does"
     if colours is None:
         return "it is no image that is known here (PNG, JPEG, WebP, BMP, TIFF)"
-    return None if colours == RGB else f"it is not RGB but {colours}: convert it"
+    if colours == RGB:
+        return None
+    return f"it is not RGB but {colours}: convert it (Pillow: Image.open(a).convert('RGB').save(b))"
 
 
 def _colours(file: BinaryIO) -> str | None:

@@ -153,6 +153,7 @@ def test_a_picture_that_would_stop_the_training_stops_the_data_stage(
     with pytest.raises(RecipeError, match="would not train") as caught:
         bench.run(bench.job())
     assert words in str(caught.value.why)
+    assert "beside its file of rows" in str(caught.value.fix)
     assert str(caught.value.why).count("1.png") == 2  # both rows that name it
     assert not (bench.run_directory / "train.sh").exists()
 

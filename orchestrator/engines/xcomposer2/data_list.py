@@ -53,7 +53,8 @@ def arrange_rows(job: Job, root: Path, outcome: Outcome) -> Mapping[str, object]
             "The rows would not train.",
             where=error.where or None,
             why=error.why,
-            fix="correct these pictures and rows, or take the rows out of their source",
+            fix="correct these pictures and rows, or take the rows out of their source; a relative "
+            "path is looked for beside its file of rows",
         ) from error
     said = [str(one) for one in warnings]
     return {"sets": sets, **({"list warnings": said} if said else {})}
