@@ -86,7 +86,8 @@ def _paths(paths: tuple[str, ...], path: str | None) -> tuple[str, ...]:
 @click.argument("files", nargs=-1, required=True)
 @click.option("-o", "--output", help="The list to write (data.txt); FILES are then JSON files.")
 @click.option("--root", default=".", show_default=True, help="The folder training will run in.")
-@click.option("--images/--no-images", default=True, help="Check that images exist (default).")
+@click.option("--images/--no-images", default=True, help="Look at the images (default).")
+@click.option("--repeat", is_flag=True, help="Counts may be above a file's rows.")
 @click.option("--given-num/--ratio", default=True, help="What counts mean when checking a list.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def xcomposer_list(
@@ -94,6 +95,7 @@ def xcomposer_list(
     output: str | None,
     root: str,
     images: bool,
+    repeat: bool,
     given_num: bool,
     as_json: bool,
 ) -> None:
@@ -108,9 +110,12 @@ def xcomposer_list(
     from data_tools.operations.xcomposer_list import lint_list, write_list
 
     if output is not None:
-        findings = write_list(files, output, root=root, images=images)
+        findings = write_list(files, output, root=root, images=images, repeat=repeat)
     else:
-        found = [lint_list(f, given_num=given_num, root=root, images=images) for f in files]
+        found = [
+            lint_list(file, given_num=given_num, root=root, images=images, repeat=repeat)
+            for file in files
+        ]
         findings = [finding for each in found for finding in each]
     faults = sum(finding.fault for finding in findings)
     if as_json:

@@ -97,11 +97,16 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The account over all, that of each input, and for each file its rows of each input."""
+    """The account over all, that of each input, and for each file its rows of each input.
+
+    ``origins``: for each file, the number of the input of each row, in the file's order; nothing
+    where rows were written as they came.
+    """
 
     account: Account
     inputs: tuple[Account, ...]
     shares: tuple[tuple[int, ...], ...]
+    origins: tuple[Sequence[int], ...] = ()
 
     @property
     def written(self) -> tuple[int, ...]:
@@ -210,6 +215,7 @@ def _through_store(job: Pipeline, emitter: Emitter, account: Account) -> Outcome
             _total(accounts, account).check(some=os.fspath(job.outputs[0]))
         parts = _parts(job, store, accounts)
         shares = tuple(store.count_written(part, accounts) for part in parts)
+        origins = tuple(array("I", map(store.input_of, part)) for part in parts)
         for own in accounts:
             own.check()
             account.add(replace(own, written=0))
@@ -219,7 +225,7 @@ def _through_store(job: Pipeline, emitter: Emitter, account: Account) -> Outcome
                 texts = store.texts(part)
                 write_texts(texts, file, kind, emitter, account, job.indent)
             account.check()
-    return Outcome(account, tuple(accounts), shares)
+    return Outcome(account, tuple(accounts), shares, origins)
 
 
 def _own_accounts(job: Pipeline, whole: Account) -> list[Account]:

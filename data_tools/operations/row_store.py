@@ -99,7 +99,7 @@ class RowStore:
         )
         for index, count in enumerate(times):
             if count > 1:
-                account = accounts[self._input(index)]
+                account = accounts[self.input_of(index)]
                 account.read += count - 1
                 account.note("rows drawn again (up-sampling)", count - 1)
 
@@ -110,14 +110,14 @@ class RowStore:
             source = sources[self._from[index]]
             line, item = self._lines[index], self._items[index]
             place = source.place((line, item) if item else line)
-            account = accounts[self._input(index)]
+            account = accounts[self.input_of(index)]
             account.reject(Reject(reason), file=source.file, place=place, asked=True)
 
     def count_written(self, part: Iterable[int], accounts: Sequence[Account]) -> tuple[int, ...]:
         """These rows are written; how many they are of each input."""
         rows = [0] * len(accounts)
         for index in part:
-            rows[self._input(index)] += 1
+            rows[self.input_of(index)] += 1
         for account, count in zip(accounts, rows, strict=True):
             account.written += count
         return tuple(rows)
@@ -131,7 +131,7 @@ class RowStore:
         if both:
             account.note(BOTH_SIDES, both)
 
-    def _input(self, index: int) -> int:
+    def input_of(self, index: int) -> int:
         for number, size in enumerate(self.sizes):
             if index < size:
                 return number

@@ -15,6 +15,7 @@ from typing import Any
 from data_tools.account import Account
 from data_tools.containers.atomic import atomic
 from data_tools.containers.files import look_into
+from data_tools.containers.images import image_fault
 from data_tools.containers.reading import raw_items
 from data_tools.errors import DataError, UsageFault
 from data_tools.formats.xcomposer import IMAGE
@@ -49,6 +50,7 @@ def write_list(
     *,
     root: str | os.PathLike[str] = ".",
     images: bool = True,
+    repeat: bool = False,
 ) -> list[Finding]:
     """Write the list from files (`a.json`, or `a.json#10000` for 10,000 rows) and lint it.
 
@@ -56,7 +58,8 @@ def write_list(
 
     Args:
         root: the folder that the training will run in; paths in the list are relative to it.
-        images: check that the images exist.
+        images: check that the images exist, are whole and are RGB.
+        repeat: allow counts above a file's rows, which the script fills up with repeated rows.
     Returns:
         the warnings.
     Raises:
@@ -72,6 +75,7 @@ def write_list(
         findings += found
         number = rows if count is None else int(rows * count) if isinstance(count, float) else count
         lines.append(f"{name} {thousands(number)}")
+        findings += [] if repeat else _too_many(name, number, rows)
     findings += lint_text(lines, os.fspath(path))
     _raise_faults(findings)
     with atomic(path) as file:
@@ -85,18 +89,39 @@ def lint_list(
     given_num: bool = True,
     root: str | os.PathLike[str] = ".",
     images: bool = True,
+    repeat: bool = False,
 ) -> list[Finding]:
-    """All faults and warnings of a list and of the files it names."""
+    """All faults and warnings of a list and of the files it names; see :func:`write_list`."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageFault("The list cannot be read", str(path), str(error)) from error
     findings = lint_text(lines, os.fspath(path), given_num=given_num)
-    for line in lines:
-        name = line.strip().split(" ")[0]
-        if name:
-            findings += lint_file(name, root=root, images=images)[1]
+    for number, line in enumerate(lines, 1):
+        name, _, count = line.strip().partition(" ")
+        if not name:
+            continue
+        rows, found = lint_file(name, root=root, images=images)
+        findings += found
+        if given_num and not repeat and rows:
+            findings += _too_many(f"{os.fspath(path)}:{number}", _drawn(count), rows)
     return findings
+
+
+def _drawn(count: str) -> int:
+    """The rows that the script draws for a count; 0 for what is no count (told elsewhere)."""
+    try:
+        return int(float(count) * 1000)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _too_many(where: str, wanted: int, rows: int) -> list[Finding]:
+    """A count above the file's rows: the script repeats rows without a word."""
+    if wanted <= rows:
+        return []
+    what = f"asks for {wanted:,} rows and the file has {rows:,}: the script would repeat some"
+    return [Finding(where, f"{what}; ask for {thousands(rows)} (thousand) at most")]
 
 
 def _raise_faults(findings: list[Finding]) -> None:
@@ -106,7 +131,8 @@ def _raise_faults(findings: list[Finding]) -> None:
         raise DataError(
             f"The list would not train: {len(faults)} faults",
             why="\n".join(faults[:10]) + more,
-            fix="correct the files and write the list again",
+            fix="correct the files and write the list again (rows are repeated on purpose with "
+            "--repeat)",
         )
 
 
@@ -169,18 +195,33 @@ def lint_file(
     )
     rows = 0
     with_images: bool | None = None
+    folder = ImageFolder(Path(root)) if images else None
     for source, at, raw in raw_items(path, account):
         rows += 1
         with_images = isinstance(raw, dict) and "image" in raw if rows == 1 else with_images
         place = replace(source, file=name).where(at)
-        problems = _record(raw, bool(with_images), Path(root) if images else None)
+        problems = _record(raw, bool(with_images), folder)
         findings += [Finding(place, what, fault) for what, fault in problems]
     if not rows:
         findings.append(Finding(name, "the list of rows is empty"))
     return rows, findings
 
 
-def _record(raw: Any, with_images: bool, root: Path | None) -> Iterator[tuple[str, bool]]:
+class ImageFolder:
+    """The images below a folder; each is looked at once, however often rows name it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known: dict[str, str | None] = {}
+
+    def fault(self, name: str) -> str | None:
+        """What is wrong with the image of that name; None: nothing."""
+        if name not in self._known:
+            self._known[name] = image_fault(self._root / name)
+        return self._known[name]
+
+
+def _record(raw: Any, with_images: bool, folder: ImageFolder | None) -> Iterator[tuple[str, bool]]:
     if not isinstance(raw, dict):
         yield "a row is not an object", True
         return
@@ -199,7 +240,7 @@ def _record(raw: Any, with_images: bool, root: Path | None) -> Iterator[tuple[st
         has = "has images" if "image" in raw else "has no image key"
         yield f"the row {has}, unlike the first row, by which the whole file is read", True
     elif with_images:
-        yield from _images(raw["image"], turns, root)
+        yield from _images(raw["image"], turns, folder)
     elif any(IMAGE in turn["value"] for turn in turns):
         yield f"{IMAGE} in a row without images", False
 
@@ -216,7 +257,7 @@ def _turns(turns: list[dict[str, Any]]) -> Iterator[tuple[str, bool]]:
 
 
 def _images(
-    images: Any, turns: list[dict[str, Any]], root: Path | None
+    images: Any, turns: list[dict[str, Any]], folder: ImageFolder | None
 ) -> Iterator[tuple[str, bool]]:
     if isinstance(images, str):
         yield "image is a text: the script would open each of its letters; write a list", True
@@ -230,5 +271,5 @@ def _images(
     for image in images:
         if not isinstance(image, str):
             yield "an image is not a path", True
-        elif root is not None and not (root / image).is_file():
-            yield f"there is no image {image}", True
+        elif folder is not None and (fault := folder.fault(image)) is not None:
+            yield f"the image {image} cannot be used: {fault}", True

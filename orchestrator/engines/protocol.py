@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from orchestrator.base.plan import Command, Plan, PlannedFile
 from orchestrator.causes.explanation import Explanation
@@ -16,6 +16,9 @@ from orchestrator.fit.formulas import StageNeed
 from orchestrator.fit.shape import Shape
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe
+
+if TYPE_CHECKING:
+    from data_tools import Outcome
 
 
 class Engine(Protocol):
@@ -71,6 +74,16 @@ class Engine(Protocol):
     @property
     def explanations(self) -> tuple[Explanation, ...]:
         """What only this engine's logs say when it fails: its part of the table of causes."""
+
+
+@runtime_checkable
+class ArrangesRows(Protocol):
+    """An engine that reads the run's rows from files of its own."""
+
+    def arrange_rows(self, job: Job, root: Path, outcome: Outcome, /) -> Mapping[str, object]:
+        """Write them below ``data/`` in the run ``root``: those of ``data/train.jsonl``, each
+        of the source that ``outcome.origins[0]`` says. Facts for the record; RecipeError for what
+        would not train."""
 
 
 @runtime_checkable

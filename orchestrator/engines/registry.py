@@ -12,12 +12,12 @@ from orchestrator.base.errors import UsageError
 from orchestrator.base.plan import Plan
 from orchestrator.causes.common import COMMON, LAST
 from orchestrator.causes.explanation import Explanation
-from orchestrator.engines import chatglm3, llamafactory, xtuner
+from orchestrator.engines import chatglm3, llamafactory, xcomposer2, xtuner
 from orchestrator.engines.job import Job
 from orchestrator.engines.protocol import Engine
 from orchestrator.envs.release import Release
 
-ENGINES: tuple[Engine, ...] = (xtuner, llamafactory, chatglm3)
+ENGINES: tuple[Engine, ...] = (xtuner, llamafactory, chatglm3, xcomposer2)
 
 
 def names() -> tuple[str, ...]:

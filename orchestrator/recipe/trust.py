@@ -21,6 +21,7 @@ TRUSTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("modelscope", "Shanghai_AI_Laboratory/internlm2_5-7b-chat"): ("master",),
     ("modelscope", "ZhipuAI/chatglm3-6b"): ("master",),
     ("modelscope", "ZhipuAI/glm-4-9b-chat"): ("master",),
+    ("modelscope", "Shanghai_AI_Laboratory/internlm-xcomposer2-vl-7b"): ("master",),
 }
 
 

@@ -150,11 +150,16 @@ def test_xcomposer_list_writes_and_lints(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     turns = [{"from": "user", "value": "a"}, {"from": "assistant", "value": "b"}]
     put_json(tmp_path / "t.json", [{"id": "0", "conversations": turns}])
-    run("xcomposer-list", "t.json#5000", "-o", "data.txt")
+    assert (
+        "asks for 5,000 rows and the file has 1"
+        in run("xcomposer-list", "t.json#5000", "-o", "data.txt", code=1).output
+    )
+    run("xcomposer-list", "t.json#5000", "-o", "data.txt", "--repeat")
     assert (tmp_path / "data.txt").read_text() == "t.json 5\n"
-    assert "0 faults" in run("xcomposer-list", "data.txt").output
+    assert "1 faults" in run("xcomposer-list", "data.txt", code=1).output
+    assert "0 faults" in run("xcomposer-list", "data.txt", "--repeat").output
     (tmp_path / "data.txt").write_text("t.json 5\n\nno.json 1\n")
-    assert "2 faults" in run("xcomposer-list", "data.txt", code=1).output
+    assert "2 faults" in run("xcomposer-list", "data.txt", "--repeat", code=1).output
     run("xcomposer-list", "no.json", "-o", "data.txt", code=1)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from data_tools import DataError, lint_list, write_list
 from data_tools.operations.xcomposer_list import lint_text, thousands
+from tests.support.pictures import jpeg, png
 
 
 def text_row(**changes: Any) -> dict[str, Any]:
@@ -36,7 +37,9 @@ def test_a_count_is_read_back_as_the_same_number_of_rows(rows: int) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "img").mkdir()
-    (tmp_path / "img" / "a.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "img" / "a.jpg").write_bytes(jpeg())
+    (tmp_path / "img" / "cut.jpg").write_bytes(jpeg()[:-30])
+    (tmp_path / "img" / "grey.png").write_bytes(png(0))
     put_json(tmp_path / "vl.json", [image_row("img/a.jpg"), image_row("img/a.jpg", "img/a.jpg")])
     put_json(tmp_path / "text.json", [text_row()] * 3)
     return tmp_path
@@ -44,15 +47,29 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_list_is_written_as_the_script_reads_it(folder: Path) -> None:
     out = folder / "data.txt"
-    assert write_list(["vl.json#10000", "text.json"], out, root=folder) == []
-    assert out.read_text() == "vl.json 10\ntext.json 0.003\n"
+    assert write_list(["vl.json#1", "text.json"], out, root=folder) == []
+    assert out.read_text() == "vl.json 0.001\ntext.json 0.003\n"
     assert lint_list(out, root=folder) == []
-    write_list(["text.json#2.0"], out, root=folder)
-    assert out.read_text() == "text.json 0.006\n"
+    write_list(["text.json#0.7"], out, root=folder)
+    assert out.read_text() == "text.json 0.002\n"
+
+
+def test_a_count_above_the_files_rows_repeats_rows_only_when_asked(folder: Path) -> None:
+    out = folder / "data.txt"
+    with pytest.raises(DataError, match=r"asks for 10,000 rows and the file has 2: .* 0\.002"):
+        write_list(["vl.json#10000", "text.json"], out, root=folder)
+    assert not out.exists()
+    assert write_list(["vl.json#10000", "text.json#2.0"], out, root=folder, repeat=True) == []
+    assert out.read_text() == "vl.json 10\ntext.json 0.006\n"
+    found = lint_list(out, root=folder)
+    assert [str(one).split(": ")[0] for one in found] == [f"{out}:1", f"{out}:2"]
+    assert lint_list(out, root=folder, repeat=True) == []
 
 
 FAULTS = [
-    ([image_row("img/b.jpg")], "there is no image img/b.jpg"),
+    ([image_row("img/b.jpg")], "the image img/b.jpg cannot be used: there is no such file"),
+    ([image_row("img/cut.jpg")], "img/cut.jpg cannot be used: it is cut off"),
+    ([image_row("img/a.jpg", "img/grey.png")], "img/grey.png cannot be used: it is not RGB"),
     ([image_row("img/a.jpg", marks=2)], "2 <ImageHere> for 1 images"),
     ([{**image_row("x"), "image": "img/a.jpg"}], "each of its letters"),
     ([{**image_row("x"), "image": []}], "not a list of paths"),
@@ -73,10 +90,10 @@ def test_faults_in_files_are_found_and_nothing_is_written(
     out = folder / "data.txt"
     out.write_text("earlier")
     with pytest.raises(DataError, match=message):
-        write_list(["text.json", "bad.json#1000"], out, root=folder)
+        write_list(["text.json", "bad.json#1000"], out, root=folder, repeat=True)
     assert out.read_text() == "earlier"
     out.write_text("bad.json 1\n")
-    (found,) = lint_list(out, root=folder)
+    (found,) = lint_list(out, root=folder, repeat=True)
     assert message in str(found)
     assert "bad.json" in found.where
 
@@ -102,7 +119,7 @@ ODD = [
 @pytest.mark.parametrize(("turns", "message"), ODD)
 def test_odd_rows_are_warnings(folder: Path, turns: list[Any], message: str) -> None:
     put_json(folder / "odd.json", [text_row(conversations=turns)])
-    (found,) = write_list(["odd.json#1000"], folder / "data.txt", root=folder)
+    (found,) = write_list(["odd.json#1"], folder / "data.txt", root=folder)
     assert message in found.what
     assert not found.fault
 

@@ -15,6 +15,7 @@ from orchestrator.engines.chatglm3 import model_code as chatglm3
 from orchestrator.engines.llamafactory import model_code as llamafactory
 from orchestrator.engines.model_code import Family, Step, Steps, Word, family_of
 from orchestrator.engines.protocol import KnowsOwnCode
+from orchestrator.engines.xcomposer2 import model_code as xcomposer2
 from orchestrator.engines.xtuner import model_code as xtuner
 from orchestrator.envs import locks
 from orchestrator.envs.release import Release
@@ -40,6 +41,7 @@ def warned(name: str, *sets: str, engine: str | None = None) -> str:
 
 TRIED_WITH = {
     "chatglm3": chatglm3.TRIED_WITH,
+    "xcomposer2": xcomposer2.TRIED_WITH,
     "llamafactory": llamafactory.TRIED_WITH,
     "xtuner": xtuner.TRIED_WITH,
 }

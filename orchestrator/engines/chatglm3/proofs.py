@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from pathlib import Path
 
 from orchestrator.base.plan import Check, Facts, Proof
 from orchestrator.base.weights import DamagedWeights, Tensor, is_finite, starts_not_finite
+from orchestrator.engines.upstream import training
 from orchestrator.verifying.artifacts import MODEL, json_of, tensors_of, wrong
 
 PREFIX = "transformer.prefix_encoder."
@@ -19,25 +19,8 @@ _NOT_LEARNT = (
 
 
 def check_training(path: Path, _base: Path | None) -> Facts:
-    """The output folder of a Trainer that took its last step, with losses that are numbers.
-
-    The script writes trainer_state.json and the weights of the last step after that step,
-    whatever save_steps says.
-    """
-    state = json_of(path / "trainer_state.json", "the training left no trainer_state.json")
-    step, wanted = state.get("global_step"), state.get("max_steps")
-    if step != wanted:
-        raise wrong(f"the training ended at step {step} of {wanted}", path)
-    losses = [entry["loss"] for entry in state.get("log_history", ()) if "loss" in entry]
-    good = [loss for loss in losses if math.isfinite(loss) and loss != 0]
-    if losses and not good:
-        raise wrong(f"the training did not learn: its loss was {losses[-1]}", path, _NOT_LEARNT)
-    facts: Facts = {"steps": step}
-    if good:
-        facts |= {"first_loss": good[0], "last_loss": good[-1]}
-    if len(good) < len(losses):  # rows whose answer was cut away, or the weights are NaN: see there
-        facts["steps_without_a_loss"] = len(losses) - len(good)
-    return facts
+    """A training that took its last step, after which the script saves the weights in any case."""
+    return training.check_training(path, _NOT_LEARNT)
 
 
 def check_prefix(path: Path, _base: Path | None) -> Facts:

@@ -16,7 +16,7 @@ from orchestrator.base.files import write_atomic
 from orchestrator.base.layout import ACCOUNT, DATA, FEW, REJECTED, TEST, TRAIN
 from orchestrator.base.plan import Artifact, Plan, Progress
 from orchestrator.engines.job import FoundSource, Job
-from orchestrator.engines.protocol import PassesRows
+from orchestrator.engines.protocol import ArrangesRows, PassesRows
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning.job import REHEARSAL_ROWS
 from orchestrator.verifying.artifacts import ROWS
@@ -66,7 +66,14 @@ class ConvertRows:
             "samples": [found.is_sample for found in self.job.file_sources],
             "rehearsal": self.job.rehearsal,
             "recipe version": __version__,
+            **self._arranged(),
         }
+
+    def _arranged(self) -> Mapping[str, object]:
+        """What files of an engine's own depend on, beside the rows."""
+        if not isinstance(engine_of(self.job), ArrangesRows):
+            return {}
+        return {"arranged for": [self.job.release.name, self.job.standin]}
 
     def run(self, root: Path, progress: Progress) -> Mapping[str, object]:
         from data_tools import DataError
@@ -96,6 +103,9 @@ class ConvertRows:
             report["warnings"] = warnings
         write_atomic(root / ACCOUNT, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         self._expected(counts)
+        engine = engine_of(self.job)
+        if isinstance(engine, ArrangesRows):
+            report.update(engine.arrange_rows(self.job, root, outcome))
         return report
 
     def _pipeline(self, root: Path, progress: Progress) -> Pipeline:

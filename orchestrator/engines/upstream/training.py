@@ -1,0 +1,45 @@
+"""What a script on transformers' Trainer leaves of its training and its weights, without torch."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from orchestrator.base.plan import Facts
+from orchestrator.base.weights import starts_not_finite
+from orchestrator.verifying.artifacts import json_of, tensors_of, wrong
+
+_TYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+
+
+def check_training(path: Path, not_learnt: str) -> Facts:
+    """The output folder of a Trainer that took its last step, with losses that are numbers.
+
+    trainer_state.json is written after that step, whatever save_steps says. ``not_learnt`` is why
+    no step may have a loss: transformers filters a NaN and logs 0.0.
+    """
+    state = json_of(path / "trainer_state.json", "the training left no trainer_state.json")
+    step, wanted = state.get("global_step"), state.get("max_steps")
+    if step != wanted:
+        raise wrong(f"the training ended at step {step} of {wanted}", path)
+    losses = [entry["loss"] for entry in state.get("log_history", ()) if "loss" in entry]
+    good = [loss for loss in losses if math.isfinite(loss) and loss != 0]
+    if losses and not good:
+        raise wrong(f"the training did not learn: its loss was {losses[-1]}", path, not_learnt)
+    facts: Facts = {"steps": step}
+    if good:
+        facts |= {"first_loss": good[0], "last_loss": good[-1]}
+    if len(good) < len(losses):  # rows whose answer was cut away, or the weights are NaN: see there
+        facts["steps_without_a_loss"] = len(losses) - len(good)
+    return facts
+
+
+def number_types(path: Path) -> str:
+    """What the numbers of a model folder take, in words; RecipeError for NaN or infinity."""
+    found = set()
+    for file in sorted([*path.glob("pytorch_model*.bin"), *path.glob("model*.safetensors")]):
+        for name, tensor in tensors_of(file).items():
+            if starts_not_finite(tensor):
+                raise wrong(f"{name} holds NaN or infinite numbers", file, "the training diverged")
+            found.add(_TYPES.get(tensor.dtype, tensor.dtype))
+    return ", ".join(sorted(found))
