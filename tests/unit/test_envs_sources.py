@@ -260,9 +260,11 @@ def test_a_run_does_not_start_on_a_changed_checkout(
     """`recipe run` finds the environment ready by its state alone, and still looks."""
     changed(install.ensure(release).checkout("Toy"))
     request = SimpleNamespace(python=None, identity=dict)
-    asked: Any = SimpleNamespace(request=request, job=SimpleNamespace(release=release))
+    job = SimpleNamespace(release=release, rehearsal=True)
+    asked: Any = SimpleNamespace(request=request, job=job, recipe=None)
     at_once: Any = lambda job, root, reporter, environment, **options: environment()  # noqa: E731
     monkeypatch.setattr(workflow, "Runner", at_once)
+    monkeypatch.setattr(workflow, "expected", lambda _recipe: None)
     nothing: Any = None
     with pytest.raises(RecipeError, match="was changed after it was checked out"):
         workflow.execute(asked, tmp_path, nothing, nothing)

@@ -18,7 +18,9 @@ from orchestrator.engines.chatglm3.rehearse import rehearse as rehearse
 from orchestrator.engines.chatglm3.unsupported import unsupported as unsupported
 from orchestrator.engines.checkpoints import newest_checkpoint as _newest
 from orchestrator.engines.job import Job
+from orchestrator.engines.trainer_progress import progress as progress
 from orchestrator.engines.upstream import commands
+from orchestrator.engines.upstream.training import learning as learning
 from orchestrator.envs.release import PTUNING, Checkout, Release
 from orchestrator.recipe.schema import Recipe
 from orchestrator.verifying.artifacts import CHECK

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from orchestrator.base import layout
 from orchestrator.base.plan import Facts
 from orchestrator.base.weights import starts_not_finite
+from orchestrator.engines.progress import Learning
+from orchestrator.engines.trainer_progress import history
 from orchestrator.verifying.artifacts import json_of, tensors_of, wrong
 
 _TYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -43,3 +46,10 @@ def number_types(path: Path) -> str:
                 raise wrong(f"{name} holds NaN or infinite numbers", file, "the training diverged")
             found.add(_TYPES.get(tensor.dtype, tensor.dtype))
     return ", ".join(sorted(found))
+
+
+def learning(root: Path) -> Learning:
+    """The curve of the training in ``root``: the Trainer's own history, in either output folder."""
+    folders = [root / name for name in (layout.WORK, layout.ADAPTER)]
+    curves = [history(folder) for folder in folders]
+    return next((curve for curve in curves if curve.steps), Learning())

@@ -12,7 +12,9 @@ from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Plan
 from orchestrator.engines.checkpoints import newest_checkpoint as _newest
 from orchestrator.engines.job import Job
+from orchestrator.engines.trainer_progress import progress as progress
 from orchestrator.engines.upstream import commands
+from orchestrator.engines.upstream.training import learning as learning
 from orchestrator.engines.xcomposer2 import proofs, settings
 from orchestrator.engines.xcomposer2.data_list import arrange_rows as arrange_rows
 from orchestrator.engines.xcomposer2.failures import FAILURES
