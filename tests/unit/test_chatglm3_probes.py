@@ -172,6 +172,41 @@ def test_the_scripts_own_parser_is_asked_and_nothing_behind_it_runs(
     assert done.stdout == told, done.stderr
 
 
+def checked(folder: Path, stubs: Path, flags: str) -> list[dict[str, str]]:
+    """The faults that check.py finds in a train.sh with these flags."""
+    (folder / "finetune.py").write_text(FINETUNE)
+    (folder / "beside.py").write_text("")
+    (folder / "train.sh").write_text(f"torchrun --nnodes=1 {folder}/finetune.py {flags}\n")
+    request = {"method": "full", "format": "multi-turn", "model": "./m", "gpus": 1}
+    done = subprocess.run(
+        [sys.executable, str(PROBES / "check.py"), "check.json", json.dumps(request)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(stubs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    faults: list[dict[str, str]] = json.loads((folder / "check.json").read_text())["faults"]
+    return faults
+
+
+@pytest.mark.parametrize(
+    ("flags", "what", "fix"),
+    [
+        ("--deepspeed a.json", "DeepSpeed trains on GPUs", "--set train.deepspeed=null"),
+        ("--max_steps few", "does not take what was rendered", "look at this flag"),
+        ("--max_stepps 3", "does not take what was rendered", "engine_options"),
+    ],
+)
+def test_what_the_script_would_refuse_is_a_fault_with_a_next_step(
+    tmp_path: Path, stubs: Path, flags: str, what: str, fix: str
+) -> None:
+    [fault] = checked(tmp_path, stubs, flags)
+    assert what in fault["what"]
+    assert fix in fault["fix"]
+
+
 def test_by_hand_the_checkout_is_fetched_or_named(tmp_path: Path) -> None:
     """A pack's commands.sh needs no `recipe`: it fetches the commit, unless a variable names it."""
     job = build(load("chatglm3-toolalpaca-ptuning", environ={}), must_find_rows=False)

@@ -30,20 +30,27 @@ from script_flags import parsed, rendered
 
 warnings.filterwarnings("ignore")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+_WITHOUT_A_GPU = (
+    "run it where a GPU is; without one: --set train.precision=fp32 --set train.deepspeed=null "
+    "--set train.gpus=1, or --rehearse"
+)
 
 
 def parse(script):
     """The groups of arguments that finetune.py makes of the rendered script; None: refused."""
+    import torch
+
     try:
         program, words = rendered(script)
+        if "--deepspeed" in words and not torch.cuda.is_available():
+            # Its arguments would compile a CPU extension for a minute, and then ask for NCCL.
+            fault("DeepSpeed trains on GPUs, and none is here.", fix=_WITHOUT_A_GPU)
+            return None
         return parsed(program, words)
     except Exception as error:  # whatever a class of arguments raises
         fix = "look at this flag in train.sh; one of the script's own stands under engine_options"
         if re.search(r"CUDA|NCCL|GPU", str(error)):
-            fix = (
-                "run it where a GPU is; without one: --set train.precision=fp32 "
-                "--set train.deepspeed=null --set train.gpus=1, or --rehearse"
-            )
+            fix = _WITHOUT_A_GPU
         fault("finetune.py does not take what was rendered.", why=last_line(error), fix=fix)
     return None
 
