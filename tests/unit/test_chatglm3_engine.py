@@ -268,6 +268,13 @@ def test_chat_takes_the_base_tokenizer_and_the_length_of_the_prefix() -> None:
         chatglm3.chat(job_of(FULL), {"temperature": 0.5, "web": True, "system": "of the rows"})
 
 
+@pytest.mark.parametrize("extra", [("--pt-pre-seq-len", "64"), ("--pt-pre-seq-len=64",)])
+def test_a_chat_with_another_length_than_the_checkpoints_is_refused(extra: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="has 128 positions, not 64"):
+        chatglm3.chat(job_of(PTUNING), {"extra": extra})
+    assert chatglm3.chat(job_of(PTUNING), {"extra": ("--pt-pre-seq-len", "128")})
+
+
 def test_the_demo_gets_its_variables() -> None:
     prefix = chatglm3.serve(job_of(PTUNING), {"port": 8501})
     assert dict(prefix.env) == {

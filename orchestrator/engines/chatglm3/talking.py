@@ -5,7 +5,7 @@ Both load the tokenizer of the base model: one that the script saved cannot be l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,24 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
     words += ["--tokenizer", job.model]
     if is_ptuning(job.recipe):
         length = str(prefix_length(job.recipe))
+        _only_length(length, asked.get("extra", ()))
         words += ["--pt-checkpoint", layout.WORK, "--pt-pre-seq-len", length]
     if "max_new_tokens" in asked:
         words += ["--max-new-tokens", str(asked["max_new_tokens"])]
     return commands.command(job, "python", str(_TALK), *words, *asked.get("extra", ()))
+
+
+def _only_length(length: str, extra: Sequence[str]) -> None:
+    """UsageError when ``extra`` gives the prefix another length than it was trained with."""
+    line = " ".join(extra).replace("=", " ").split()
+    given = dict(zip(line, line[1:], strict=False)).get("--pt-pre-seq-len", length)
+    if given != length:
+        raise UsageError(
+            f"The prefix of this run has {length} positions, not {given}.",
+            where="--pt-pre-seq-len",
+            why="its weights would not fit a model with another one",
+            fix="leave it out: the run's own length is passed",
+        )
 
 
 def serve(job: Job, options: Mapping[str, Any]) -> Command:
