@@ -18,6 +18,9 @@ from orchestrator.engines.chatglm3.rehearse import rehearse as rehearse
 from orchestrator.engines.chatglm3.unsupported import unsupported as unsupported
 from orchestrator.engines.checkpoints import newest_checkpoint as _newest
 from orchestrator.engines.job import Job
+from orchestrator.engines.progress import Learning
+from orchestrator.engines.trainer_progress import history
+from orchestrator.engines.trainer_progress import progress as progress
 from orchestrator.engines.upstream import commands
 from orchestrator.envs.release import PTUNING, Checkout, Release
 from orchestrator.recipe.schema import Recipe
@@ -130,6 +133,11 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
 def serve(job: Job, options: Mapping[str, Any]) -> Command:
     """The tutorial's composite demo."""
     return talking.serve(job, options)
+
+
+def learning(root: Path) -> Learning:
+    """From the Trainer's history in the output folder; no prompts are asked meanwhile."""
+    return history(root / layout.WORK)
 
 
 def newest_checkpoint(root: Path) -> Path | None:

@@ -12,6 +12,9 @@ from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Plan
 from orchestrator.engines.checkpoints import newest_checkpoint as _newest
 from orchestrator.engines.job import Job
+from orchestrator.engines.progress import Learning
+from orchestrator.engines.trainer_progress import history
+from orchestrator.engines.trainer_progress import progress as progress
 from orchestrator.engines.upstream import commands
 from orchestrator.engines.xcomposer2 import proofs, settings
 from orchestrator.engines.xcomposer2.data_list import arrange_rows as arrange_rows
@@ -147,6 +150,12 @@ def own_standin(job: Job, plan: Plan) -> Plan:
     maker = _HERE / "probes" / "make_standin.py"
     command = commands.probe(job, maker, job.model, settings.VISION)
     return replace(plan, commands=(command,), outputs=(*plan.outputs, settings.VISION))
+
+
+def learning(root: Path) -> Learning:
+    """From the Trainer's history in the output folder; no prompts are asked meanwhile."""
+    found = (history(root / folder) for folder in settings.OUTPUT.values())
+    return next((one for one in found if one.steps), Learning())
 
 
 def newest_checkpoint(root: Path) -> Path | None:
