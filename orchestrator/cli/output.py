@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -27,3 +28,11 @@ def echo_json(value: object) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)
     safe = (char if is_safe(char) else json.dumps(char)[1:-1] for char in text)
     click.echo("".join(safe))
+
+
+def short(path: Path) -> str:
+    """The path as seen from here, where it lies below this folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

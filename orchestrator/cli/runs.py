@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.base import layout
-from orchestrator.base.errors import RecipeError
 from orchestrator.base.language import say
-from orchestrator.base.program import command_line
 from orchestrator.cli.completing import RecipeName, ReleaseName, RunName, StageName
 from orchestrator.cli.groups import MayStandAlone, PassesOn
 from orchestrator.cli.options import json_option, param_option, set_option, together
-from orchestrator.cli.output import echo, echo_json
-from orchestrator.cli.rehearsals import in_brackets, proves
+from orchestrator.cli.output import echo, echo_json, short
+from orchestrator.cli.rehearsals import in_brackets
 from orchestrator.running.request import Request
 
 if TYPE_CHECKING:
     from orchestrator.engines.job import Job
     from orchestrator.engines.progress import Step
     from orchestrator.preflight.rule import Verdict
-    from orchestrator.running.record import RunRecord
-    from orchestrator.running.workflow import Asked
 
 
 #: RECIPE and what overrides it: words of one ``Request``.
@@ -118,6 +113,7 @@ def run(
     another run, which takes over the stages that they do not change. What comes after -- is
     passed to the engine's train command.
     """
+    from orchestrator.cli.closing import conclude
     from orchestrator.cli.env import installing
     from orchestrator.cli.terminal import Terminal
     from orchestrator.running import workflow
@@ -146,7 +142,7 @@ def run(
                 building=installing,
                 warm=not no_warm,
             )
-    _conclude(asked, root, record, has_run=terminal.has_run)
+    conclude(asked, root, record, has_run=terminal.has_run)
 
 
 def _progress_of(job: Job) -> Callable[[str], Step | None] | None:
@@ -161,7 +157,7 @@ def _announce(job: Job, root: Path) -> None:
     kind = say("Rehearsal of", "预演") if job.rehearsal else say("Run of", "运行")
     made_of = in_brackets(job.standin)
     echo(f"{kind} {job.name}{made_of} ({job.release.name}): {job.recipe.title}", bold=True)
-    echo(f"  {say('in', '目录')} {_short(root)}")
+    echo(f"  {say('in', '目录')} {short(root)}")
     for note in job.notes:
         echo(f"  {say('note', '注意')}: {note}")
     if job.rehearsal:
@@ -180,70 +176,6 @@ def _warn(verdicts: list[Verdict]) -> None:
                 echo(f"    {say('next step', '下一步')}: {one.fix}")
         elif one.ignored is not None:
             echo(f"  {say('ignored', '已忽略')} ({one.rule.id}): {one.cause} — {one.ignored}")
-
-
-def _conclude(asked: Asked, root: Path, record: RunRecord, *, has_run: bool) -> None:
-    if record.state != "done":
-        _say_what_is_left(asked, root, record)
-        return
-    ended = say("Done.", "完成。")
-    if asked.job.rehearsal:
-        ended = proves(asked.job.standin)
-    echo(ended, fg="green")
-    _show_card(asked, root, has_run=has_run)
-
-
-def _show_card(asked: Asked, root: Path, *, has_run: bool) -> None:
-    """The card, and the report beside the run; a run is done even where none can be written."""
-    from orchestrator.cli import card
-    from orchestrator.engines.protocol import Chats
-    from orchestrator.engines.registry import engine_of
-    from orchestrator.report.summary import summary
-
-    found = summary(root)
-    places = [(say("all in", "全部产物"), _short(root))]
-    page = root / layout.REPORT
-    if has_run or not page.is_file():
-        _write_report(root, found)
-    if page.is_file():
-        places.append((say("report", "报告"), _short(page)))
-    following = []
-    if isinstance(engine_of(asked.job), Chats) and asked.job.standin != "contract":
-        following.append((say("talk to it", "和它对话"), command_line(["chat", _short(root)])))
-    if asked.job.rehearsal:
-        real = replace(asked.request, rehearse=False, name=None, run=None)
-        following.append((say("for real", "正式运行"), real.line()))
-    card.show(found, places, following)
-
-
-def _write_report(root: Path, found: dict[str, Any]) -> None:
-    from orchestrator.report import run_report
-
-    try:
-        run_report.write(root, found=found)
-    except RecipeError as error:
-        echo(f"  {say('no report', '没有报告')}: {error.what} {error.why or ''}", fg="yellow")
-
-
-def _say_what_is_left(asked: Asked, root: Path, record: RunRecord) -> None:
-    """The stages that are not done, or no longer follow from what they were made of."""
-    from orchestrator.running.record import stale
-
-    out_of_date = stale(record, root)
-    for name, why in out_of_date.items():
-        old = say(f"{name} is out of date: {why}", f"{name} 已过期：{why}")
-        echo(f"  {old}", fg="yellow")
-    stopped = say("Stopped as asked. Go on with", "已按要求停下，继续请输入")
-    if out_of_date:
-        stopped = say("Not finished. Go on with", "尚未完成，继续请输入")
-    echo(f"{stopped}: {asked.request.line()}")
-
-
-def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 @click.command(cls=PassesOn)

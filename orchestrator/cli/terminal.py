@@ -48,8 +48,8 @@ class Terminal:
         self._progress = progress
         is_live = on_terminal() and not self.quiet and not self.verbose
         self._live = Live() if is_live else None
-        #: Whether a stage is one line alone: it is in a file that everything must be said.
-        self._short = sys.stdout.isatty() and not self.verbose
+        #: Whether a stage is one line alone: a file is read later, and wants the commands too.
+        self._short = (sys.stdout.isatty() or self.quiet) and not self.verbose
         self.has_run = False
         """Whether any stage was executed: of a finished run everything may be skipped."""
         self._stage: str | None = None

@@ -9,8 +9,9 @@ from typing import Any
 from orchestrator.base import layout
 from orchestrator.base.files import write_atomic
 from orchestrator.report.chart import Chart, draw
+from orchestrator.report.learnt import thinned
 from orchestrator.report.page import as_json, document, page
-from orchestrator.report.summary import Summary, summary, thinned
+from orchestrator.report.summary import Summary, summary
 
 NAMES: Mapping[str, str] = {"html": layout.REPORT, "md": "report.md", "json": "report.json"}
 """Kind of a file by its suffix -> its name in the run directory."""

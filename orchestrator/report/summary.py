@@ -15,11 +15,12 @@ from typing import Any
 from orchestrator import __version__
 from orchestrator.base import layout
 from orchestrator.engines import registry
-from orchestrator.engines.progress import Answer, Learning, Step
+from orchestrator.engines.progress import Learning, Step
 from orchestrator.engines.protocol import TellsProgress
 from orchestrator.recipe.load import load
 from orchestrator.recipe.schema import Recipe
-from orchestrator.report.private import shareable, shareable_values
+from orchestrator.report.learnt import answers, loss
+from orchestrator.report.private import shareable_values
 from orchestrator.report.words import figures, warnings_of
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord, StageRecord
@@ -27,8 +28,8 @@ from orchestrator.running.request import Request
 
 Summary = dict[str, Any]
 SCHEMA = 1
-#: What a page holds at most: points of a curve, prompts, characters of a text, files by name.
-POINTS, PROMPTS, TEXT, FILES = 400, 8, 1500, 60
+#: What a page holds at most: characters of a text, files by name.
+TEXT, FILES = 1500, 60
 
 
 def summary(root: Path) -> Summary:
@@ -44,7 +45,7 @@ def summary(root: Path) -> Summary:
         "run": _run(record, recipe),
         "settings": _settings(recipe) if recipe else {},
         "rows": _rows(record),
-        "loss": _loss(learnt.steps),
+        "loss": loss(learnt.steps),
         "stages": [_stage(stage) for stage in record.stages],
         "sizes": _sizes(record),
         "memory": _memory(record, learnt.steps),
@@ -57,7 +58,7 @@ def summary(root: Path) -> Summary:
     }
     shared: Summary = shareable_values(value)
     # Prose, no names of files: an answer may well begin with a slash.
-    return {**shared, "answers": _answers(learnt.answers)}
+    return {**shared, "answers": answers(learnt.answers)}
 
 
 def is_rehearsal(record: RunRecord, root: Path) -> bool:
@@ -142,56 +143,6 @@ def _rows(record: RunRecord) -> Summary:
     known = ("source", "read", "written", "rejected", "rejects", "dropped")
     account["sources"] = [{key: one.get(key) for key in known} for one in sources[:FILES]]
     return account
-
-
-def _loss(steps: Sequence[Step]) -> Summary:
-    """The curve, thinned to :data:`POINTS`; its first, last and lowest value are of all steps."""
-    if not steps:
-        return {"count": 0, "points": []}
-    values = [one.loss for one in steps if one.loss is not None]
-    finite = [value for value in values if math.isfinite(value)]
-    return {
-        "count": len(steps),
-        "first": _figure(values[0]),
-        "last": _figure(values[-1]),
-        "lowest": _figure(min(finite)) if finite else None,
-        "total": steps[-1].total,
-        "points": [[one.step, _figure(one.loss), one.rate] for one in thinned(steps, POINTS)],
-    }
-
-
-def _figure(value: float | None) -> float | str | None:
-    """Six digits; JSON has no NaN and no infinity, which are kept as words."""
-    if value is None:
-        return None
-    return float(f"{value:.6g}") if math.isfinite(value) else str(value)
-
-
-def thinned(values: Sequence[Any], room: int) -> list[Any]:
-    """At most ``room`` of the values, evenly spread, the first and the last among them."""
-    if len(values) <= room:
-        return list(values)
-    last = len(values) - 1
-    return [values[index * last // (room - 1)] for index in range(room)]
-
-
-def _answers(answers: Sequence[Answer]) -> list[Summary]:
-    """For every prompt its first answer and its last, which are before and after training."""
-    by_prompt: dict[str, list[Answer]] = {}
-    for one in answers:
-        by_prompt.setdefault(one.prompt, []).append(one)
-    found = []
-    for prompt, given in list(by_prompt.items())[:PROMPTS]:
-        first, last = given[0], given[-1]
-        before = first if first.step == 0 and last is not first else None
-        found.append(
-            {"prompt": shareable(prompt[:TEXT]), "before": _said(before), "after": _said(last)}
-        )
-    return found
-
-
-def _said(answer: Answer | None) -> Summary | None:
-    return {"step": answer.step, "text": shareable(answer.text[:TEXT])} if answer else None
 
 
 def _stage(stage: StageRecord) -> Summary:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator import __version__
-from orchestrator.base import layout
 from orchestrator.base.errors import Interrupted, RecipeError
 from orchestrator.base.files import write_atomic
 from orchestrator.base.language import say
@@ -28,7 +25,7 @@ from orchestrator.envs.environment import Environment
 from orchestrator.planning import fingerprint, stages
 from orchestrator.planning.job import stages as stages_of
 from orchestrator.planning.job import with_environment
-from orchestrator.running import execution, leftover, takeover, telling
+from orchestrator.running import aside, execution, leftover, takeover, telling
 from orchestrator.running import peak as peaks
 from orchestrator.running import record as records
 from orchestrator.running.deciding import Decision, Selection, decide, made_by
@@ -233,18 +230,7 @@ class Runner:
         """Move what an earlier try left out of the way: nothing that exists is overwritten."""
         if not decision.moves:
             return
-        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        stage = decision.plan.stage
-        aside = self.paths.root / layout.SUPERSEDED / f"{stamp}-{stage}"
-        number = 1
-        while aside.exists():
-            number += 1
-            aside = aside.with_name(f"{stamp}-{stage}-{number}")
-        for name in decision.moves:
-            target = aside / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(self.paths.root / name, target)
-        where = aside.relative_to(self.paths.root)
+        where = aside.move(self.paths.root, decision.plan.stage, decision.moves)
         moved = ", ".join(decision.moves)
         english = f"{moved} of the earlier try moved to {where}/"
         self.reporter.note(say(english, f"先前的 {moved} 已移到 {where}/"))

@@ -37,7 +37,7 @@ class Told:
         said = training.log(memory=8032) if text is None else text
         self.engine.behave("train", training.speaking(said, pause=pause))
         self.here = folder / "here"
-        self.here.mkdir()
+        self.here.mkdir(parents=True)
         (self.here / "small.yaml").write_text(RECIPE, encoding="utf-8")
 
     def _argv(self, words: tuple[str, ...]) -> list[str]:

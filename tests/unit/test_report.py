@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.report import chart, page, run_report
+from orchestrator.report.learnt import POINTS, thinned
 from orchestrator.report.private import shareable, shareable_values
-from orchestrator.report.summary import POINTS, summary, thinned
+from orchestrator.report.summary import summary
 from orchestrator.report.verify import verify
 from tests.support import training
 from tests.support.told import Told

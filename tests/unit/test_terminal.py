@@ -110,6 +110,10 @@ def test_without_a_terminal_everything_is_in_plain_lines(tmp_path: Path) -> None
     assert "$ xtuner train config.py --work-dir work" in done.stdout
     assert re.search(r"train done in \d\.\d s: 8 steps, loss 7.5416 -> 3.2500", done.stdout)
     assert "mmengine" not in done.stdout
+    quiet = Told(tmp_path / "quiet").piped(*RUN, "-q")
+    told = [line for line in quiet.stdout.splitlines() if line.startswith("[")]
+    assert [line.split()[1] for line in told] == STAGES
+    assert "$ xtuner" not in quiet.stdout
 
 
 def test_an_encoding_without_blocks_and_chinese_ends_nothing(tmp_path: Path) -> None:
