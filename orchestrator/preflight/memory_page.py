@@ -49,7 +49,7 @@ def text(page: str, *, chinese: bool = False) -> str:
 def table(chinese: bool) -> str:
     """One line a shipped recipe, then what makes each fit a smaller card."""
     recipes, changes, none = _HEADS[chinese]
-    fits = [(name, fit(load(name, complete=False).recipe)) for name in _names()]
+    fits = [(name, fit(load(name, complete=False).recipe, remember=False)) for name in _names()]
     lines = [
         *_head(recipes),
         *(_line(name, found) for name, found in fits),
