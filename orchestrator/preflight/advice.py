@@ -115,6 +115,9 @@ def _methods(recipe: Recipe, gpus: int) -> Iterator[Option]:
     if method == "lora":
         plain = {} if deepspeed in (None, "zero2") else {"train.deepspeed": None}
         yield Option({"train.method": "qlora", **plain}, 3)
+    if method == "ptuning":
+        for bits, price in ((8, 3), (4, 4)):
+            yield Option({"train.ptuning.quantization_bit": bits}, price)
     if method not in ("full", "freeze"):
         return
     spread = (("zero2", 2), ("zero3", 2.2)) if gpus > 1 else ()

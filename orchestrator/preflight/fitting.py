@@ -107,10 +107,13 @@ def config_of(model: Model, *, fetch: bool = False) -> Config:
     )
 
 
-def fit(recipe: Recipe, *, gpus: int | None = None, fetch: bool = False) -> Fit:
+def fit(
+    recipe: Recipe, *, gpus: int | None = None, fetch: bool = False, remember: bool = True
+) -> Fit:
     """What every stage of ``recipe`` takes on each GPU and on the host.
 
     With ``fetch`` a config.json that is nowhere here is brought from its hub; nothing else is.
+    Without ``remember`` what was measured on this machine is left out.
     """
     count = gpus or gpus_of(recipe)
     try:
@@ -119,7 +122,7 @@ def fit(recipe: Recipe, *, gpus: int | None = None, fetch: bool = False) -> Fit:
     except Unknown as why:
         return Fit(recipe=recipe, gpus=count, unknown=str(why))
     needs = needs_of(recipe, shape, count)
-    known = measured.read(setup_of(recipe, shape, count)) if needs else {}
+    known = measured.read(setup_of(recipe, shape, count)) if needs and remember else {}
     return Fit(
         recipe=recipe,
         gpus=count,

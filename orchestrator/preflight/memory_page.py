@@ -1,6 +1,7 @@
-"""docs/memory.md: what the shipped recipes take, and how the figures are come by.
+"""docs/memory.md and its Chinese twin: what the shipped recipes take.
 
-Written by ``python -m orchestrator.preflight.memory_page``; a test holds the page to it.
+Their tables are written by ``python -m orchestrator.preflight.memory_page``; a test holds the pages
+to it.
 """
 
 from __future__ import annotations
@@ -17,32 +18,50 @@ from orchestrator.preflight.advice import smallest_change
 from orchestrator.preflight.fitting import Fit, fit
 from orchestrator.recipe.dump import one_line
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = (_DOCS / "memory.md", _DOCS / "memory_zh-CN.md")
 GIB = 2**30
 BEGIN, END = "<!-- generated: python -m orchestrator.preflight.memory_page -->", "<!-- end -->"
 CARDS = ("8GB", "12GB", "16GB", "24GB")
 
 
-def text(page: str) -> str:
-    """The page with its table made anew."""
+_HEADS = {
+    False: (
+        ("recipe", "GPUs", "train, GiB each", "most, GiB each", "host, GiB", "smallest card"),
+        ("recipe", "card", "smallest change that fits"),
+        "none known",
+    ),
+    True: (
+        ("配方", "GPU 数", "训练（每卡 GiB）", "最多（每卡 GiB）", "主机（GiB）", "最小显卡"),
+        ("配方", "显卡", "能放下的最小改动"),
+        "没有已知的改动",
+    ),
+}
+
+
+def text(page: str, *, chinese: bool = False) -> str:
+    """The page with its tables made anew."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}{END}{after}"
+    return f"{before}{BEGIN}\n{table(chinese)}{END}{after}"
 
 
-def table() -> str:
+def table(chinese: bool) -> str:
     """One line a shipped recipe, then what makes each fit a smaller card."""
-    fits = [(name, fit(load(name, complete=False).recipe)) for name in _names()]
+    recipes, changes, none = _HEADS[chinese]
+    fits = [(name, fit(load(name, complete=False).recipe, remember=False)) for name in _names()]
     lines = [
-        "| recipe | GPUs | train, GiB each | most, GiB each | host, GiB | smallest card |",
-        "|---|---|---|---|---|---|",
+        *_head(recipes),
         *(_line(name, found) for name, found in fits),
         "",
-        "| recipe | card | smallest change that fits |",
-        "|---|---|---|",
-        *(line for name, found in fits for line in _changes(name, found)),
+        *_head(changes),
+        *(line for name, found in fits for line in _changes(name, found, none)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _head(names: tuple[str, ...]) -> list[str]:
+    return [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
 
 
 def _names() -> list[str]:
@@ -63,7 +82,7 @@ def _size(size: int | None) -> str:
     return "unknown" if size is None else f"{size / GIB:.1f}"
 
 
-def _changes(name: str, found: Fit) -> Iterator[str]:
+def _changes(name: str, found: Fit, none: str) -> Iterator[str]:
     if found.shape is None or found.gpu is None:
         return
     for word in CARDS:
@@ -71,12 +90,13 @@ def _changes(name: str, found: Fit) -> Iterator[str]:
             continue
         change = smallest_change(found.recipe, found.shape, card(word), found.gpus)
         words = " ".join(f"--set {key}={one_line(value)}" for key, value in (change or {}).items())
-        yield f"| {name} | {card(word).name} | {f'`{words}`' if words else 'none known'} |"
+        yield f"| {name} | {card(word).name} | {f'`{words}`' if words else none} |"
 
 
 def main() -> int:
-    """Write the page's tables. 0."""
-    write_atomic(PAGE, text(PAGE.read_text(encoding="utf-8")))
+    """Write the tables of both pages. 0."""
+    for page in PAGES:
+        write_atomic(page, text(page.read_text(encoding="utf-8"), chinese=page.stem.endswith("CN")))
     return 0
 
 

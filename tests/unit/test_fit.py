@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.base.errors import UsageError
 from orchestrator.fit import measured
 from orchestrator.fit.cards import card
+from orchestrator.fit.families import FAMILIES
 from orchestrator.fit.formulas import Training, train_needs
 from orchestrator.fit.measured import Measured
 from orchestrator.fit.models import shipped_config
@@ -103,6 +106,7 @@ def test_a_training_that_no_formula_covers_is_unknown(more: dict[str, Any]) -> N
     [
         ("medqa-qlora", "train.gradient_checkpointing=false"),
         ("chatglm3-lora", "train.gradient_checkpointing=false"),
+        ("medqa-qlora", "engine_options={model.llm.torch_dtype: {$ref: torch.float32}}"),
         ("chatglm3-lora", "engine_options.use_unsloth=true"),
         ("chatglm3-lora", "engine_options.use_galore=true"),
     ],
@@ -186,7 +190,7 @@ def test_the_gentlest_change_comes_first(tmp_path: Path) -> None:
 def test_a_recipe_says_what_fit_says(name: str) -> None:
     """`needs.gpu_gb` is the smallest card, times the GPUs; the header has the figure itself."""
     loaded = load(name, complete=False)
-    found = fit(loaded.recipe)
+    found = fit(loaded.recipe, remember=False)
     if found.gpu is None or found.smallest is None:
         pytest.skip("this recipe's engine or model is not estimated")
     assert loaded.recipe.needs.gpu_gb == found.smallest.bytes // GIB * found.gpus
@@ -199,9 +203,11 @@ def test_a_recipe_says_what_fit_says(name: str) -> None:
     assert int(said[1]) == found.smallest.bytes // GIB
 
 
-def test_the_page_is_current() -> None:
-    page = memory_page.PAGE.read_text(encoding="utf-8")
-    assert memory_page.text(page) == page, "run: python -m orchestrator.preflight.memory_page"
+@pytest.mark.parametrize("page", memory_page.PAGES, ids=lambda page: page.stem)
+def test_the_page_is_current(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    current = memory_page.text(text, chinese=page.stem.endswith("CN"))
+    assert current == text, "run: python -m orchestrator.preflight.memory_page"
 
 
 def test_a_measured_peak_is_used_by_the_next_estimate(
@@ -233,3 +239,24 @@ def test_the_command_needs_no_torch_and_says_its_unit(tmp_path: Path) -> None:
     )
     assert "2^30 bytes" in done.stdout
     assert "It does not fit" in done.stdout
+
+
+_KEYS = ("model_type", *LLAMA, "num_key_value_heads", "head_dim", "vision_config", "num_experts")
+_JSON = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 10**6), st.text(max_size=5), st.just([]), st.just({})
+)
+
+
+@given(st.dictionaries(st.sampled_from(_KEYS), _JSON), st.sampled_from(sorted(FAMILIES)))
+def test_any_config_is_a_shape_or_unknown_with_a_reason(
+    values: dict[str, Any], family: str
+) -> None:
+    try:
+        shape = shape_of({**LLAMA, "model_type": family, **values})
+    except Unknown as why:
+        assert str(why)
+        return
+    assert shape.weights > 0
+    need = train_needs(shape, Training(method="qlora", length=64, batch=1))
+    assert need.gpu.total is not None
+    assert need.gpu.total > 0

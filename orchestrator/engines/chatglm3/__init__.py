@@ -12,6 +12,7 @@ from orchestrator.base.plan import Artifact, Command, Plan
 from orchestrator.engines.chatglm3 import proofs, settings, talking
 from orchestrator.engines.chatglm3.failures import FAILURES
 from orchestrator.engines.chatglm3.files import files as files
+from orchestrator.engines.chatglm3.memory import memory as memory
 from orchestrator.engines.chatglm3.model_code import TABLE
 from orchestrator.engines.chatglm3.notes import notes as notes
 from orchestrator.engines.chatglm3.rehearse import rehearse as rehearse

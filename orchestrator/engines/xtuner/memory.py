@@ -6,6 +6,7 @@ and xtuner/tools/model_converters/{pth_to_hf,merge}.py of both releases.
 
 from __future__ import annotations
 
+from orchestrator.base.language import say
 from orchestrator.engines.xtuner import capabilities as can
 from orchestrator.engines.xtuner.values import dtype, optimizer
 from orchestrator.envs.release import Release
@@ -23,12 +24,18 @@ from orchestrator.recipe.schema import Recipe
 
 #: LoraConfig(r=…) of its reference configs.
 RANK = 64
+#: Parts of a config that `engine_options` may change, and whose memory is not counted then.
+_UNCOUNTED = ("model", "optim_wrapper", "sequence_parallel_size", "train_dataloader")
 _ZERO: dict[str, Zero] = {"zero1": 1, "zero2": 2, "zero3": 3}
 
 
 def memory(recipe: Recipe, release: Release, shape: Shape, gpus: int) -> tuple[StageNeed, ...]:
     """train, convert and, for an adapter that is merged, merge."""
     how = training(recipe, release, gpus)
+    odd = next((key for key in recipe.engine_options if key.split(".")[0] in _UNCOUNTED), None)
+    if odd is not None:
+        why = Need(unknown=say(f"what {odd} changes is not counted", f"{odd} 带来的变化未计入"))
+        return tuple(StageNeed(stage, why, why) for stage in ("train", "convert", "merge"))
     needs = [train_needs(shape, how), _convert(recipe, release, shape, how)]
     if recipe.export.merge and recipe.train.method != "full":
         # Without --device transformers spreads the model over GPU and host as they have room.
@@ -48,8 +55,8 @@ def training(recipe: Recipe, release: Release, gpus: int) -> Training:
     half = full and train.precision == "bf16"
     return Training(
         method="full" if full else "qlora" if train.method == "qlora" else "lora",
-        length=train.max_length,
-        batch=train.batch_size,
+        length=_option(recipe, "max_length", train.max_length),
+        batch=_option(recipe, "batch_size", train.batch_size),
         gpus=gpus,
         rank=train.lora.rank or RANK,
         targets=tuple(train.lora.targets),
@@ -65,6 +72,12 @@ def training(recipe: Recipe, release: Release, gpus: int) -> Training:
         buckets=2 if zero in ("zero1", "zero2") else 0,  # overlap_comm is true in its files
         checkpointing=train.gradient_checkpointing is not False,
     )
+
+
+def _option(recipe: Recipe, name: str, value: int) -> int:
+    """A variable of the config, which `engine_options` may say instead of the recipe's key."""
+    given = recipe.engine_options.get(name, value)
+    return given if isinstance(given, int) else value
 
 
 def _convert(recipe: Recipe, release: Release, shape: Shape, how: Training) -> StageNeed:
