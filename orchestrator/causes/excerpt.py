@@ -51,5 +51,5 @@ _HOMES = re.compile(r"(?:/home/|/Users/|\b[A-Za-z]:\\Users\\)[^/\\\s\"':]+|(?<![
 def without_home(text: str) -> str:
     """The text with home folders, this user's and any other's, written as ``~``."""
     home = str(Path.home())
-    mine = text.replace(home, "~") if len(home) > 1 else text
+    mine = re.sub(rf"(?<![\w/~.]){re.escape(home)}\b", "~", text) if len(home) > 1 else text
     return _HOMES.sub("~", mine)

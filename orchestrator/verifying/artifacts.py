@@ -53,10 +53,10 @@ def diverged(what: str, path: Path, why: str) -> RecipeError:
     """The error of a training whose numbers ran away: the same again would end the same way."""
     fix = say(
         "lower train.learning_rate (a third of it), use bf16 rather than fp16, look for broken "
-        "rows (recipe data check), and start a new run; or go on from a checkpoint before the loss "
-        "became NaN",
+        "rows (recipe data check), and train again with that; or go on from a checkpoint before the "
+        "loss became NaN",
         "降低 train.learning_rate（约三分之一）、用 bf16 而不是 fp16、检查坏行"
-        "（recipe data check），然后新建一次运行；或从损失变成 NaN 之前的检查点继续",
+        "（recipe data check），然后重新训练；或从损失变成 NaN 之前的检查点继续",
     )
     return wrong(what, path, why, fix)
 
@@ -216,9 +216,9 @@ def _model(path: Path, base: Path | None) -> Facts:
             "which the model is stored",
             say(
                 "look at the loss in the log of train: a loss that does not fall asks for a higher "
-                "train.learning_rate or more steps; then a new run, or --from train",
+                "train.learning_rate or more steps; then train again",
                 "查看 train 日志中的损失：若没有下降，请提高 train.learning_rate 或增加步数；"
-                "然后新建一次运行，或 --from train",
+                "然后重新训练",
             ),
         )
     return facts if changed is None else {**facts, "changed": changed}
