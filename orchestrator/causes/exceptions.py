@@ -23,7 +23,7 @@ _NAME = (
 )
 _ALONE = re.compile(rf"^(?:E\s{{2,}})?(?P<text>{_NAME}(?::.*|\s*))$")
 #: The same after a time, a level or a program's name: ``[ERROR] trainer: ValueError: …``.
-_WITHIN = re.compile(rf"(?:^|[\s:\]])(?P<text>{_NAME}:\s.*)$")
+_WITHIN = re.compile(rf"^(?!own code: ).*?(?:^|[\s:\]])(?P<text>{_NAME}:\s.*)$")
 _NATIVE = re.compile(r"^\s*what\(\):\s+(?P<text>.*)$")
 #: Where an exception's own text ends: blank lines, log lines, other programs' words.
 _END = re.compile(

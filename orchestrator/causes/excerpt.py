@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from orchestrator.base.secrets import redacted
@@ -43,7 +44,12 @@ def to_post(cause: Cause | None, log: str, facts: dict[str, str]) -> str:
     return without_home(redacted("\n".join(parts)))
 
 
+#: Where systems keep them; a log may come from another machine.
+_HOMES = re.compile(r"(?:/home/|/Users/|\b[A-Za-z]:\\Users\\)[^/\\\s\"':]+|(?<![\w/~.])/root\b")
+
+
 def without_home(text: str) -> str:
-    """The text with this user's home folder written as ``~``."""
+    """The text with home folders, this user's and any other's, written as ``~``."""
     home = str(Path.home())
-    return text.replace(home, "~") if len(home) > 1 else text
+    mine = re.sub(rf"(?<![\w/~.]){re.escape(home)}\b", "~", text) if len(home) > 1 else text
+    return _HOMES.sub("~", mine)

@@ -14,7 +14,9 @@ Words = tuple[str, str]
 
 #: Where a pattern is looked for. ``error``: in exceptions, and in lines near the log's end that do
 #: not call themselves a warning or an information. ``any``: in those too, all through the log.
-Scope = Literal["error", "any"]
+#: ``traceback``: in an exception with the frames above it; told before what else is known of it.
+Scope = Literal["error", "any", "traceback"]
+SCOPES: tuple[Scope, ...] = ("error", "any", "traceback")
 #: ``consequence``: something else went wrong first, and is the cause when the log shows it.
 Role = Literal["cause", "consequence"]
 

@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestrator.causes import own_code
+from orchestrator.base.language import say
 from orchestrator.causes.exceptions import Raised, last_step, raised
-from orchestrator.causes.explanation import Explanation
+from orchestrator.causes.explanation import SCOPES, Explanation, Scope
 from orchestrator.causes.lines import Line, lines_of
 
 #: What a shell, a scheduler or an argument parser says leaves no doubt, without an exception too.
@@ -78,21 +78,7 @@ def explain(
     text counts, so what is more specific stands first.
     """
     named = {"": logs} if isinstance(logs, str) else logs
-    judge = _Judge({name: lines_of(text) for name, text in named.items()}, tuple(table), ended)
-    return _of_own_code(named, judge.say())
-
-
-def _of_own_code(named: Mapping[str, str], cause: Cause | None) -> Cause | None:
-    """A model's own code is named before what the engine makes of its failure."""
-    for name, text in named.items():
-        told = own_code.explain(text)
-        if told is not None:
-            known = [cause] if cause is not None and cause.id is not None else []
-            words = "; ".join([told[0], *(each.cause for each in known)])
-            fixes = "; or ".join([told[1], *(each.fix for each in known)])
-            base = cause or Cause(None, "", "", told[0], None, True, name)
-            return replace(base, id="own-code", cause=words, fix=fixes)
-    return cause
+    return _Judge({name: lines_of(text) for name, text in named.items()}, tuple(table), ended).say()
 
 
 @dataclass(frozen=True)
@@ -119,10 +105,21 @@ class _Judge:
         return self._of_exception(*exceptions[-1])
 
     def _of_exception(self, name: str, last: Raised) -> Cause:
+        """Whose code raised it, where an entry knows that by the frames, and what it says."""
+        known = self._by_message(name, last)
+        for each in (last, *last.before):
+            whole = "\n".join(each.traceback)
+            for entry in self.table:
+                if entry.scope == "traceback" and entry.match(whole):
+                    first = self._cause(entry, whole, each.number, name, last, sure=True)
+                    return first if known.id is None else _joined(first, known)
+        return known
+
+    def _by_message(self, name: str, last: Raised) -> Cause:
         """Its own text; for a consequence or an unknown one, then what it was raised from."""
         best = None
         for each in (last, *last.before):
-            entry = self._entry(each.text)
+            entry = self._entry(each.text, ("error", "any"))
             if entry is not None and (best is None or entry.role == "cause"):
                 best = self._cause(entry, each.text, each.number, name, last, sure=each is last)
                 if entry.role == "cause":
@@ -159,8 +156,9 @@ class _Judge:
                         return self._cause(entry, text, line.number, name, None, sure=False)
         return None
 
-    def _entry(self, text: str) -> Explanation | None:
-        return next((entry for entry in self.table if entry.match(text)), None)
+    def _entry(self, text: str, scopes: Sequence[Scope] = SCOPES) -> Explanation | None:
+        fit = (one for one in self.table if one.scope in scopes and one.match(text))
+        return next(fit, None)
 
     def _cause(
         self,
@@ -181,3 +179,9 @@ class _Judge:
         traceback = tuple(last.traceback) if last else ()
         certain = sure and entry.certain
         return Cause(entry.id, cause, fix, evidence, line, certain, log, entry.source, traceback)
+
+
+def _joined(first: Cause, then: Cause) -> Cause:
+    """Both causes of one exception, under the first one's name."""
+    fix = say(f"{first.fix}; or {then.fix}", f"{first.fix}；或者{then.fix}")
+    return replace(first, cause=f"{first.cause}; {then.cause}", fix=fix)

@@ -5,6 +5,7 @@ This file is the only one outside an engine's own package that knows an engine's
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from data_tools.nearest import did_you_mean
@@ -15,6 +16,7 @@ from orchestrator.causes.explanation import Explanation
 from orchestrator.engines import chatglm3, llamafactory, xcomposer2, xtuner
 from orchestrator.engines.job import Job
 from orchestrator.engines.protocol import Engine
+from orchestrator.envs.failures import INSTALLING
 from orchestrator.envs.release import Release
 
 ENGINES: tuple[Engine, ...] = (xtuner, llamafactory, chatglm3, xcomposer2)
@@ -58,12 +60,19 @@ def all_releases() -> list[Release]:
     return [release for engine in ENGINES for release in engine.releases]
 
 
+#: How a log of uv begins (`orchestrator/envs/worklog.py`).
+_INSTALLS = re.compile(r"\A\s*(?:\$ )?\S*\buv (?:pip|venv|python|sync|lock)\b")
+
+
 def causes(log: str, engine: Engine | None = None) -> tuple[Explanation, ...]:
     """The table of causes for a log, what is more specific first.
 
     An engine's own entries come first where it is known to have written the log: it is given, or
-    the log names it. Else they come after those that belong to nobody.
+    the log names it. Else they come after those that belong to nobody. What uv says is known by
+    the log's beginning: its words are too common to be looked for elsewhere.
     """
+    if _INSTALLS.search(log):
+        return (*INSTALLING, *COMMON)
     text = log.lower().replace("-", "").replace("_", "")
     named = [engine] if engine else [one for one in ENGINES if one.name in text]
     own = [entry for one in named for entry in one.explanations]

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.base import paths
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.envs import indexes
+from orchestrator.envs.failures import DISK, INSTALLING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,11 +83,15 @@ def failure(lines: Sequence[str], *, doing: str, log: Path | None, code: int) ->
     """uv's failure as the user's error: its own words for why, and the next step for its kind."""
     text = "\n".join(lines)
     words = meaningful(lines) or [f"uv ended with exit code {code} without a word"]
-    fix = "read the log, repair that, and run the same command again"
-    for pattern, cause, step in _KINDS:
-        if re.search(pattern, text, re.I):
-            words, fix = [cause or _no_space(), *words], step
-            break
+    fix = say(
+        "read the log, repair that, and run the same command again",
+        "查看日志，解决其中的问题，再运行同一命令",
+    )
+    known = ((entry, entry.match(text)) for entry in INSTALLING)
+    entry, match = next((pair for pair in known if pair[1]), (None, None))
+    if entry is not None and match is not None:
+        cause, fix = entry.told(match)
+        words = [f"{cause} ({_room()})" if entry.id == DISK else cause, *words]
     where = f"log: {log}" if log else None
     return RecipeError(doing, where=where, why="\n       ".join(words), fix=fix)
 
@@ -102,57 +108,7 @@ def disks() -> list[tuple[str, Path, float]]:
     return rooms
 
 
-def _no_space() -> str:
-    free = "; ".join(
+def _room() -> str:
+    return "; ".join(
         f"{label} {folder}: {free / 1e9:.1f} GB free" for label, folder, free in disks()
     )
-    return f"the disk is full ({free}); an engine takes about 6 to 8 GB"
-
-
-#: pattern in uv's output, cause ("": the disk), next step. The first that fits is used.
-_KINDS: tuple[tuple[str, str, str], ...] = (
-    (
-        r"no space left on device|os error 28|disk quota exceeded",
-        "",
-        "make room, or set RECIPE_CACHE and UV_CACHE_DIR to folders on one larger disk; "
-        "what was downloaded so far is kept",
-    ),
-    (
-        r"no interpreter found|no download (is )?available|python downloads are set to|"
-        r"could not find .*python|failed to download .*(cpython|python-build)",
-        "the Python that the engine needs is neither here nor could uv bring it",
-        "install that Python and name it in RECIPE_PYTHON=/path/to/python, or use an existing "
-        "environment that holds the engine: recipe env install NAME --python PATH",
-    ),
-    (
-        r"hash mismatch|failed to (deserialize|read|parse).*cache|cache.*(corrupt|invalid)|"
-        r"corrupt|invalid (gzip|zip)|failed to (extract|unzip)|bad crc|unexpected end of file",
-        "a downloaded or cached package is damaged",
-        "empty uv's cache with: python -m uv cache clean    and run it again",
-    ),
-    (
-        r"permission denied|os error 13|read-only file system|os error 30",
-        "a folder cannot be written to",
-        "make it writable, or set RECIPE_CACHE and UV_CACHE_DIR to folders of your own",
-    ),
-    (
-        r"dns error|error sending request|connection (refused|reset|closed)|timed? ?out|"
-        r"failed to fetch|network is unreachable|request failed|certificate|\btls\b|http error|"
-        r"status (code|client error|server error)|\b(401|403|407|502|503|504)\b",
-        "the package index cannot be reached",
-        "check the network; behind a mirror set PIP_INDEX_URL or UV_DEFAULT_INDEX (UV_HTTP_TIMEOUT "
-        "for a slow one) and run it again: what was downloaded is kept",
-    ),
-    (
-        r"no solution found|not found in the (package )?registry|no matching distribution|"
-        r"there (is|are) no (version|wheel)",
-        "the package index lacks a version that the lock pins",
-        "use an index that mirrors everything (PIP_INDEX_URL, UV_DEFAULT_INDEX), or another "
-        "--torch-backend",
-    ),
-    (
-        r"failed to build|build backend (returned|failed)",
-        "a package that is published as source only could not be built",
-        "install a C compiler and the Python headers, or read the log for what it asks for",
-    ),
-)

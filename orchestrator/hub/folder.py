@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.base.errors import RecipeError
-from orchestrator.base.weights import DamagedWeights, tensors
+from orchestrator.base.tensor import DamagedWeights
+from orchestrator.base.weights import tensors
 from orchestrator.hub.selection import without_weights
 
 GIVE_A_FOLDER = "give a whole folder: --set model.path=FOLDER, or remove it to download the model"
@@ -200,8 +201,6 @@ def _count(path: Path, expected: set[str]) -> int | str:
         return "missing (its download was interrupted)" if started else "missing"
     if path.stat().st_size == 0:
         return "empty"
-    if path.suffix != ".safetensors" and _starts_with(path, b"\x80"):
-        return len(expected)  # a pickle of PyTorch before 1.6: it does not say what is in it
     try:
         held = tensors(path).keys()
     except DamagedWeights as error:

@@ -12,15 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.plan import Artifact, Facts, Proof
-from orchestrator.base.weights import (
-    DamagedWeights,
-    Tensor,
-    is_zero,
-    starts_not_finite,
-    tensors,
-)
+from orchestrator.base.tensor import DamagedWeights, Tensor, is_zero
+from orchestrator.base.weights import tensors
 from orchestrator.hub.folder import whole_weights
+from orchestrator.verifying import soundness
 from orchestrator.verifying.content import stamps
 
 _ADAPTER_KEY = re.compile(
@@ -47,9 +44,36 @@ def verify(
     return facts
 
 
-def wrong(what: str, path: Path, why: str | None = None) -> RecipeError:
+def wrong(what: str, path: Path, why: str | None = None, fix: str = _AGAIN) -> RecipeError:
     """The error of an artifact that is not what it should be."""
-    return RecipeError(what[0].upper() + what[1:] + ".", where=str(path), why=why, fix=_AGAIN)
+    return RecipeError(what[0].upper() + what[1:] + ".", where=str(path), why=why, fix=fix)
+
+
+def diverged(what: str, path: Path, why: str) -> RecipeError:
+    """The error of a training whose numbers ran away: the same again would end the same way."""
+    fix = say(
+        "lower train.learning_rate (a third of it), use bf16 rather than fp16, look for broken "
+        "rows (recipe data check), and train again with that; or go on from a checkpoint before the "
+        "loss became NaN",
+        "降低 train.learning_rate（约三分之一）、用 bf16 而不是 fp16、检查坏行"
+        "（recipe data check），然后重新训练；或从损失变成 NaN 之前的检查点继续",
+    )
+    return wrong(what, path, why, fix)
+
+
+def finite(found: soundness.Weights, what: str, path: Path, base: soundness.Weights) -> None:
+    """RecipeError when a tensor of ``what`` holds NaN or an infinity, and the base's does not."""
+    if fault := soundness.not_finite(found, base):
+        raise diverged(f"{what} holds NaN or infinite weights", path, fault)
+
+
+def _sound(found: soundness.Weights, what: str, path: Path, base: soundness.Weights) -> None:
+    if fault := soundness.empty(found, base):
+        why = f"{fault}: its parts were left on the GPUs and not gathered"
+        raise wrong(f"{what} holds weights without values", path, why)
+    finite(found, what, path, base)
+    if fault := soundness.zero(found, base):
+        raise wrong(f"{what} holds weights that are zero", path, fault)
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
@@ -109,7 +133,8 @@ def _adapter(path: Path, base: Path | None) -> Facts:
     if not whole or len(whole) < len(sides):
         raise wrong("the adapter is not whole", present[0], "a module has only one of A and B")
     _every_target(whole, config.get("target_modules"), base, present[0])
-    _not_all_zero(found, present[0])
+    _does_something(found, present[0])
+    _sound(found, "the adapter", present[0], {})
     return {"modules": len(whole), "tensors": len(found), "rank": config.get("r")}
 
 
@@ -128,7 +153,7 @@ def _every_target(
     found: set[str], targets: list[str] | str | None, base: Path | None, file: Path
 ) -> None:
     """Every linear module of the base model that ``targets`` names must have its pair."""
-    weights = base_weight_names(base) if base is not None else None
+    weights = _base_weight_names(base) if base is not None else None
     if not weights or not targets:
         return
     modules = {name[: -len(".weight")] for name in weights if name.endswith(".weight")}
@@ -147,33 +172,27 @@ def _every_target(
         )
 
 
-def base_weight_names(base: Path) -> list[str] | None:
+def _base_weight_names(base: Path) -> list[str] | None:
     """The names of a model folder's weights; None when they cannot be read without torch."""
     for index in sorted(base.glob("*.index.json")):
         return list(json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}))
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        if (base / name).is_file():
-            try:
-                return list(tensors(base / name))
-            except DamagedWeights:
-                return None
-    return None
+    return list(soundness.weights_of(base) or ()) or None
 
 
-def _not_all_zero(found: dict[str, Tensor], file: Path) -> None:
-    second = [tensor for name, tensor in found.items() if re.search(r"lora_(embedding_)?B", name)]
-    if all(is_zero(tensor) for tensor in second):
-        raise wrong(
-            "the adapter does nothing: every lora_B weight is zero",
-            file,
-            "the checkpoint and the config do not belong together, or no optimizer step was taken",
-        )
-    if any(starts_not_finite(tensor) for tensor in found.values()):
-        raise wrong("the adapter holds NaN or infinite weights", file, "the training diverged")
+def _does_something(found: dict[str, Tensor], file: Path) -> None:
+    for side in "BA":
+        mine = [one for name, one in found.items() if re.search(rf"lora_(embedding_)?{side}", name)]
+        if all(is_zero(tensor) for tensor in mine):
+            raise wrong(
+                f"the adapter does nothing: every lora_{side} weight is zero",
+                file,
+                "the checkpoint and the config do not belong together, or no optimizer step was "
+                "taken",
+            )
 
 
-def _model(path: Path, _base: Path | None) -> Facts:
-    json_of(path / "config.json", "the model has no config.json")
+def _model(path: Path, base: Path | None) -> Facts:
+    config = json_of(path / "config.json", "the model has no config.json")
     try:
         weights = whole_weights(path)
     except RecipeError as error:
@@ -181,7 +200,28 @@ def _model(path: Path, _base: Path | None) -> Facts:
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
         raise wrong("the model has no tokenizer", path)
     total = sum((path / name).stat().st_size for name in weights)
-    return {"shards": len(weights), "tensors": sum(weights.values()), "bytes": total}
+    facts: Facts = {"shards": len(weights), "tensors": sum(weights.values()), "bytes": total}
+    found = {key: one for name in weights for key, one in tensors_of(path / name).items()}
+    itself = base is None or base.resolve() == path.resolve()
+    before = {} if base is None or itself else soundness.weights_of(base) or {}
+    _sound(found, "the model", path, before)
+    if fault := soundness.missing_layers(found, config, before):
+        raise wrong("the model has fewer layers than it should have", path, fault)
+    changed = soundness.changed(found, before)
+    if changed == 0:
+        raise wrong(
+            "the model is the base model: training changed none of its weights",
+            path,
+            "the adapter was not merged into it, or its change is smaller than the precision in "
+            "which the model is stored",
+            say(
+                "look at the loss in the log of train: a loss that does not fall asks for a higher "
+                "train.learning_rate or more steps; then train again",
+                "查看 train 日志中的损失：若没有下降，请提高 train.learning_rate 或增加步数；"
+                "然后重新训练",
+            ),
+        )
+    return facts if changed is None else {**facts, "changed": changed}
 
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")

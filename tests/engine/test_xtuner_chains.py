@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.base.weights import is_zero, tensors
+from orchestrator.base.tensor import is_zero
+from orchestrator.base.weights import tensors
 from orchestrator.engines import xtuner
 from orchestrator.envs.environment import Environment
 from orchestrator.recipe.listing import listing

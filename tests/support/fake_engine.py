@@ -68,7 +68,7 @@ esac
 echo "$stage" >> "$home/calls"
 if [ -e "$home/behave/$stage" ]; then . "$home/behave/$stage"; fi
 case $stage in
-  model) rm -rf standin && cp -r "$home/made/merge" standin ;;
+  model) rm -rf standin && cp -r "$home/made/standin" standin ;;
   check) cp "$home/made/check.json" check.json ;;
 esac
 """
@@ -90,9 +90,11 @@ class FakeEngine:
         made = root / "made"
         weights = {f"{name}.weight": filled((4, 4)) for name in MODULES}
         _put(made / "iter_8.pth", torch_zip(weights))
-        _put(made / "merge" / "model.safetensors", safetensors(weights))
-        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-            _put(made / "merge" / name, b"{}")
+        for folder, byte in (("standin", 1), ("merge", 2)):
+            model = {name: filled((4, 4), byte) for name in weights}
+            _put(made / folder / "model.safetensors", safetensors(model))
+            for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+                _put(made / folder / name, b"{}")
         adapter = {"r": 2, "target_modules": ["q_proj", "k_proj"]}
         _put(made / "convert" / "adapter_config.json", json.dumps(adapter).encode())
         _put(made / "convert" / "adapter_model.safetensors", safetensors(adapter_tensors(MODULES)))

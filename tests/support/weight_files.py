@@ -67,10 +67,8 @@ def _rebuild_tensor_v2(*args: object) -> None:
     """Only its name is pickled."""
 
 
-def torch_zip(
-    tensors: Mapping[str, Raw], *, under: str | None = "state_dict", **more: Any
-) -> bytes:
-    """What ``torch.save({under: tensors, **more})`` writes; ``under`` None saves them bare."""
+def _pickled(tensors: Mapping[str, Raw], under: str | None, more: Mapping[str, Any]) -> bytes:
+    """The value as torch pickles it, with storages of torch's own classes, without torch."""
     modules = {name: types.ModuleType(name) for name in ("torch", "torch._utils")}
     for name in _CLASSES.values():
         setattr(modules["torch"], name, type(name, (), {"__module__": "torch"}))
@@ -96,12 +94,30 @@ def torch_zip(
                 del sys.modules[name]
             else:
                 sys.modules[name] = module
+    return pickled.getvalue()
+
+
+def torch_zip(
+    tensors: Mapping[str, Raw], *, under: str | None = "state_dict", **more: Any
+) -> bytes:
+    """What ``torch.save({under: tensors, **more})`` writes; ``under`` None saves them bare."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("archive/data.pkl", pickled.getvalue())
+        archive.writestr("archive/data.pkl", _pickled(tensors, under, more))
         for number, raw in enumerate(tensors.values()):
             archive.writestr(f"archive/data/{number}", raw.data)
     return buffer.getvalue()
+
+
+def old_torch(tensors: Mapping[str, Raw]) -> bytes:
+    """What torch before 1.6 wrote: pickles in a row, then a count and the bytes of each storage."""
+    head = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
+    parts = [pickle.dumps(one, protocol=2) for one in head]
+    parts.append(_pickled(tensors, None, {}))
+    parts.append(pickle.dumps([str(number) for number in range(len(tensors))], protocol=2))
+    for raw in tensors.values():
+        parts.append((len(raw.data) // _WIDTHS[raw.dtype]).to_bytes(8, "little") + raw.data)
+    return b"".join(parts)
 
 
 def adapter_tensors(modules: list[str], *, b: int = 1) -> dict[str, Raw]:

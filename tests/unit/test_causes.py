@@ -244,6 +244,22 @@ def test_a_text_to_post_holds_no_secret_and_no_home() -> None:
     assert "hf_abc" not in text
 
 
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/home/li.ming/work/a.py", "~/work/a.py"),
+        ("/Users/ann/a.py", "~/a.py"),
+        (r"C:\Users\Ann\a.py", r"~\a.py"),
+        ("/root/a.py", "~/a.py"),
+        ("/opt/root/a.py", "/opt/root/a.py"),
+        ("https://x.test/home.html", "https://x.test/home.html"),
+    ],
+)
+def test_a_text_to_post_names_no_user(path: str, kept: str) -> None:
+    log = trace(NEW, file=path)
+    assert f'"{kept}"' in to_post(why(log), log, {})
+
+
 def test_a_long_traceback_is_cut_in_its_middle() -> None:
     frames = "".join(f'  File "f{n}.py", line {n}, in f\n' for n in range(200))
     found = why(f"Traceback (most recent call last):\n{frames}{NEW}\n")

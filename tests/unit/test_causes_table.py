@@ -11,9 +11,11 @@ from orchestrator.causes.common import COMMON, LAST
 from orchestrator.causes.explanation import Explanation
 from orchestrator.causes.why import explain
 from orchestrator.engines import registry
+from orchestrator.envs.failures import INSTALLING
 
 OWN = {entry.id: engine for engine in registry.ENGINES for entry in engine.explanations}
 TABLE = [*COMMON, *LAST, *(entry for engine in registry.ENGINES for entry in engine.explanations)]
+INSTALL_LOG = "\n$ /x/bin/uv pip install --requirement requirements.txt\n"
 
 
 def test_the_table_is_large_enough_and_every_id_is_its_own() -> None:
@@ -32,7 +34,16 @@ def test_an_entry_explains_its_own_sample(entry: Explanation) -> None:
     assert found.evidence in entry.sample
 
 
-@pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.id)
+@pytest.mark.parametrize("entry", INSTALLING, ids=lambda entry: entry.id)
+def test_an_entry_of_the_installer_explains_its_own_sample(entry: Explanation) -> None:
+    log = f"{INSTALL_LOG}Resolved 3 packages\n{entry.sample}\n"
+    found = explain(log, registry.causes(log))
+    assert found is not None
+    assert found.id == entry.id
+    assert not set(registry.causes(entry.sample)) & set(INSTALLING)
+
+
+@pytest.mark.parametrize("entry", [*TABLE, *INSTALLING], ids=lambda entry: entry.id)
 def test_an_entry_has_the_form(entry: Explanation) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", entry.id)
     groups = set(re.compile(entry.pattern, re.MULTILINE).groupindex)

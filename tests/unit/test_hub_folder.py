@@ -17,6 +17,7 @@ from orchestrator.hub.fetch import known_model
 from orchestrator.hub.folder import check_folder, whole_weights
 from orchestrator.recipe.schema import Model
 from tests.support.models import model_files, safetensors, torch_zip, write
+from tests.support.weight_files import filled, old_torch
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 1999\n"
 SHARD = "model-00001-of-00002.safetensors"
@@ -43,7 +44,9 @@ def test_a_single_file_of_either_format_is_enough(tmp_path: Path) -> None:
     small = {"config.json": b"{}", "tokenizer.json": b"{}"}
     check_folder(write(tmp_path / "a", {**small, "model.safetensors": safetensors(["w"])}))
     check_folder(write(tmp_path / "b", {**small, "pytorch_model.bin": torch_zip()}))
-    check_folder(write(tmp_path / "c", {**small, "pytorch_model.bin": b"\x80\x02\x8a\nl\xfc"}))
+    check_folder(
+        write(tmp_path / "c", {**small, "pytorch_model.bin": old_torch({"w": filled((2,))})})
+    )
 
 
 def test_missing_and_short_shards_are_all_named(tmp_path: Path) -> None:

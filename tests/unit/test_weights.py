@@ -12,15 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.base.weights import (
-    DamagedWeights,
-    Tensor,
-    check_bytes,
-    is_zero,
-    starts_not_finite,
-    tensors,
-)
-from tests.support.weight_files import Raw, filled, safetensors, torch_zip
+from orchestrator.base.tensor import DamagedWeights, Tensor, is_not_finite, is_zero
+from orchestrator.base.torch_files import check_bytes
+from orchestrator.base.weights import tensors
+from tests.support.weight_files import Raw, filled, old_torch, safetensors, torch_zip
 
 TWO = {"a.weight": filled((2, 3)), "b.weight": filled((4,), 0, "F16")}
 
@@ -37,7 +32,7 @@ def read_all(path: Path) -> None:
         check_bytes(path)
     for tensor in tensors(path).values():
         is_zero(tensor)
-        starts_not_finite(tensor)
+        is_not_finite(tensor)
 
 
 def damage(path: Path) -> str | None:
@@ -49,10 +44,12 @@ def damage(path: Path) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "iter_8.pth"])
+BODIES = {"model.safetensors": safetensors, "iter_8.pth": torch_zip, "old.bin": old_torch}
+
+
+@pytest.mark.parametrize("name", BODIES)
 def test_names_types_shapes_and_bytes(tmp_path: Path, name: str) -> None:
-    body = safetensors(TWO, {"format": "pt"}) if name.endswith("safetensors") else torch_zip(TWO)
-    found = tensors(write(tmp_path, name, body))
+    found = tensors(write(tmp_path, name, BODIES[name](TWO)))
     assert {key: (one.dtype, one.shape, one.nbytes) for key, one in found.items()} == {
         "a.weight": ("F32", (2, 3), 24),
         "b.weight": ("F16", (4,), 8),
@@ -94,20 +91,20 @@ def test_a_pickle_runs_no_foreign_code(tmp_path: Path) -> None:
     assert target.exists()
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "iter_8.pth"])
+@pytest.mark.parametrize("name", BODIES)
 def test_every_cut_is_found(tmp_path: Path, name: str) -> None:
-    body = safetensors(TWO) if name.endswith("safetensors") else torch_zip(TWO)
+    body = BODIES[name](TWO)
     for length in range(len(body)):
         with pytest.raises(DamagedWeights):
             read_all(write(tmp_path, name, body[:length]))
 
 
 @given(data=st.data(), byte=st.integers(0, 255))
-@pytest.mark.parametrize("name", ["model.safetensors", "iter_8.pth"])
+@pytest.mark.parametrize("name", BODIES)
 def test_a_changed_byte_is_damage_or_nothing(
     tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject, byte: int
 ) -> None:
-    body = bytearray(safetensors(TWO) if name.endswith("safetensors") else torch_zip(TWO))
+    body = bytearray(BODIES[name](TWO))
     body[data.draw(st.integers(0, len(body) - 1))] = byte
     path = write(tmp_path_factory.mktemp("w"), name, bytes(body))
     assert damage(path) != ""
@@ -154,9 +151,9 @@ def test_nan_and_infinity(tmp_path: Path, dtype: str, whole: bytes, broken: byte
         path = write(tmp_path, "a.safetensors", safetensors({"x": Raw(dtype, (2,), data)}))
         return tensors(path)["x"]
 
-    assert not starts_not_finite(first(whole))
+    assert not is_not_finite(first(whole))
     if broken is not None:
-        assert starts_not_finite(first(broken))
+        assert is_not_finite(first(broken))
 
 
 def test_bytes_missing_from_a_zip(tmp_path: Path) -> None:
@@ -168,3 +165,39 @@ def test_bytes_missing_from_a_zip(tmp_path: Path) -> None:
             archive.writestr(name, body)
     with pytest.raises(DamagedWeights, match=r"the bytes of b\.weight are missing"):
         tensors(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "it is empty"),
+        (bytes(500), "begins with zero bytes"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
+        (b"<!DOCTYPE html><html>404 Not Found</html>" * 9, "a text of a web site, not weights"),
+        (b'{"error": "Access to model x is restricted."}', "a text of a web site, not weights"),
+        (torch_zip(TWO)[:-30], "it was cut off while it was written, copied or downloaded"),
+        (old_torch(TWO)[:-3], "or more, it has"),
+        (old_torch(TWO)[:60], "ends inside its list of tensors"),
+        (pickle.dumps([1]), "a Python pickle that torch did not write"),
+        (b"anything else" * 9, "torch has not written it"),
+    ],
+)
+def test_a_damaged_bin_is_told_in_words(tmp_path: Path, body: bytes, words: str) -> None:
+    told = damage(write(tmp_path, "pytorch_model.bin", body))
+    assert told is not None
+    assert words in told
+
+
+def test_a_large_tensor_is_looked_at_in_pieces(tmp_path: Path) -> None:
+    """NaN all over it is seen, a single one in the middle need not be; zero means all of it."""
+    body = bytearray(filled((3, 1 << 20), 0).data)
+    path = write(tmp_path, "a.safetensors", safetensors({"x": Raw("F32", (3, 1 << 20), body)}))
+    big = tensors(path)["x"]
+    assert sum(map(len, big.samples())) < big.nbytes / 20
+    assert is_zero(big)
+    body[5_000_001] = 1
+    write(tmp_path, "a.safetensors", safetensors({"x": Raw("F32", (3, 1 << 20), body)}))
+    assert not is_zero(big)
+    nan = Raw("F32", (3, 1 << 20), b"\x00\x00\xc0\x7f" * (3 << 20))
+    write(tmp_path, "a.safetensors", safetensors({"x": nan}))
+    assert is_not_finite(big)

@@ -11,6 +11,7 @@ from orchestrator.causes.common.machine import FILES_LAST, MACHINE, NETWORK
 from orchestrator.causes.common.memory import MEMORY
 from orchestrator.causes.common.models import MODELS
 from orchestrator.causes.common.native import NATIVE
+from orchestrator.causes.common.own_code import OWN_CODE
 from orchestrator.causes.common.packages import PACKAGES, PACKAGES_LAST
 from orchestrator.causes.common.tokenizers import TOKENIZERS
 from orchestrator.causes.common.weights import WEIGHTS
@@ -18,6 +19,7 @@ from orchestrator.causes.explanation import Explanation
 
 #: What is more specific than an engine's own entries of another engine, and less than its own.
 COMMON: tuple[Explanation, ...] = (
+    *OWN_CODE,
     *(*MEMORY, *GPU, *DISTRIBUTED, *MACHINE, *NETWORK),
     *(*KERNELS, *NATIVE, *PACKAGES, *TOKENIZERS, *MODELS, *WEIGHTS, *DATA, *ENDINGS),
 )

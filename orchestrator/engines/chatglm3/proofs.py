@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from orchestrator.base.plan import Check, Facts, Proof
-from orchestrator.base.weights import DamagedWeights, Tensor, is_finite, starts_not_finite
+from orchestrator.base.tensor import DamagedWeights, Tensor, is_not_finite
 from orchestrator.engines.upstream import training
-from orchestrator.verifying.artifacts import MODEL, json_of, tensors_of, wrong
+from orchestrator.verifying.artifacts import MODEL, diverged, json_of, tensors_of, wrong
 
 PREFIX = "transformer.prefix_encoder."
 WEIGHTS = "pytorch_model.bin"
@@ -55,11 +55,11 @@ def check_prefix(path: Path, _base: Path | None) -> Facts:
 
 def _must_be_finite(name: str, tensor: Tensor, file: Path) -> None:
     try:
-        finite = is_finite(tensor)
+        broken = is_not_finite(tensor, whole=True)
     except DamagedWeights as error:
         raise wrong(f"the file {file.name} cannot be read", file, str(error)) from error
-    if not finite:
-        raise wrong(f"the prefix holds NaN or infinite numbers ({name})", file, _NOT_LEARNT)
+    if broken:
+        raise diverged(f"the prefix holds NaN or infinite numbers ({name})", file, _NOT_LEARNT)
 
 
 def check_whole(path: Path, base: Path | None) -> Facts:
@@ -68,10 +68,7 @@ def check_whole(path: Path, base: Path | None) -> Facts:
     facts = MODEL.check(path, base)
     types: Counter[str] = Counter()
     for file in sorted(path.glob("pytorch_model*.bin")):
-        for name, tensor in tensors_of(file).items():
-            types[tensor.dtype] += 1
-            if starts_not_finite(tensor):
-                raise wrong(f"{name} holds NaN or infinite numbers", file, "the training diverged")
+        types.update(tensor.dtype for tensor in tensors_of(file).values())
     return {**facts, "types": ", ".join(_TYPES.get(name, name) for name in sorted(types))}
 
 

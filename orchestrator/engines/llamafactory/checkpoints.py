@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.base.plan import Facts, Proof
 from orchestrator.engines.checkpoints import newest_checkpoint as newest_checkpoint
-from orchestrator.verifying.artifacts import check_file, json_of, wrong
+from orchestrator.verifying.artifacts import check_file, diverged, json_of, wrong
 
 
 def check_training(path: Path, _base: Path | None) -> Facts:
@@ -19,10 +19,24 @@ def check_training(path: Path, _base: Path | None) -> Facts:
     loss = results.get("train_loss")
     if not isinstance(loss, (int, float)) or not math.isfinite(loss):
         why = f"train_loss is {loss}: the training diverged, or fp16 was too narrow for the model"
-        raise wrong("the training ended without a finite loss", path, why)
+        raise diverged("the training ended without a finite loss", path, why)
+    if short := _steps_not_reached(state):
+        raise wrong("the training stopped before its last step", path, short)
     facts: Facts = {"steps": state.get("global_step"), "train_loss": f"{loss:.4f}"}
     curves = sorted(file.name for file in path.glob("training_*.png"))
     return {**facts, "curves": ", ".join(curves)} if curves else facts
+
+
+def _steps_not_reached(state: Facts) -> str | None:
+    """How many steps are missing, in words, unless a callback was to stop the training early."""
+    done, wanted = state.get("global_step"), state.get("max_steps")
+    epoch, epochs = state.get("epoch"), state.get("num_train_epochs")
+    if not isinstance(done, int) or not isinstance(wanted, int) or done >= wanted:
+        return None
+    if "EarlyStoppingCallback" in (state.get("stateful_callbacks") or {}):
+        return None
+    seen_all = isinstance(epoch, float) and isinstance(epochs, int) and epoch > epochs - 1e-6
+    return None if seen_all else f"trainer_state.json: {done} of {wanted} steps were taken"
 
 
 TRAINING = Proof(name="training", check=check_training, marker="train_results.json")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.plan import Facts, Proof
-from orchestrator.base.weights import DamagedWeights, check_bytes
-from orchestrator.verifying.artifacts import tensors_of, wrong
+from orchestrator.base.tensor import DamagedWeights
+from orchestrator.base.torch_files import TorchFile, check_bytes, opened
+from orchestrator.verifying.artifacts import finite, wrong
 
 
 @dataclass(frozen=True)
@@ -51,30 +53,61 @@ def newest_checkpoint(work: Path) -> Path | None:
 def whole_checkpoint(work: Path) -> Path | None:
     """:func:`newest_checkpoint`, unless it was cut off while it was written."""
     try:
-        check_checkpoint(work, None)
+        checkpoint, _ = _read(work)
     except RecipeError:
         return None
-    return newest_checkpoint(work)
+    return checkpoint
 
 
-def check_checkpoint(path: Path, _base: Path | None) -> Facts:
+def _read(path: Path) -> tuple[Path, dict[Path, TorchFile]]:
+    """The newest checkpoint and its files; RecipeError when one is missing or damaged."""
     checkpoint = newest_checkpoint(path)
     if checkpoint is None:
         raise wrong("training left no checkpoint", path, "last_checkpoint names none that exists")
     parts = sorted(checkpoint.rglob("*.pt")) if checkpoint.is_dir() else [checkpoint]
     if checkpoint.is_dir() and not any("model_states" in part.name for part in parts):
         raise wrong("the DeepSpeed checkpoint has no model states", checkpoint)
-    names = 0
+    found: dict[Path, TorchFile] = {}
     for part in parts:
         try:
             check_bytes(part)
+            found[part] = opened(part)
+            found[part].tensors()
         except DamagedWeights as error:
             raise wrong(f"the file {part.name} cannot be loaded", part, str(error)) from error
-        names += len(tensors_of(part))
-    if names == 0:
+    if not any(content.tensors() for content in found.values()):
         raise wrong("the checkpoint holds no weights", checkpoint)
+    return checkpoint, found
+
+
+def check_checkpoint(path: Path, _base: Path | None) -> Facts:
+    """A training that came to its end: a whole checkpoint of finite weights, of its last step."""
+    checkpoint, parts = _read(path)
+    for part, content in parts.items():
+        finite(content.tensors(), "the checkpoint", part, {})
+        steps = _steps(content)
+        if steps and steps[0] < steps[1]:
+            short = f"{checkpoint.name} is of iteration {steps[0]} of {steps[1]}"
+            raise wrong("the training stopped before its last step", checkpoint, short)
+    names = sum(len(content.tensors()) for content in parts.values())
     total = sum(part.stat().st_size for part in parts)
     return {"checkpoint": checkpoint.name, "tensors": names, "bytes": total}
+
+
+def _steps(content: TorchFile) -> tuple[int, int] | None:
+    """(iterations done, iterations wanted), as mmengine keeps them beside the weights.
+
+    None when they are not there, or when the config asks for no checkpoint after the last one.
+    """
+    try:
+        done = content.value["meta"]["iter"]
+        told = content.value["message_hub"]["runtime_info"]
+        wanted, config = told["max_iters"], told.get("cfg")
+    except (AttributeError, KeyError, TypeError):
+        return None
+    if isinstance(config, str) and re.search(r"\bsave_last ?= ?False", config):
+        return None
+    return (done, wanted) if isinstance(done, int) and isinstance(wanted, int) else None
 
 
 CHECKPOINT = Proof(name="checkpoint", check=check_checkpoint, marker="last_checkpoint")
