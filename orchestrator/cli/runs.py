@@ -168,6 +168,9 @@ def _warn(verdicts: list[Verdict]) -> None:
 
 
 def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
+    from orchestrator.engines.protocol import Chats
+    from orchestrator.engines.registry import engine_of
+
     if record.state != "done":
         _say_what_is_left(asked, root, record)
         return
@@ -176,7 +179,7 @@ def _conclude(asked: Asked, root: Path, record: RunRecord) -> None:
         ended = proves(asked.job.standin)
     echo(ended, fg="green")
     echo(f"  {say('everything it made:', '全部产物：')} {_short(root)}")
-    if asked.job.standin == "contract":
+    if asked.job.standin == "contract" or not isinstance(engine_of(asked.job), Chats):
         return
     chat = command_line(["chat", _short(root)])
     echo(f"  {say('talk to it:        ', '和它对话：')} {chat}")
