@@ -5,6 +5,7 @@ Both load the tokenizer of the base model: one that the script saved cannot be l
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
 def _only_length(length: str, extra: Sequence[str]) -> None:
     """UsageError when ``extra`` gives the prefix another length than it was trained with."""
     line = " ".join(extra).replace("=", " ").split()
-    given = dict(zip(line, line[1:], strict=False)).get("--pt-pre-seq-len", length)
+    given = dict(itertools.pairwise(line)).get("--pt-pre-seq-len", length)
     if given != length:
         raise UsageError(
             f"The prefix of this run has {length} positions, not {given}.",
