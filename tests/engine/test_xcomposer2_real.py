@@ -51,6 +51,7 @@ def adapter(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = recipe("run", NAME, "--rehearse", *sets(model), cwd=workspace)
     assert done.code == 0, done.output
     assert "merged as it should be" in done.output
+    assert "recipe chat" not in done.output  # this engine has none
     return only_run(workspace)
 
 
