@@ -7,6 +7,7 @@ Writes REPORT: {"faults": […], "warnings": […], "figures": {…}}; a fault h
 
 import json
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -31,10 +32,13 @@ def parse(script):
         program, words = rendered(script)
         return parsed(program, words)
     except Exception as error:  # whatever a class of arguments raises
-        why, fix = last_line(error), "recipe validate names the key; a flag is in engine_options"
-        if "bf16" in why or "CUDA" in why:
-            fix = "train on a GPU, or --set train.precision=fp32 --set train.deepspeed=null"
-        fault("finetune.py does not take what was rendered.", why=why, fix=fix)
+        fix = "look at this flag in train.sh; one of the script's own stands under engine_options"
+        if re.search(r"bf16|CUDA|NCCL|GPU", str(error)):
+            fix = (
+                "run it where a GPU is; without one: --set train.precision=fp32 "
+                "--set train.deepspeed=null --set train.gpus=1, or --rehearse"
+            )
+        fault("finetune.py does not take what was rendered.", why=last_line(error), fix=fix)
     return None
 
 
