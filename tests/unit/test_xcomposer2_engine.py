@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -380,3 +380,41 @@ def test_the_shim_hands_the_flag_to_train(
         env={"PYTHONPATH": path}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr) == (heard, "")
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The check script in a folder with a list of two sets; what it found is its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    found = module("probes/check.py")
+    for name in ("FAULTS", "WARNINGS", "FIGURES"):
+        getattr(found, name).clear()
+    turns = [{"from": "user", "value": "a"}, {"from": "assistant", "value": "b"}]
+    Path("vl.json").write_text(json.dumps([{"image": ["a.png"], "conversations": turns}] * 3))
+    Path("text.json").write_text(json.dumps([{"conversations": turns}] * 5))
+    Path("data.txt").write_text("vl.json 0.003\ntext.json 0.005\n")
+    return found
+
+
+def test_the_check_counts_rows_and_steps_and_says_how_kinds_of_rows_take_turns(
+    check: ModuleType,
+) -> None:
+    sets = check.sets_of("data.txt")
+    assert {name: count for name, (count, _) in sets.items()} == {"vl.json": 3, "text.json": 5}
+    training = SimpleNamespace(gradient_accumulation_steps=2, num_train_epochs=2, max_steps=-1)
+    check.FIGURES["gpus"] = 1
+    check.figures(sets, training, {"gpus": 1, "rehearsal": False})
+    assert (check.FIGURES["rows"], check.FIGURES["optimizer_steps"]) == (8, 8)
+    assert "one with and then two without" in check.WARNINGS[0]
+    assert check.FAULTS == []
+
+
+def test_rows_without_pictures_want_a_gpu_before_anything_trains(check: ModuleType) -> None:
+    training = SimpleNamespace(gradient_accumulation_steps=1, num_train_epochs=1, max_steps=3)
+    check.FIGURES["gpus"] = 0
+    check.figures(check.sets_of("data.txt"), training, {"gpus": 1, "rehearsal": False})
+    assert "without pictures" in check.FAULTS[0]["what"]
+    check.FAULTS.clear()
+    check.figures(check.sets_of("data.txt"), training, {"gpus": 1, "rehearsal": True})
+    assert check.FAULTS == []

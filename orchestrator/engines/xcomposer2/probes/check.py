@@ -129,6 +129,12 @@ def figures(sets, training, request):
             "rows with and without pictures: the script takes one with and then two without, in "
             "turns, whatever the counts of the list are (data_mix.py)"
         )
+    if len(seen) < len(sets) and not FIGURES.get("gpus") and not request["rehearsal"]:
+        fault(
+            "Rows without pictures cannot be trained on here.",
+            why="the model's own code moves them to a GPU (.cuda()), and there is none",
+            fix="train on a machine with a GPU, or leave these rows out",
+        )
     batch = training.gradient_accumulation_steps * request["gpus"]
     steps = int(drawn / batch * training.num_train_epochs)
     FIGURES["optimizer_steps"] = training.max_steps if training.max_steps > 0 else steps
