@@ -116,18 +116,20 @@ def fit(
     Without ``remember`` what was measured on this machine is left out.
     """
     count = gpus or gpus_of(recipe)
+    source = ""
     try:
         config = config_of(recipe.model, fetch=fetch)
+        source = config.source
         shape = shape_of(config.values)
     except Unknown as why:
-        return Fit(recipe=recipe, gpus=count, unknown=str(why))
+        return Fit(recipe=recipe, gpus=count, source=source, unknown=str(why))
     needs = needs_of(recipe, shape, count)
     known = measured.read(setup_of(recipe, shape, count)) if needs and remember else {}
     return Fit(
         recipe=recipe,
         gpus=count,
         shape=shape,
-        source=config.source,
+        source=source,
         stages=tuple(StageFit(need, known.get(need.stage)) for need in needs),
         unknown="" if needs else _unweighed(recipe),
     )
