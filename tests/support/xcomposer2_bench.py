@@ -118,7 +118,7 @@ def upstream(folder: Path) -> Checkout:
         ("finetune.py", FINETUNE), ("data_mix.py", DATA_MIX), ("merge_peft_adapter.py", MERGE),
     ):  # fmt: skip
         (place / name).write_text(text, encoding="utf-8")
-    whole = {f"{MODULE}.weight": filled((4, 4))}
+    whole = {f"{MODULE}.weight": filled((4, 4), 2)}
     adapter = torch_zip(adapter_tensors([MODULE]), under=None)
     (place / "made" / "adapter_model.bin").write_bytes(adapter)
     (place / "made" / "pytorch_model.bin").write_bytes(torch_zip(whole, under=None))
