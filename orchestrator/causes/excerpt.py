@@ -40,7 +40,8 @@ def to_post(cause: Cause | None, log: str, facts: dict[str, str]) -> str:
     traceback = traceback_of(cause) if cause else []
     if traceback:
         parts += ["", "```", *traceback, "```"]
-    parts += ["", "last lines of the log:", "```", *last_words(log, 20), "```"]
+    if words := last_words(log, 20):
+        parts += ["", "last lines of the log:", "```", *words, "```"]
     return without_home(redacted("\n".join(parts)))
 
 

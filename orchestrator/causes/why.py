@@ -20,10 +20,11 @@ from orchestrator.causes.exceptions import Raised, last_step, raised
 from orchestrator.causes.explanation import SCOPES, Explanation, Scope
 from orchestrator.causes.lines import Line, lines_of
 
-#: What a shell, a scheduler or an argument parser says leaves no doubt, without an exception too.
+#: What a shell, a scheduler, an argument parser or a script of our own says leaves no doubt,
+#: without an exception too.
 _PLAIN = re.compile(
     r"^\S*: error: |^error: |[Ss]egmentation fault|^Killed$|: +\d+ Killed\b|oom[-_]kill|TIME LIMIT"
-    r"|command error: |command not found$"
+    r"|command error: |command not found$|is not base \+ adapter|exported tokenizer numbers"
 )
 #: Lines at a log's end in which a word counts that stands in no exception.
 _TAIL = 60

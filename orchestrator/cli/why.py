@@ -107,6 +107,8 @@ def _show_told(found: Diagnosis) -> None:
         _line(say("evidence", "证据"), told["why"])
     if told.get("fix"):
         _line(say("fix", "解决办法"), told["fix"], fg="green")
+    if found.cause is not None or not told.get("fix"):
+        _show_post(found)
 
 
 def _show_unknown(found: Diagnosis, cause: Cause) -> None:

@@ -87,7 +87,11 @@ def of_run(root: Path) -> Diagnosis:
     log = sources.read(path).last_command() if path.is_file() else Log("")
     cause = _of_stage(record, stage, state, log)
     told = {key: str(stage.failure[key]) for key in ("what", "why", "fix") if _has(stage, key)}
+    if not told and stage.error:  # a record of an earlier version
+        told = {"what": stage.error}
     facts = {**_facts(), "engine": record.engine, "stage": stage.name, **_exit(stage)}
+    if told:
+        facts["error"] = told["what"]
     return Diagnosis(
         about=str(root),
         cause=_placed(cause, {"": log}, name=f"{layout.LOGS}/{path.name}"),

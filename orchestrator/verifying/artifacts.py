@@ -53,8 +53,8 @@ def diverged(what: str, path: Path, why: str) -> RecipeError:
     """The error of a training whose numbers ran away: the same again would end the same way."""
     fix = say(
         "lower train.learning_rate (a third of it), use bf16 rather than fp16, look for broken "
-        "rows (recipe data check), and train again with that; or go on from a checkpoint before the "
-        "loss became NaN",
+        "rows (recipe data check), and train again with that; or go on from a checkpoint before "
+        "the loss became NaN",
         "降低 train.learning_rate（约三分之一）、用 bf16 而不是 fp16、检查坏行"
         "（recipe data check），然后重新训练；或从损失变成 NaN 之前的检查点继续",
     )

@@ -114,6 +114,20 @@ def test_a_run_whose_artifact_is_broken_tells_what_it_told(shell: Shell) -> None
     assert "cause: The model has no tokenizer." in shell.out
 
 
+def test_a_run_of_an_earlier_version_kept_one_sentence_of_its_error(shell: Shell) -> None:
+    assert shell(*RUN) == 0
+    run = the_run()
+    record = records.read(run)
+    record.state = "failed"
+    stage = record.stages[-1]
+    stage.state, stage.error, stage.failure = "failed", "The training did not learn.", {}
+    records.save(record, RunPaths(run))
+    assert shell("why", str(run)) == 1
+    assert "cause: The training did not learn." in shell.out
+    assert "error: The training did not learn." in shell.out.partition("post this text")[2]
+    assert "nothing failed" not in shell.out
+
+
 def test_a_run_that_went_on_is_judged_by_its_last_try(shell: Shell) -> None:
     shell.engine.behave("train", f"echo '{DISK}'; exit 1")
     shell(*RUN)

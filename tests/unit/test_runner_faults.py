@@ -16,9 +16,10 @@ from orchestrator.base.layout import RunPaths
 from orchestrator.running import record as records
 from orchestrator.running.deciding import Selection
 from orchestrator.running.runner import Runner
-from tests.support.fake_engine import FakeEngine, Told, small_job
+from tests.support.fake_engine import MODULES, FakeEngine, Told, small_job
 from tests.support.signals import send_when
 from tests.support.waiting import until
+from tests.support.weight_files import Raw, adapter_tensors, safetensors, torch_zip
 
 
 class Bench:
@@ -106,6 +107,13 @@ FAULTS = {
             "--rehearse=native",
         ],
     ),
+    "LoRA's targets are misspelt": (
+        "train",
+        "echo 'Traceback (most recent call last):'; echo '  File \"train.py\", line 1, in main'; "
+        "echo \"ValueError: Target modules {'qproj'} not found in the base model. Please check the "
+        'target modules and try again."; exit 1',
+        ["the base model has no modules called {'qproj'}", "correct train.lora.targets"],
+    ),
     "the check finds a fault": (
         "check",
         'echo \'{"faults": [{"what": "No GPU can be seen.", "why": "w", "fix": "f"}]}\' '
@@ -139,14 +147,29 @@ def test_a_fault_is_told_and_the_next_run_goes_on(bench: Bench, name: str) -> No
 
 
 def test_an_adapter_that_does_nothing(bench: Bench) -> None:
-    from tests.support.fake_engine import MODULES
-    from tests.support.weight_files import adapter_tensors, safetensors
-
     weights = bench.engine.root / "made" / "convert" / "adapter_model.safetensors"
     weights.write_bytes(safetensors(adapter_tensors(MODULES, b=0)))
     error = bench.fails()
     assert "every lora_B weight is zero" in str(error)
     assert not (bench.root / "merged").exists()
+
+
+@pytest.mark.parametrize("broken", ["the weights", "only the loss"])
+def test_a_training_that_diverged_is_not_called_killed(bench: Bench, broken: str) -> None:
+    """mmengine goes on over a loss of NaN and ends with exit code 0."""
+    nan = Raw("F32", (4, 4), b"\x00\x00\xc0\x7f" * 16)
+    if broken == "the weights":
+        checkpoint = bench.engine.root / "made" / "iter_8.pth"
+        checkpoint.write_bytes(torch_zip({f"{name}.weight": nan for name in MODULES}))
+        bench.engine.behave("train", "echo 'Iter(train) [8/8]  lr: 1e+08  loss: nan'")
+    else:
+        step = "11/21 19:26:29 - mmengine - INFO - Iter(train) [8/8]  lr: 1e+08  loss: nan"
+        bench.engine.behave("train", f"echo '{step}'; exit 0")
+    text = str(bench.fails())
+    assert "NaN" in text
+    assert "killed" not in text
+    assert "lower train.learning_rate" in text
+    assert "run the same command again" not in text
 
 
 def test_what_was_there_before_is_kept(bench: Bench) -> None:
@@ -258,7 +281,7 @@ RUN_ALONE = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from tests.unit.test_runner_faults import Bench
-from tests.support.fake_engine import FakeEngine, Told, small_job
+from tests.support.fake_engine import MODULES, FakeEngine, Told, small_job
 from orchestrator.running.deciding import Selection
 from orchestrator.running.runner import Runner
 folder = Path({folder!r})

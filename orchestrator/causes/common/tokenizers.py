@@ -124,4 +124,21 @@ TOKENIZERS: tuple[Explanation, ...] = (
         "same name.",
         source="transformers/tokenization_utils_base.py",
     ),
+    Explanation(
+        id="exported-tokenizer-differs",
+        pattern=r"the exported tokenizer numbers (?P<detail>'[^']*') differently",
+        cause=(
+            "the tokenizer that was written beside the model gives {detail} another number than "
+            "the base model's: answers would not end",
+            "随模型写出的分词器给 {detail} 的编号与基座不同：回答将无法结束",
+        ),
+        fix=(
+            "copy the base model's tokenizer files over those of the merged model, or take an "
+            "engine release whose transformers fits the model's own tokenizer code",
+            "用基座模型的分词器文件覆盖合并模型中的，或换用 transformers "
+            "与模型分词器代码相合的引擎版本",
+        ),
+        sample="the exported tokenizer numbers '</s>' differently",
+        source="orchestrator/engines/llamafactory/probes/compare.py",
+    ),
 )

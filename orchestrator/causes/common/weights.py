@@ -257,4 +257,20 @@ WEIGHTS: tuple[Explanation, ...] = (
         "0.0}",
         source="https://github.com/OpenBMB/MiniCPM-V/issues/212",
     ),
+    Explanation(
+        id="merge-is-not-base-and-adapter",
+        pattern=r"^(?P<detail>\S+) of the (?:exported|merged) model is not base \+ adapter",
+        cause=(
+            "the merged weights of {detail} are not those of base model and adapter together",
+            "合并后 {detail} 的权重不等于基座加适配器",
+        ),
+        fix=(
+            "check that model.path is the model that was trained on (adapter_config.json names "
+            "it), then merge again",
+            "确认 model.path 就是训练所用的模型（见 adapter_config.json），再合并一次",
+        ),
+        sample="model.layers.0.self_attn.q_proj of the exported model is not base + adapter "
+        "(0.125 off)",
+        source="orchestrator/engines/llamafactory/probes/compare.py",
+    ),
 )
