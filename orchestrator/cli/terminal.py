@@ -50,8 +50,6 @@ class Terminal:
         self._live = Live() if is_live else None
         #: Whether a stage is one line alone: a file is read later, and wants the commands too.
         self._short = (sys.stdout.isatty() or self.quiet) and not self.verbose
-        self.has_run = False
-        """Whether any stage was executed: of a finished run everything may be skipped."""
         self._stage: str | None = None
         self._label = ""
         self._begin = self._told = 0.0
@@ -84,7 +82,6 @@ class Terminal:
         )
 
     def started(self, number: int, count: int, plan: Plan, why: str | None) -> None:
-        self.has_run = True
         self._stage, self._label = plan.stage, f"[{number}/{count}] {plan.stage:<{_NAME}}"
         self._begin = self._told = time.monotonic()
         self._rest, self._pace, self._doing = b"", Pace(time.monotonic), ""
