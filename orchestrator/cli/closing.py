@@ -14,13 +14,14 @@ from orchestrator.cli.output import echo, short
 from orchestrator.cli.rehearsals import proves
 from orchestrator.engines.protocol import Chats
 from orchestrator.engines.registry import engine_of
+from orchestrator.report import run_report
 from orchestrator.report.summary import Summary, summary
 from orchestrator.running.record import RunRecord, stale
 from orchestrator.running.workflow import Asked
 
 
-def conclude(asked: Asked, root: Path, record: RunRecord, *, has_run: bool) -> None:
-    """The last lines of `recipe run`; ``has_run``: whether any stage was executed."""
+def conclude(asked: Asked, root: Path, record: RunRecord) -> None:
+    """The last lines of `recipe run`."""
     if record.state != "done":
         _say_what_is_left(asked, root, record)
         return
@@ -28,15 +29,15 @@ def conclude(asked: Asked, root: Path, record: RunRecord, *, has_run: bool) -> N
     if asked.job.rehearsal:
         ended = proves(asked.job.standin)
     echo(ended, fg="green")
-    _show_card(asked, root, has_run=has_run)
+    _show_card(asked, root)
 
 
-def _show_card(asked: Asked, root: Path, *, has_run: bool) -> None:
+def _show_card(asked: Asked, root: Path) -> None:
     """The card, and the report beside the run; a run is done even where none can be written."""
     found = summary(root)
     places = [(say("all in", "全部产物"), short(root))]
     page = root / layout.REPORT
-    if has_run or not page.is_file():
+    if not run_report.is_current(root, found):
         _write_report(root, found)
     if page.is_file():
         places.append((say("report", "报告"), short(page)))
@@ -50,8 +51,6 @@ def _show_card(asked: Asked, root: Path, *, has_run: bool) -> None:
 
 
 def _write_report(root: Path, found: Summary) -> None:
-    from orchestrator.report import run_report  # Jinja is loaded for a page alone
-
     try:
         run_report.write(root, found=found)
     except RecipeError as error:

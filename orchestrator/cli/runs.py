@@ -142,7 +142,7 @@ def run(
                 building=installing,
                 warm=not no_warm,
             )
-    conclude(asked, root, record, has_run=terminal.has_run)
+    conclude(asked, root, record)
 
 
 def _progress_of(job: Job) -> Callable[[str], Step | None] | None:

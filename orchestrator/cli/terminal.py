@@ -17,7 +17,7 @@ from orchestrator.base.secrets import redacted
 from orchestrator.cli.live import Live, on_terminal
 from orchestrator.cli.output import echo
 from orchestrator.cli.pace import Pace
-from orchestrator.cli.table import cut, terminal_width
+from orchestrator.cli.table import cut, terminal_width, width
 from orchestrator.engines.progress import Step
 from orchestrator.report import words
 from orchestrator.running.record import StageRecord
@@ -50,8 +50,6 @@ class Terminal:
         self._live = Live() if is_live else None
         #: Whether a stage is one line alone: a file is read later, and wants the commands too.
         self._short = (sys.stdout.isatty() or self.quiet) and not self.verbose
-        self.has_run = False
-        """Whether any stage was executed: of a finished run everything may be skipped."""
         self._stage: str | None = None
         self._label = ""
         self._begin = self._told = 0.0
@@ -84,7 +82,6 @@ class Terminal:
         )
 
     def started(self, number: int, count: int, plan: Plan, why: str | None) -> None:
-        self.has_run = True
         self._stage, self._label = plan.stage, f"[{number}/{count}] {plan.stage:<{_NAME}}"
         self._begin = self._told = time.monotonic()
         self._rest, self._pace, self._doing = b"", Pace(time.monotonic), ""
@@ -122,8 +119,9 @@ class Terminal:
         took = words.lasted(record.seconds)
         figures = [*self._pace.outcome(), *_figures(record)]
         if self._short:
+            head = f"{self._label} {took:>7}"
             room = (terminal_width() or 80) - 1
-            echo(cut([f"{self._label} {took:>7}", ", ".join(_fitting(figures, room - 24))], room))
+            echo(cut([head, _fitting(figures, room - width(head) - 2)], room))
         else:
             shown = f": {', '.join(figures)}" if figures else ""
             echo(f"  {say(f'{record.name} done in', f'{record.name} 完成，用时')} {took}{shown}")
@@ -187,11 +185,9 @@ def _figures(record: StageRecord) -> list[str]:
     ]
 
 
-def _fitting(texts: list[str], room: int) -> list[str]:
+def _fitting(texts: list[str], room: int) -> str:
     """The first of the texts that fit into one line of ``room`` cells."""
-    kept: list[str] = []
-    for text in texts:
-        if len(cut([*kept, text], 10_000, ", ")) > room:
-            break
-        kept.append(text)
-    return kept
+    count = len(texts)
+    while count and width(", ".join(texts[:count])) > room:
+        count -= 1
+    return ", ".join(texts[:count])

@@ -44,6 +44,13 @@ def write(root: Path, into: Path | None = None, *, found: Summary | None = None)
     return places
 
 
+def is_current(root: Path, found: Summary) -> bool:
+    """Whether the report in ``root`` is there and tells ``found``, as its JSON says: no page need
+    be rendered to know."""
+    is_there = all((root / name).is_file() for name in NAMES.values())
+    return is_there and _holds(root / NAMES["json"], as_json(found))
+
+
 def _holds(path: Path, text: str) -> bool:
     """Whether the file is as it should be: a run that is only looked at stays untouched."""
     return path.is_file() and path.read_bytes() == text.encode("utf-8")

@@ -377,6 +377,22 @@ def test_the_verb_ends_as_it_says(tmp_path: Path) -> None:
     assert told.piped("report").returncode == 2
 
 
+def test_a_run_that_is_only_looked_at_keeps_a_true_report(tmp_path: Path) -> None:
+    """The record holds words of the reader's language: another one makes another report."""
+    told = Told(tmp_path)
+    told.piped(*RUN)
+    page_of_it = told.run / "report.html"
+    first = page_of_it.stat().st_mtime_ns
+    told.piped(*RUN)
+    assert page_of_it.stat().st_mtime_ns == first
+    for env in ({"RECIPE_LANG": "zh"}, {"RECIPE_LANG": "en"}):
+        assert told.piped(*RUN, **env).returncode == 0
+        assert verify(page_of_it, told.run).faults == ()
+    page_of_it.unlink()
+    told.piped(*RUN)
+    assert page_of_it.is_file()
+
+
 # ---------------------------------------------------------------- the kit
 
 

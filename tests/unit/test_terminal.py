@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.base.plan import Plan
 from orchestrator.cli import terminal
 from orchestrator.cli.table import width
 from orchestrator.cli.terminal import Terminal
 from orchestrator.engines import xtuner
 from orchestrator.engines.progress import Step
 from orchestrator.planning import stages
+from orchestrator.report import words
 from orchestrator.running.record import StageRecord
 from tests.support.fake_engine import small_job
 from tests.support.told import Told
@@ -155,6 +157,28 @@ def test_lines_are_read_however_they_are_cut(size: int, tmp_path: Path) -> None:
     for start in range(0, len(data), size):
         shown.output(data[start : start + size])
     assert [one.loss for one in seen] == list(LOSSES)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_a_finished_stage_is_one_line_with_the_figures_that_fit(
+    columns: int, language: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Chinese takes two cells a letter: what is cut is the last figure, never all of them."""
+    monkeypatch.setattr("data_tools.language.is_chinese", lambda: language == "zh")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = ("rows", "rows_lost", "rows_cut", "tokens", "longest", "iterations", "optimizer_steps")
+    facts = {"check.json": {"figures": dict.fromkeys(names, 16)}}
+    shown = Terminal(xtuner.progress, quiet=True)
+    shown.started(4, 7, Plan(stage="check"), None)
+    shown.finished(StageRecord("check", seconds=5.1, facts=facts))
+    (line,) = capsys.readouterr().out.splitlines()
+    fitted = line.count(" 16")
+    assert width(line) < columns
+    assert fitted >= 1
+    if fitted < len(names):
+        left_out = words.NAMES[names[fitted]][language == "zh"]
+        assert width(f"{line}, {left_out} 16") >= columns
 
 
 def test_what_an_engine_prints_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
