@@ -10,7 +10,7 @@ import pytest
 from orchestrator.base import hardware
 from orchestrator.base.errors import RecipeError
 from orchestrator.hub.folder import ModelFolder
-from orchestrator.running import rows
+from orchestrator.running import rows, trial
 from tests.support.fake_engine import FakeEngine, small_job
 
 
@@ -21,14 +21,14 @@ def tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "config.json").write_text("{}")
     (folder / "tokenizer.json").write_text("{}")
     found = ModelFolder(path=folder, files={}, id="base")
-    monkeypatch.setattr(rows, "fetch_model", lambda _model, *, weights: None if weights else found)
+    monkeypatch.setattr(trial, "fetch_model", lambda _model, *, weights: None if weights else found)
     monkeypatch.setattr(hardware, "gpus", lambda: None)
     return folder
 
 
 def test_the_engine_speaks_of_the_rows(tokenizer: Path, tmp_path: Path) -> None:
     engine = FakeEngine.make(tmp_path / "engine")
-    verdicts = list(rows.examined(small_job(tmp_path), engine.environment("fake")))
+    verdicts = list(rows.examined(small_job(tmp_path, rehearse=False), engine.environment("fake")))
     assert engine.stages == ["check"], "no model is made or fetched"
     assert [(one.level, one.cause) for one in verdicts if one.level == "warning"] == [
         ("warning", "few steps")
@@ -39,7 +39,7 @@ def test_a_check_that_breaks_is_an_error(tokenizer: Path, tmp_path: Path) -> Non
     engine = FakeEngine.make(tmp_path / "engine")
     engine.behave("check", "echo broken; exit 3")
     with pytest.raises(RecipeError, match="did not finish"):
-        list(rows.examined(small_job(tmp_path), engine.environment("fake")))
+        list(rows.examined(small_job(tmp_path, rehearse=False), engine.environment("fake")))
 
 
 def test_faults_warnings_and_figures_are_verdicts(tmp_path: Path) -> None:
