@@ -115,7 +115,7 @@ class ByteForCausalLM(PreTrainedModel, GenerationMixin):
     def set_output_embeddings(self, value):
         self.output_layer = value
 
-    def prepare_inputs_for_generation(self, input_ids, **kwargs):
+    def prepare_inputs_for_generation(self, input_ids, attention_mask=None, **kwargs):
         return {"input_ids": input_ids}
 
     def forward(
