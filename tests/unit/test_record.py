@@ -102,7 +102,7 @@ def test_a_value_of_a_wrong_type_is_a_damaged_record(
     root = tmp_path_factory.mktemp("run")
     value = asdict(replace(record, request=Request(recipe="x", environ={}).identity()))
     place = data.draw(st.sampled_from([value, value["stages"][0], value["request"]]))
-    free = ("facts", "request")  # any mapping
+    free = ("facts", "request", "estimate", "failure")  # any mapping
     key = data.draw(st.sampled_from([key for key in place if key not in free]))
     place[key] = data.draw(st.sampled_from([{"a": {}}, [{}], [[None]]]))
     (root / "run.json").write_text(json.dumps(value), encoding="utf-8")

@@ -139,6 +139,6 @@ TOKENIZERS: tuple[Explanation, ...] = (
             "与模型分词器代码相合的引擎版本",
         ),
         sample="the exported tokenizer numbers '</s>' differently",
-        source="orchestrator/engines/llamafactory/probes/compare.py",
+        source="own run: the check of an exported model",
     ),
 )

@@ -271,6 +271,6 @@ WEIGHTS: tuple[Explanation, ...] = (
         ),
         sample="model.layers.0.self_attn.q_proj of the exported model is not base + adapter "
         "(0.125 off)",
-        source="orchestrator/engines/llamafactory/probes/compare.py",
+        source="own run: the check of an exported model",
     ),
 )
