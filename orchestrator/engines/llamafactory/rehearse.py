@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 from orchestrator.base.errors import UsageError
 from orchestrator.base.language import say
+from orchestrator.engines import rehearsing
 from orchestrator.engines.llamafactory.capabilities import CPU_FOUR_BITS, OF
 from orchestrator.engines.llamafactory.template_names import sees
+from orchestrator.engines.rehearsing import Change
 from orchestrator.recipe.schema import Recipe
 
 MAX_LENGTH = 512
@@ -26,6 +28,8 @@ _AT_MOST = {
     "gradient_accumulation_steps": 1,
     "cutoff_len": MAX_LENGTH,
 }
+
+_FEW = ("one process, few steps", "一个进程，很少的步数")
 
 
 def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
@@ -49,50 +53,41 @@ def rehearse(recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
                 "去掉 --rehearse；--until check 会先检查文件和数据",
             ),
         )
-    train = recipe.train
-    update: dict[str, object] = {}
-    said: list[str] = []
-
-    def change(key: str, value: object, why: str) -> None:
-        if getattr(train, key) != value:
-            said.append(f"train.{key}: {getattr(train, key)} -> {value} ({why})")
-            update[key] = value
-
-    if train.method == "qlora" and CPU_FOUR_BITS not in OF[recipe.engine_version]:
-        change("method", "lora", "this release's bitsandbytes has no 4-bit kernels for a CPU")
-    if train.optimizer and train.optimizer.lower().startswith(("paged", "adamw8bit", "adamw_bnb")):
-        change("optimizer", "adamw_torch", "bitsandbytes optimizers need a GPU")
-    change("precision", "fp32", "mixed precision needs a GPU")
-    change("deepspeed", None, "DeepSpeed needs a GPU")
-    change("gpus", None, "one process on the CPU")
-    change("epochs", 1.0, "a few steps are enough to try every stage")
-    change("max_steps", None, "one short epoch instead")
-    change("accumulate", 1, "so that a few rows give optimizer steps")
-    change("warmup_ratio", 0.0, "too few steps to warm up")
-    if train.report_to:
-        change("report_to", [], "no tracker is told of a rehearsal")
-    change("save_steps", None, "one checkpoint, after the epoch")
-    change("logging_steps", 1, "so that a few steps give a curve")
-    change("workers", None, "one process on the CPU")
-    change("liger", None, "Liger kernels need a GPU")
-    if train.flash_attention == "fa2":
-        change("flash_attention", "auto", "FlashAttention-2 needs a GPU")
-    change("max_length", min(train.max_length, MAX_LENGTH), "short sequences train fast")
-    changed = recipe.model_copy(update={"train": train.model_copy(update=update)})
+    changed, told = rehearsing.changed(recipe, _changes(recipe))
     changed, more = _with_few_options(changed)
-    return changed, (*said, *more)
+    return changed, (*told, *more)
+
+
+def _changes(recipe: Recipe) -> Iterator[Change]:
+    train = recipe.train
+    if train.method == "qlora" and CPU_FOUR_BITS not in OF[recipe.engine_version]:
+        yield rehearsing.NO_FOUR_BITS
+    if train.optimizer and train.optimizer.lower().startswith(("paged", "adamw8bit", "adamw_bnb")):
+        yield "optimizer", "adamw_torch", rehearsing.OPTIMIZER
+    yield rehearsing.PRECISION
+    yield rehearsing.DEEPSPEED
+    yield rehearsing.GPUS
+    yield "epochs", 1.0, ("a few steps are enough to try every stage", "几步就足以试遍每个阶段")
+    yield "max_steps", None, rehearsing.SHORT_EPOCH
+    yield rehearsing.ACCUMULATE
+    yield "warmup_ratio", 0.0, ("too few steps to warm up", "步数太少，无法预热")
+    if train.report_to:
+        yield rehearsing.NO_TRACKER
+    yield "save_steps", None, ("one checkpoint, after the epoch", "只在轮次结束时保存一次")
+    yield rehearsing.CURVE
+    yield rehearsing.WORKERS
+    yield "liger", None, ("Liger kernels need a GPU", "Liger 内核需要 GPU")
+    if train.flash_attention == "fa2":
+        why = ("FlashAttention-2 needs a GPU", "FlashAttention-2 需要 GPU")
+        yield "flash_attention", "auto", why
+    yield "max_length", min(train.max_length, MAX_LENGTH), rehearsing.SHORT
 
 
 def _with_few_options(recipe: Recipe) -> tuple[Recipe, list[str]]:
-    options: dict[str, Any] = {}
-    said = []
-    for key, value in recipe.engine_options.items():
-        if key in _GPU_OPTIONS:
-            said.append(f"engine_options.{key}: {value} -> left out (it needs a GPU)")
-        elif key in _AT_MOST and value is not None and value > _AT_MOST[key]:
-            most = _AT_MOST[key]
-            said.append(f"engine_options.{key}: {value} -> {most} (one process, few steps)")
+    options, told = rehearsing.without(recipe.engine_options, _GPU_OPTIONS)
+    for key, most in _AT_MOST.items():
+        value = options.get(key)
+        if value is not None and value > most:
+            told.append(rehearsing.told_of(f"engine_options.{key}", value, most, _FEW))
             options[key] = most
-        else:
-            options[key] = value
-    return recipe.model_copy(update={"engine_options": options}), said
+    return recipe.model_copy(update={"engine_options": options}), told
