@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_tools.nearest import nearest
 from orchestrator.base.language import say
-from orchestrator.base.text import listed
 from orchestrator.engines.chatglm3 import settings
 from orchestrator.engines.upstream import known
 from orchestrator.envs.release import Release
@@ -57,8 +55,8 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
         *_method(recipe),
         *_training(recipe),
         *_model(recipe),
-        *_words(recipe, flags),
-        *_sources(recipe),
+        *known.words(recipe, flags),
+        *known.sources(recipe),
         *known.objections(recipe.engine_options, flags, OWNED),
         *_silent(recipe),
     ]
@@ -163,24 +161,3 @@ def _model(recipe: Recipe) -> Iterator[Objection]:
             "尚未信任该模型的代码：请先阅读，再设为 true",
         )
         yield Objection("model.trust_remote_code", what, why, "true")
-
-
-def _words(recipe: Recipe, flags: known.Flags) -> Iterator[Objection]:
-    asked = {"optim": "optimizer", "lr_scheduler_type": "scheduler"}
-    for flag, key in asked.items():
-        word, choices = getattr(recipe.train, key), flags[flag]
-        if word is not None and word not in choices:
-            words = [str(choice) for choice in choices]
-            what = say(f"the engine knows no {word!r}", f"引擎不认识 {word!r}")
-            yield Objection(f"train.{key}", what, listed(words), nearest(word, words))
-
-
-def _sources(recipe: Recipe) -> Iterator[Objection]:
-    for number, source in enumerate(recipe.data.sources):
-        for key in ("dataset", "map_fn"):
-            if getattr(source, key) is not None:
-                what = say(
-                    "the script reads a file, no hub data set", "脚本只读取文件，不读取仓库数据集"
-                )
-                why = say("download it and give its path", "请下载后用 path 给出")
-                yield Objection(f"data.sources.{number}.{key}", what, why)

@@ -11,6 +11,7 @@ from data_tools.nearest import nearest
 from orchestrator.base.language import say
 from orchestrator.base.text import listed, shown
 from orchestrator.recipe.faults import Objection
+from orchestrator.recipe.schema import Recipe
 
 #: What a flag takes: one of these words, ``"number"``, ``"flag"``, or ``"any"``.
 Kind = Sequence[str | int] | str
@@ -59,3 +60,26 @@ def _of_value(at: str, value: object, kind: Kind) -> Iterator[Objection]:
             f"必须是 true 或 false，而不是 {shown(value)}",
         )
         yield Objection(at, what)
+
+
+def words(recipe: Recipe, flags: Flags) -> Iterator[Objection]:
+    """An optimizer or a schedule that the script's own parser would refuse."""
+    asked = {"optim": "optimizer", "lr_scheduler_type": "scheduler"}
+    for flag, key in asked.items():
+        word, choices = getattr(recipe.train, key), flags[flag]
+        if word is not None and not isinstance(choices, str) and word not in choices:
+            allowed = [str(choice) for choice in choices]
+            what = say(f"the engine knows no {word!r}", f"引擎不认识 {word!r}")
+            yield Objection(f"train.{key}", what, listed(allowed), nearest(word, allowed))
+
+
+def sources(recipe: Recipe) -> Iterator[Objection]:
+    """Rows of a hub's data set: such a script opens files."""
+    for number, source in enumerate(recipe.data.sources):
+        for key in ("dataset", "map_fn"):
+            if getattr(source, key) is not None:
+                what = say(
+                    "the script reads a file, no hub data set", "脚本只读取文件，不读取仓库数据集"
+                )
+                why = say("download it and give its path", "请下载后用 path 给出")
+                yield Objection(f"data.sources.{number}.{key}", what, why)

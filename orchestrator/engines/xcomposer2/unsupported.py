@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from data_tools.nearest import nearest
 from orchestrator.base.language import say
-from orchestrator.base.text import listed
 from orchestrator.engines.upstream import known
 from orchestrator.engines.xcomposer2 import settings
 from orchestrator.envs.release import Release
@@ -57,8 +55,8 @@ def unsupported(recipe: Recipe, release: Release) -> list[Objection]:
         *_training(recipe),
         *_model(recipe),
         *_pictures(recipe),
-        *_words(recipe, flags),
-        *_sources(recipe),
+        *known.words(recipe, flags),
+        *known.sources(recipe),
         *known.objections(recipe.engine_options, flags, OWNED),
     ]
 
@@ -152,24 +150,3 @@ def _pictures(recipe: Recipe) -> Iterator[Objection]:
                 f"与 {recipe.model.id} 一起使用时不能是 {value}",
             )
             yield Objection(f"engine_options.{key}", what, meant=meant)
-
-
-def _words(recipe: Recipe, flags: known.Flags) -> Iterator[Objection]:
-    asked = {"optim": "optimizer", "lr_scheduler_type": "scheduler"}
-    for flag, key in asked.items():
-        word, choices = getattr(recipe.train, key), flags[flag]
-        if word is not None and not isinstance(choices, str) and word not in choices:
-            words = [str(choice) for choice in choices]
-            what = say(f"the engine knows no {word!r}", f"引擎不认识 {word!r}")
-            yield Objection(f"train.{key}", what, listed(words), nearest(word, words))
-
-
-def _sources(recipe: Recipe) -> Iterator[Objection]:
-    for number, source in enumerate(recipe.data.sources):
-        for key in ("dataset", "map_fn"):
-            if getattr(source, key) is not None:
-                what = say(
-                    "the script reads a file, no hub data set", "脚本只读取文件，不读取仓库数据集"
-                )
-                why = say("download it and give its path", "请下载后用 path 给出")
-                yield Objection(f"data.sources.{number}.{key}", what, why)
