@@ -11,8 +11,8 @@ from typing import Any
 
 #: Tokens that may be needed for one character; emoji of several code points are decoded apart.
 _MOST = 8
-#: Equal tokens in a row after which two lists are taken to go on together.
-_ANCHOR = 16
+#: Equal tokens in a row after which two lists go on together: many, else as few as it takes.
+_ANCHORS = (16, 4, 1)
 _BROKEN = "\ufffd"
 Span = tuple[int, int, int]
 
@@ -69,7 +69,20 @@ def trained(labels: Sequence[int]) -> int:
 
 
 def lost(full: Sequence[int], kept: Sequence[int]) -> list[Span]:
-    """Where ``kept`` leaves out something of ``full``: place in full, how many, place in kept."""
+    """Where ``kept`` leaves out something of ``full``: place in full, how many, place in kept.
+
+    Where text repeats itself there are several answers; that with long pieces is taken.
+    """
+    spans: list[Span] = []
+    for anchor in _ANCHORS:
+        spans = _aligned(full, kept, anchor)
+        if sum(count for _, count, _ in spans) == len(full) - len(kept):
+            break
+    return spans
+
+
+def _aligned(full: Sequence[int], kept: Sequence[int], anchor: int) -> list[Span]:
+    """Side by side, and after a gap only where ``anchor`` tokens are equal again."""
     spans: list[Span] = []
     at = place = 0
     while at < len(full):
@@ -77,15 +90,11 @@ def lost(full: Sequence[int], kept: Sequence[int]) -> list[Span]:
             at, place = at + 1, place + 1
             continue
         begin = at
-        while at < len(full) and not _go_on(full, at, kept, place):
+        few = list(kept[place : place + anchor])
+        while at < len(full) and not (few and list(full[at : at + len(few)]) == few):
             at += 1
         spans.append((begin, at - begin, place))
     return spans
-
-
-def _go_on(full: Sequence[int], at: int, kept: Sequence[int], place: int) -> bool:
-    few = min(_ANCHOR, len(kept) - place)
-    return few > 0 and list(full[at : at + few]) == list(kept[place : place + few])
 
 
 def cuts(tokenizer: Any, full: Mapping[str, Any], kept: Mapping[str, Any]) -> list[dict[str, Any]]:

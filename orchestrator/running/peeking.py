@@ -110,10 +110,9 @@ def _no_tokenizer(recipe: str) -> str:
     """What to type where the tokenizer cannot be had."""
     again = command_line(["peek", recipe])
     return say(
-        f"{again} fetches it (a few MB, no weights) where there is a network; or name the model's "
-        "folder: --set model.path=FOLDER; or look at a rehearsal's stand-in: --rehearse",
-        f"在有网络时运行 {again} 会下载它（几 MB，不含权重）；或用 --set model.path=文件夹 "
-        "指定模型文件夹；或用 --rehearse 查看预演替身的分词器",
+        f"where there is a network, {again} fetches the tokenizer alone (a few MB); here, "
+        "--rehearse looks with a stand-in's",
+        f"有网络时，{again} 只下载分词器（几 MB）；在这里可用 --rehearse 查看替身的分词器",
     )
 
 
