@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "schema": ("orchestrator.cli.recipes", "schema", "Print the JSON Schema of a recipe."),
     "fit": ("orchestrator.cli.fit", "fit", "Estimate a recipe's memory; what to change to fit."),
     "check": ("orchestrator.cli.preflight", "check", "Find what would stop a run, before it."),
+    "peek": ("orchestrator.cli.peek", "peek", "Show what the engine will see of rows and prompts."),
     "doctor": ("orchestrator.cli.preflight", "doctor", "Look at this machine and its engines."),
     "plan": ("orchestrator.cli.runs", "plan", "Print what a run would do, and do nothing."),
     "run": ("orchestrator.cli.runs", "run", "Run a recipe from data to merged model."),

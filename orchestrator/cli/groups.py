@@ -34,15 +34,29 @@ class Verbs(click.Group):
 
 
 class MayStandAlone(click.Option):
-    """``--option`` or ``--option=VALUE``, in a verb that :class:`PassesOn`; ``alone`` is the value
-    of the former."""
+    """``--option`` or ``--option=VALUE``, in a :class:`Command`; ``alone`` is the value of the
+    former."""
 
     def __init__(self, *args: Any, alone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.alone = alone
 
 
-class PassesOn(click.Command):
+class Command(click.Command):
+    """A verb whose options may be a :class:`MayStandAlone`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [self._with_value(word) for word in args])
+
+    def _with_value(self, word: str) -> str:
+        """An option that may stand alone, as ``--option=VALUE``: click would take the next word."""
+        for param in self.params:
+            if isinstance(param, MayStandAlone) and word in param.opts:
+                return f"{word}={param.alone}"
+        return word
+
+
+class PassesOn(Command):
     """A verb that hands the words after ``--``, and only those, to the engine.
 
     They are the keyword ``engine_arguments``: a tuple of text.
@@ -52,20 +66,13 @@ class PassesOn(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         cut = args.index("--") if "--" in args else len(args)
-        own, passed = [self._with_value(word) for word in args[:cut]], args[cut + 1 :]
+        own, passed = args[:cut], args[cut + 1 :]
         typed = args[:cut]  # click takes words out of the list
         extra = super().parse_args(ctx, own)
         ctx.params["engine_arguments"] = tuple(passed)
         if extra and not ctx.resilient_parsing:
             raise self._too_many(ctx, typed, extra, passed)
         return []
-
-    def _with_value(self, word: str) -> str:
-        """An option that may stand alone, as ``--option=VALUE``: click would take the next word."""
-        for param in self.params:
-            if isinstance(param, MayStandAlone) and word in param.opts:
-                return f"{word}={param.alone}"
-        return word
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         return [*super().collect_usage_pieces(ctx), "[-- ENGINE_ARGUMENTS...]"]

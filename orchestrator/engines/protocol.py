@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -109,6 +110,25 @@ class MakesStandins(Protocol):
     def own_standin(self, job: Job, plan: Plan, /) -> Plan:
         """The plan that makes ``standin/`` tiny: ``plan`` brings the model's config, code and
         tokenizer there, and its command shrinks the sizes that the config has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """What is to be looked at: rows and a packed sequence by number, from 1; the chat's system."""
+
+    rows: tuple[int, ...]
+    sequence: int | None = None
+    system: str | None = None
+
+
+@runtime_checkable
+class Peeks(Protocol):
+    """An engine that shows what its own pipeline makes of rows and of a question."""
+
+    def peek(self, job: Job, glance: Glance, /) -> Plan:
+        """The plan that writes its one output, JSON as docs/peek.md describes it.
+
+        Data and render are done by then, and ``job.model`` is there without its weights."""
 
 
 @runtime_checkable

@@ -83,9 +83,9 @@ def refuse_old_tokenizer(folder: Path, version: str, *, fix: str) -> bool:
     return file is not None
 
 
-def write(report: str) -> None:
-    """Write the findings as JSON to ``report`` and print them for the log."""
-    found = {"faults": FAULTS, "warnings": WARNINGS, "figures": FIGURES}
+def write(report: str, **more: Any) -> None:
+    """Write the findings as JSON to ``report``, with ``more``, and print them for the log."""
+    found = {"faults": FAULTS, "warnings": WARNINGS, "figures": FIGURES, **more}
     text = json.dumps(found, ensure_ascii=False, indent=2)
     Path(report).write_text(text + "\n", encoding="utf-8")
     for one in FAULTS:

@@ -67,7 +67,7 @@ def prepare(run: str, options: Mapping[str, Any]) -> Talk:
             fix=f"load what it made with another program: {root}",
         )
     made = _made(root, options)
-    options = {**made.options, "system": _system(made.job.recipe, options)}
+    options = {**made.options, "system": system_of(made.job.recipe, options)}
     return made.talk(engine.chat(made.job, options))
 
 
@@ -172,7 +172,7 @@ def _nothing_yet(root: Path, record: RunRecord) -> RecipeError:
     )
 
 
-def _system(recipe: Recipe, options: Mapping[str, Any]) -> str | None:
+def system_of(recipe: Recipe, options: Mapping[str, Any]) -> str | None:
     """What the user gives, else the system text of the training rows, else of the evaluation."""
     if options.get("no_system") or options.get("system_template"):
         if options.get("system"):

@@ -84,11 +84,21 @@ class Trial:
 
 
 @contextmanager
-def trial(job: Job, environment: Environment) -> Iterator[Trial]:
-    """A trial whose model is there without its weights; a rehearsal makes its own stand-in."""
+def trial(job: Job, environment: Environment, *, no_model: str | None = None) -> Iterator[Trial]:
+    """A trial whose model is there without its weights; a rehearsal makes its own stand-in.
+
+    ``no_model`` is the next step where the model's files cannot be had.
+    """
     with tempfile.TemporaryDirectory(prefix="recipe-trial-") as place:
         root = Path(place)
         if not job.rehearsal:
-            folder = fetch_model(job.recipe.model, weights=False).path
-            (root / job.model_name).symlink_to(folder.resolve())
+            (root / job.model_name).symlink_to(_folder(job, no_model).resolve())
         yield Trial(replace(job, environment=environment.bin), environment, root)
+
+
+def _folder(job: Job, no_model: str | None) -> Path:
+    try:
+        return fetch_model(job.recipe.model, weights=False).path
+    except RecipeError as error:
+        error.fix = "\n         ".join(filter(None, (error.fix, no_model)))
+        raise

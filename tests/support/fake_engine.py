@@ -62,6 +62,7 @@ home=$(dirname "$(dirname "$0")")
 case "$1" in
   */make_standin.py) stage=model ;;
   */check.py) stage=check ;;
+  */peek.py) stage=peek ;;
   */check_tokenizer.py) stage=tokenizer ;;
   */warm_worker.py) exit 1 ;;  # this one imports nothing: each command is a process of its own
 esac
@@ -70,6 +71,7 @@ if [ -e "$home/behave/$stage" ]; then . "$home/behave/$stage"; fi
 case $stage in
   model) rm -rf standin && cp -r "$home/made/standin" standin ;;
   check) cp "$home/made/check.json" check.json ;;
+  peek) cp "$home/made/peek.json" peek.json ;;
 esac
 """
 

@@ -32,6 +32,7 @@ from orchestrator.engines.llamafactory.progress import progress as progress
 from orchestrator.engines.llamafactory.rehearse import rehearse as rehearse
 from orchestrator.engines.llamafactory.template_names import template as template
 from orchestrator.engines.llamafactory.unsupported import unsupported as unsupported
+from orchestrator.engines.protocol import Glance
 from orchestrator.envs.release import Release
 from orchestrator.probes import reload_tokenizer
 from orchestrator.recipe.schema import Recipe
@@ -44,6 +45,7 @@ own_code = TABLE
 template_registry = ("llamafactory.data.template", "TEMPLATES")
 _HERE = Path(__file__).parent
 _CHECK = _HERE / "probes" / "check.py"
+_PEEK = _HERE / "probes" / "peek.py"
 _COMPARE = _HERE / "probes" / "compare.py"
 _TOOLS = (
     "llamafactory.cli",
@@ -115,7 +117,7 @@ def _reads(job: Job) -> tuple[str, ...]:
     return (*own, job.model, *rows)
 
 
-def _check(job: Job) -> Plan:
+def _check_request(job: Job) -> str:
     request = {
         "export": job.recipe.export.merge,
         "rehearsal": job.rehearsal,
@@ -124,11 +126,18 @@ def _check(job: Job) -> Plan:
         "runs_code_unasked": can.runs_code_unasked(job.release),
         "rank_variable": "NODE_RANK" if can.NODE_RANK in job.release.capabilities else "RANK",
     }
-    words = ("python", str(_CHECK), "check.json", json.dumps(request, sort_keys=True))
-    # Optimizer steps are counted with the run's own number of processes.
+    return json.dumps(request, sort_keys=True)
+
+
+def _on_its_gpus(job: Job) -> dict[str, str]:
+    """Optimizer steps are counted with the run's own number of processes."""
     gpus = job.recipe.train.gpus
-    env = {"NPROC_PER_NODE": str(gpus)} if gpus else {}
-    command = commands.command(job, *words, env=env, by_hand=False)
+    return {"NPROC_PER_NODE": str(gpus)} if gpus else {}
+
+
+def _check(job: Job) -> Plan:
+    words = ("python", str(_CHECK), "check.json", _check_request(job))
+    command = commands.command(job, *words, env=_on_its_gpus(job), by_hand=False)
     inputs = (*_reads(job), *(["export.yaml"] if job.recipe.export.merge else []))
     return Plan(
         stage="check",
@@ -137,6 +146,19 @@ def _check(job: Job) -> Plan:
         inputs=inputs,
         outputs=("check.json",),
     )
+
+
+def peek(job: Job, glance: Glance) -> Plan:
+    """``probes/peek.py``, without a GPU: no weights are loaded, not even by its chat."""
+    chat = {"model_name_or_path": job.model}
+    if glance.system:
+        chat["default_system"] = glance.system
+    request = {"rows": glance.rows, "sequence": glance.sequence, "chat": chat}
+    words = ("python", str(_PEEK), "peek.json", _check_request(job), json.dumps(request))
+    # What is built of rows in a folder that is thrown away is thrown away with it.
+    env = {**_on_its_gpus(job), "CUDA_VISIBLE_DEVICES": "", "HF_DATASETS_CACHE": "cache"}
+    command = commands.command(job, *words, env=env, by_hand=False)
+    return Plan(stage="peek", commands=(command,), outputs=("peek.json",))
 
 
 def _train(job: Job) -> Plan:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.base.plan import Artifact, Command, Plan, PlannedFile
 from orchestrator.engines.job import Job
+from orchestrator.engines.protocol import Glance
 from orchestrator.engines.xtuner import capabilities as can
 from orchestrator.engines.xtuner import commands
 from orchestrator.engines.xtuner.checkpoints import CHECKPOINT, whole_checkpoint
@@ -87,10 +89,12 @@ def stages(recipe: Recipe) -> tuple[str, ...]:
 def files(job: Job) -> tuple[PlannedFile, ...]:
     """``config.py``, and in a CPU rehearsal of 0.2.0 the bridge that it needs."""
     config = PlannedFile(path="config.py", text=render_config(job))
-    if not _bridged(job):
-        return (config,)
-    bridge = (_HERE / "shim" / "sitecustomize.py").read_text(encoding="utf-8")
-    return (config, PlannedFile(path="shim/sitecustomize.py", text=bridge))
+    return (config, _bridge()) if _bridged(job) else (config,)
+
+
+def _bridge() -> PlannedFile:
+    text = (_HERE / "shim" / "sitecustomize.py").read_text(encoding="utf-8")
+    return PlannedFile(path="shim/sitecustomize.py", text=text)
 
 
 def _bridged(job: Job) -> bool:
@@ -169,6 +173,32 @@ def _merge(job: Job) -> Plan:
         artifacts=(Artifact(path=layout.MERGED, proof=MODEL),),
         inputs=(job.model, layout.ADAPTER),
         outputs=(layout.MERGED,),
+    )
+
+
+def peek(job: Job, glance: Glance) -> Plan:
+    """``probes/peek.py``, without a GPU: no weights are loaded, not even by its chat."""
+    asked = {"model": job.model, "system": glance.system}
+    # The command of a run's chat, whatever a rehearsal's CPU can do.
+    words = commands.chat(replace(job, standin=None), asked).argv
+    request = {
+        "rows": glance.rows,
+        "sequence": glance.sequence,
+        "rehearsal": job.rehearsal,
+        "chat": [str(word) for word in words],
+    }
+    probe = str(_HERE / "probes" / "peek.py")
+    command = Command(
+        argv=("python", probe, "config.py", "peek.json", json.dumps(request)),
+        # What is built of rows in a folder that is thrown away is thrown away with it.
+        env={"CUDA_VISIBLE_DEVICES": "", "HF_DATASETS_CACHE": "cache", "PYTHONPATH": "shim"},
+        by_hand=False,
+    )
+    return Plan(
+        stage="peek",
+        files=(_bridge(),) if can.CPU_BRIDGE in job.release.capabilities else (),
+        commands=(_on_its_gpus(command, job),),
+        outputs=("peek.json",),
     )
 
 

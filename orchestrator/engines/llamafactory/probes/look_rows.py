@@ -11,21 +11,33 @@ EXAMINED = 20_000
 
 def examine_rows(model, data, training, finetuning, *, rehearsal):
     """The rows through the engine's own loader and template: what is dropped, cut, how long."""
+    found = load_rows(model, data, training, finetuning, most=EXAMINED)
+    if found is None:
+        return
+    rows, template, tokenizer, stage = found
+    lengths = measure(rows, template, tokenizer["tokenizer"], data, stage)
+    if lengths:
+        count_steps(items_of(lengths, data), data, training, rehearsal=rehearsal)
+
+
+def load_rows(model, data, training, finetuning, *, most=None):
+    """Rows, template, tokenizer and processor, and the stage that they are read for; None and a
+    fault where they cannot be loaded. ``most`` rows where the recipe does not limit them."""
     from llamafactory.data.loader import _get_merged_dataset
     from llamafactory.model import load_tokenizer
 
     try:
-        tokenizer = load_tokenizer(model)["tokenizer"]
+        tokenizer = load_tokenizer(model)
     except Exception as error:
         cause = error.__cause__ or error
         fault(
             f"The tokenizer in {model.model_name_or_path} cannot be loaded.", why=str(cause)[:500]
         )
-        return
-    template = template_of(tokenizer, data)
+        return None
+    template = template_of(tokenizer["tokenizer"], data)
     # DPO reads its rows as reward modelling does (llamafactory/train/dpo/workflow.py).
     stage = "rm" if finetuning.stage == "dpo" else finetuning.stage
-    limit, data.max_samples = data.max_samples, data.max_samples or EXAMINED
+    limit, data.max_samples = data.max_samples, data.max_samples or most
     try:
         rows = _get_merged_dataset(data.dataset, model, data, training, stage=stage)
     except Exception as error:
@@ -34,12 +46,10 @@ def examine_rows(model, data, training, finetuning, *, rehearsal):
             why=f"{type(error).__name__}: {error}"[:600],
             fix="look at them with `recipe data look`, then --from data",
         )
-        return
+        return None
     finally:
         data.max_samples = limit
-    lengths = measure(rows, template, tokenizer, data, stage)
-    if lengths:
-        count_steps(lengths, data, training, rehearsal=rehearsal)
+    return rows, template, tokenizer, stage
 
 
 def template_of(tokenizer, data):
@@ -124,12 +134,17 @@ def report_rows(lengths, cut, dropped, data):
         )
 
 
-def count_steps(lengths, data, training, *, rehearsal):
+def items_of(lengths, data):
+    """How many rows, or packed sequences, training goes through in an epoch."""
     rows = len(lengths)
     held = math.ceil(rows * data.val_size) if data.val_size <= 1 else int(data.val_size)
     rows -= held if data.val_size > 1e-6 else 0
     if data.packing:
-        rows = max(1, sum(lengths) * rows // (len(lengths) * data.cutoff_len))
+        return max(1, sum(lengths) * rows // (len(lengths) * data.cutoff_len))
+    return rows
+
+
+def count_steps(rows, data, training, *, rehearsal):
     processes = max(1, int(os.environ.get("NPROC_PER_NODE", 0)) or FIGURES.get("gpus", 1))
     processes *= int(os.environ.get("NNODES", "1"))
     batches = max(1, math.ceil(rows / (training.per_device_train_batch_size * processes)))

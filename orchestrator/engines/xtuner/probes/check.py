@@ -264,14 +264,19 @@ def count_tokens(cfg, tokenizer, rows):
     return lengths
 
 
-def check_steps(cfg, lengths, processes, rehearsal):
-    if not lengths:
-        return
-    first = data_sets(cfg)[0]
-    limit, batch = longest(cfg), cfg.train_dataloader["batch_size"]
-    accumulated = cfg.optim_wrapper.get("accumulative_counts", 1)
+def items_of(cfg, lengths):
+    """How many rows, or packed sequences, training goes through in an epoch."""
+    if not lengths or not data_sets(cfg)[0].get("pack_to_max_length"):
+        return len(lengths)
     # XTuner's Packer drops what does not fill a last sequence.
-    items = max(1, sum(lengths) // limit) if first.get("pack_to_max_length") else len(lengths)
+    return max(1, sum(lengths) // longest(cfg))
+
+
+def check_steps(cfg, items, processes, rehearsal):
+    if not items:
+        return
+    batch = cfg.train_dataloader["batch_size"]
+    accumulated = cfg.optim_wrapper.get("accumulative_counts", 1)
     iterations = max(1, math.ceil(items / (batch * processes)))
     epochs = cfg.train_cfg.get("max_epochs")
     total = cfg.train_cfg.get("max_iters") or int(iterations * (epochs or 1))
@@ -308,7 +313,7 @@ def main():
             lengths = count_tokens(cfg, tokenizer, rows)
             if all_here:
                 processes = int(os.environ.get("NPROC_PER_NODE", "1"))
-                check_steps(cfg, lengths, processes, rehearsing)
+                check_steps(cfg, items_of(cfg, lengths), processes, rehearsing)
     write(report)
 
 
