@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.engines.templates import TemplateTable
 from orchestrator.recipe.schema import Recipe
 
@@ -61,5 +62,8 @@ def template(recipe: Recipe) -> str:
     """The recipe's prompt template under XTuner's own name, which goes into code as it is."""
     name = table(recipe.engine_version).own(recipe.model.template)
     if not name.isidentifier():
-        raise UsageError(f"{name!r} cannot be a prompt template.", where="model.template")
+        raise UsageError(
+            say(f"{name!r} cannot be a prompt template.", f"{name!r} 不能用作对话模板。"),
+            where="model.template",
+        )
     return name
