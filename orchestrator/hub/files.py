@@ -215,7 +215,9 @@ class _Transfer:
                         )
                     )
             elif code in _BUSY or code >= 500:
-                raise _Cut(f"HTTP {code} {answer.reason}")
+                raise _Cut(
+                    say(f"HTTP {code} {answer.reason}", f"服务器返回 HTTP {code} {answer.reason}")
+                )
             elif code >= 400:
                 why = say(
                     f"the server answered HTTP {code} {answer.reason}",
