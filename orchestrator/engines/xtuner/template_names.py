@@ -41,11 +41,17 @@ _ALIASES = {
     "phi": "phi3_chat",
     "qwen": "qwen_chat",
 }
-_SAME_MARKS = "qwen_chat has the same marks"
+_SAME_MARKS = ("qwen_chat has the same marks", "qwen_chat 的标记相同")
 _INSTEAD = {
     "chatml": _SAME_MARKS,
-    "glm4": "a ChatGLM3 model with chatglm3 is the nearest",
-    "qwen3": "qwen_chat is for Qwen models without thinking",
+    "glm4": (
+        "a ChatGLM3 model with chatglm3 is the nearest",
+        "最接近的是用 chatglm3 的 ChatGLM3 模型",
+    ),
+    "qwen3": (
+        "qwen_chat is for Qwen models without thinking",
+        "qwen_chat 适用于不带思考的 Qwen 模型",
+    ),
     "qwen3_nothink": _SAME_MARKS,
     "yi": _SAME_MARKS,
 }
