@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from data_tools.nearest import did_you_mean
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.base.plan import Plan
 from orchestrator.causes.common import COMMON, LAST
 from orchestrator.causes.explanation import Explanation
@@ -31,8 +32,14 @@ def get(name: str) -> Engine:
     for engine in ENGINES:
         if engine.name == name:
             return engine
-    hint = did_you_mean(name, names(), otherwise=f"engines: {', '.join(names())}")
-    raise UsageError(f"There is no engine called {name!r}.", fix=hint)
+    hint = did_you_mean(
+        name,
+        names(),
+        otherwise=say(f"engines: {', '.join(names())}", f"引擎有：{', '.join(names())}"),
+    )
+    raise UsageError(
+        say(f"There is no engine called {name!r}.", f"没有名为 {name!r} 的引擎。"), fix=hint
+    )
 
 
 def engine_of(job: Job) -> Engine:
@@ -51,9 +58,12 @@ def release(name: str) -> Release:
     known = {release.name: release for release in all_releases()}
     if name in known:
         return known[name]
-    listed = f"releases: {', '.join(known)}"
+    listed = say(f"releases: {', '.join(known)}", f"版本有：{', '.join(known)}")
     hint = did_you_mean(name, known, otherwise=listed)
-    raise UsageError(f"There is no engine release {name!r}.", fix=f"{hint} (recipe env list)")
+    raise UsageError(
+        say(f"There is no engine release {name!r}.", f"没有引擎版本 {name!r}。"),
+        fix=say(f"{hint} (recipe env list)", f"{hint}（recipe env list）"),
+    )
 
 
 def all_releases() -> list[Release]:

@@ -23,7 +23,7 @@ class TemplateTable:
     """Every name in the release's own registry."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Words that recipes use -> the engine's own name."""
-    instead: Mapping[str, str] = field(default_factory=dict)
+    instead: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Templates that the engine lacks -> what to do instead, in words."""
 
     def own(self, word: str) -> str:
@@ -43,7 +43,7 @@ class TemplateTable:
                 f"{self.engine} has no prompt template like {word!r}",
                 f"{self.engine} 没有与 {word!r} 相当的对话模板",
             )
-            return Objection(key, what, f"{why}; {self.instead[word]}")
+            return Objection(key, what, f"{why}; {say(*self.instead[word])}")
         words = sorted({*self.known, *self.aliases})
         near = nearest(word, words)
         known = ", ".join(sorted(self.known))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,9 +70,15 @@ class Environment:
         if os.access(path, os.X_OK) and path.is_file():
             return path
         raise RecipeError(
-            f"The environment of {self.release.name} has no program {program!r}.",
+            say(
+                f"The environment of {self.release.name} has no program {program!r}.",
+                f"{self.release.name} 的环境中没有程序 {program!r}。",
+            ),
             where=str(path),
-            why="the engine is not whole there, or was changed after it was installed",
+            why=say(
+                "the engine is not whole there, or was changed after it was installed",
+                "其中的引擎不完整，或安装后被改动过",
+            ),
             fix=f"recipe env doctor {self.release.name}",
         )
 
@@ -96,4 +103,7 @@ class Environment:
         name = self.release.name
         if self.managed:
             return f"recipe env remove {name} -y && recipe env install {name}"
-        return f"repair that Python, or let recipe build its own: recipe env install {name}"
+        return say(
+            f"repair that Python, or let recipe build its own: recipe env install {name}",
+            f"修复该 Python，或让 recipe 构建自己的环境：recipe env install {name}",
+        )

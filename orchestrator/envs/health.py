@@ -69,7 +69,10 @@ def probe(environment: Environment, log: WorkLog, *, devices: bool = False) -> H
             _, lines = log.run(argv, env=env, shown=_TOLD, timeout=_SECONDS)
         except OSError as error:
             raise RecipeError(
-                f"The Python of {environment.release.name} cannot be run.",
+                say(
+                    f"The Python of {environment.release.name} cannot be run.",
+                    f"{environment.release.name} 的 Python 无法运行。",
+                ),
                 where=str(environment.python),
                 why=error.strerror or str(error),
                 fix=environment.rebuild,
@@ -80,7 +83,9 @@ def probe(environment: Environment, log: WorkLog, *, devices: bool = False) -> H
             report = Health()
     if len(report.imports) == len(modules) and len(report.devices) == 3 * devices:
         return report
-    return replace(report, ended=next(filter(None, reversed(lines)), "without a word"))
+    return replace(
+        report, ended=next(filter(None, reversed(lines)), say("without a word", "没有任何输出"))
+    )
 
 
 def require(environment: Environment, log: WorkLog) -> Health:
@@ -102,11 +107,19 @@ def require(environment: Environment, log: WorkLog) -> Health:
         )
     faults = [why for tool in health.imports if (why := fault(tool, health))]
     if health.ended is not None:
-        faults.append(f"its Python ended in the middle: {health.ended}")
+        faults.append(
+            say(
+                f"its Python ended in the middle: {health.ended}",
+                f"它的 Python 中途退出：{health.ended}",
+            )
+        )
     if faults:
-        clean = "empty uv's cache, then install again: python -m uv cache clean && "
+        clean = say(
+            "empty uv's cache, then install again: python -m uv cache clean && ",
+            "清空 uv 的缓存，然后重新安装：python -m uv cache clean && ",
+        )
         raise RecipeError(
-            f"The tools of {name} cannot be imported.",
+            say(f"The tools of {name} cannot be imported.", f"{name} 的工具无法导入。"),
             where=f"{environment.python} (log: {log.path})",
             why="\n       ".join(faults),
             fix=f"{clean}recipe env install {name}" if managed else environment.rebuild,
@@ -138,45 +151,72 @@ def fault(tool: Mapping[str, Any], health: Health) -> str | None:
     text = f"{tool['error']}\n{tool.get('trace')}"
     pair = next((pair for pair in _PAIRS if re.search(pair[0], text)), None)
     if pair is not None:
-        versions = (f"{name} {health.versions.get(name, 'is missing')}" for name in pair[1].split())
-        words.append(f"{pair[2]} (here: {', '.join(versions)})")
+        absent = say("is missing", "缺失")
+        versions = (f"{name} {health.versions.get(name, absent)}" for name in pair[1].split())
+        here, (english, chinese) = ", ".join(versions), pair[2]
+        words.append(say(f"{english} (here: {here})", f"{chinese}（此处：{here}）"))
     elif missing := re.search(r"No module named '([^']+)'", tool["error"]):
-        words.append(f"the package of {missing[1]} is not installed")
+        words.append(
+            say(f"the package of {missing[1]} is not installed", f"没有安装提供 {missing[1]} 的包")
+        )
     return "; ".join(words)
 
 
 #: what the error says -> the packages that do not fit each other, and in words
-_PAIRS: tuple[tuple[str, str, str], ...] = (
+_PAIRS: tuple[tuple[str, str, tuple[str, str]], ...] = (
     (
         r"cannot import name 'packaging' from 'pkg_resources'|No module named 'pkg_resources'",
         "setuptools mmengine",
-        "setuptools 70 and newer lack what the engine imports: setuptools below 70 fits",
+        (
+            "setuptools 70 and newer lack what the engine imports: setuptools below 70 fits",
+            "setuptools 70 及以上缺少引擎要导入的内容：请用低于 70 的 setuptools",
+        ),
     ),
     (
         r"triton\.ops|compiled without GPU support|cadam32bit_grad_fp32|libbitsandbytes",
         "bitsandbytes triton torch",
-        "this bitsandbytes does not fit this triton or torch",
+        (
+            "this bitsandbytes does not fit this triton or torch",
+            "该 bitsandbytes 与此 triton 或 torch 不匹配",
+        ),
     ),
     (
         r"_ARRAY_API|numpy\.core\.multiarray|numpy\.dtype size changed|compiled using NumPy 1",
         "numpy pyarrow",
-        "a package built for NumPy 1 meets NumPy 2: numpy below 2 fits",
+        (
+            "a package built for NumPy 1 meets NumPy 2: numpy below 2 fits",
+            "为 NumPy 1 构建的包遇到了 NumPy 2：请用低于 2 的 numpy",
+        ),
     ),
-    (r"torchvision", "torch torchvision", "this torchvision was built for another torch"),
+    (
+        r"torchvision",
+        "torch torchvision",
+        ("this torchvision was built for another torch", "该 torchvision 是为另一个 torch 构建的"),
+    ),
     (
         r"different CUDA versions|libtorchaudio",
         "torch torchaudio",
-        "this torchaudio was built for another torch",
+        ("this torchaudio was built for another torch", "该 torchaudio 是为另一个 torch 构建的"),
     ),
     (
         r"undefined symbol|GLIBC|libcu\w+\.so|libnv\w+\.so|libcudnn",
         "torch",
-        "torch's own libraries do not fit each other or this system",
+        (
+            "torch's own libraries do not fit each other or this system",
+            "torch 自带的库彼此不匹配，或与此系统不匹配",
+        ),
     ),
     (
         r"StaticCache|DynamicCache|cannot import name '\w+' from 'transformers",
         "transformers peft accelerate",
-        "this transformers is not the one that the engine or peft was written for",
+        (
+            "this transformers is not the one that the engine or peft was written for",
+            "引擎或 peft 不是为该版本的 transformers 编写的",
+        ),
     ),
-    (r"is_bf16_supported", "torch", "the engine asks a GPU question where there is no GPU"),
+    (
+        r"is_bf16_supported",
+        "torch",
+        ("the engine asks a GPU question where there is no GPU", "引擎在没有 GPU 的地方查询 GPU"),
+    ),
 )

@@ -134,7 +134,10 @@ def _packages(environment: Environment, lock: locks.Lock, log: WorkLog) -> None:
     uv.run(
         ["venv", "--no-project", "--python", wanted, "--prompt", release.name, str(root)],
         log=log,
-        doing=f"Python {wanted}, which {release.name} needs, could not be set up.",
+        doing=say(
+            f"Python {wanted}, which {release.name} needs, could not be set up.",
+            f"{release.name} 需要的 Python {wanted} 无法准备。",
+        ),
     )
     _same_python(environment, wanted)
     requirements = root / "requirements.txt"
@@ -148,7 +151,11 @@ def _packages(environment: Environment, lock: locks.Lock, log: WorkLog) -> None:
     else:
         torch = ["--torch-backend", lock.backend]
         words = ["pip", "install", *torch, *words, "--requirement", str(requirements)]
-    uv.run(words, log=log, doing=f"{release.name} could not be installed.")
+    uv.run(
+        words,
+        log=log,
+        doing=say(f"{release.name} could not be installed.", f"{release.name} 无法安装。"),
+    )
 
 
 def _same_python(environment: Environment, wanted: str) -> None:
@@ -158,10 +165,16 @@ def _same_python(environment: Environment, wanted: str) -> None:
     if any((version + ".").startswith(release.python + ".") for version in versions):
         return
     raise UsageError(
-        f"{release.name} is locked for Python {release.python}.",
+        say(
+            f"{release.name} is locked for Python {release.python}.",
+            f"{release.name} 锁定在 Python {release.python}。",
+        ),
         where=f"RECIPE_PYTHON={wanted}",
-        why=f"that is Python {', '.join(versions)}",
-        fix=f"name a Python {release.python}, or unset RECIPE_PYTHON",
+        why=say(f"that is Python {', '.join(versions)}", f"那是 Python {', '.join(versions)}"),
+        fix=say(
+            f"name a Python {release.python}, or unset RECIPE_PYTHON",
+            f"请指定 Python {release.python}，或取消 RECIPE_PYTHON（unset）",
+        ),
     )
 
 
@@ -198,11 +211,21 @@ def _examine(release: Release, python: Path, root: Path, log: WorkLog) -> State:
     """A Python of the user's own: nothing is installed into it, it is only looked at."""
     if not (python.is_file() and os.access(python, os.X_OK)):
         raise UsageError(
-            f"The Python of your own for {release.name} cannot be run.",
+            say(
+                f"The Python of your own for {release.name} cannot be run.",
+                f"你为 {release.name} 指定的 Python 无法运行。",
+            ),
             where=str(python),
-            why="it is not a program" if python.exists() else "there is no such file",
-            fix=f"name a Python that holds {release.engine} {release.version} (--python, or "
-            f"{setting('PYTHON', release)}), or forget it: recipe env remove {release.name} -y",
+            why=say("it is not a program", "它不是可执行程序")
+            if python.exists()
+            else say("there is no such file", "没有这个文件"),
+            fix=say(
+                f"name a Python that holds {release.engine} {release.version} (--python, or "
+                f"{setting('PYTHON', release)}), or forget it: recipe env remove {release.name} -y",
+                f"请指定装有 {release.engine} {release.version} 的 Python（--python，或 "
+                f"{setting('PYTHON', release)}），或不再使用它：recipe env remove {release.name} "
+                "-y",
+            ),
         )
     known = _keep_changes(release, root)
     if known is None:
@@ -218,9 +241,18 @@ def _same_release(environment: Environment, report: health.Health) -> None:
     if release.engine not in locks.load(release).pins() or version == release.version:
         return
     raise UsageError(
-        f"The Python named for {release.name} does not hold that release.",
+        say(
+            f"The Python named for {release.name} does not hold that release.",
+            f"为 {release.name} 指定的 Python 中不是该版本。",
+        ),
         where=str(environment.python),
-        why=f"it holds {release.engine} {version}" if version else "it does not hold it",
-        fix=f"install {release.engine}=={release.version} there, or let recipe build an "
-        f"environment: recipe env install {release.name}",
+        why=say(f"it holds {release.engine} {version}", f"其中是 {release.engine} {version}")
+        if version
+        else say("it does not hold it", "其中没有它"),
+        fix=say(
+            f"install {release.engine}=={release.version} there, or let recipe build an "
+            f"environment: recipe env install {release.name}",
+            f"在其中安装 {release.engine}=={release.version}，或让 recipe 构建环境：recipe env "
+            f"install {release.name}",
+        ),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.base import paths
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.language import say
 from orchestrator.base.lock import holder, locked
 from orchestrator.envs import locks, sources
 from orchestrator.envs.environment import Environment
@@ -204,10 +205,10 @@ def clear(root: Path) -> None:
             shutil.rmtree(root)
     except OSError as error:
         raise RecipeError(
-            "An environment cannot be removed.",
+            say("An environment cannot be removed.", "环境无法删除。"),
             where=str(error.filename or root),
             why=error.strerror,
-            fix=f"remove {root} by hand",
+            fix=say(f"remove {root} by hand", f"请手动删除 {root}"),
         ) from error
 
 

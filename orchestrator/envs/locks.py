@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.language import say
 
 if TYPE_CHECKING:
     from orchestrator.envs.release import Release
@@ -77,16 +78,22 @@ def load(release: Release, backend: str | None = None) -> Lock:
     """
     if backend is not None and not _BACKEND.fullmatch(backend):
         raise UsageError(
-            f"There is no torch backend {backend!r}.",
-            where="--torch-backend or UV_TORCH_BACKEND",
-            fix="use a name that uv knows: cpu, cu124, auto …",
+            say(f"There is no torch backend {backend!r}.", f"没有 torch 后端 {backend!r}。"),
+            where=say("--torch-backend or UV_TORCH_BACKEND", "--torch-backend 或 UV_TORCH_BACKEND"),
+            fix=say(
+                "use a name that uv knows: cpu, cu124, auto …",
+                "请用 uv 认识的名称：cpu、cu124、auto……",
+            ),
         )
     try:
         return Lock(release, release.lock.read_text(encoding="utf-8"), backend)
     except OSError as error:
         raise RecipeError(
-            f"There is no lock for {release.name}.",
+            say(f"There is no lock for {release.name}.", f"{release.name} 没有锁文件。"),
             where=str(release.lock),
             why=error.strerror,
-            fix=f"make it: recipe env lock {release.name}",
+            fix=say(
+                f"make it: recipe env lock {release.name}",
+                f"请生成它：recipe env lock {release.name}",
+            ),
         ) from error

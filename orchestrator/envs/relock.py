@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.process import capture
 from orchestrator.base.secrets import redacted
 from orchestrator.envs import indexes, uv
@@ -33,7 +34,9 @@ def relock(release: Release) -> str:
     match = _AS_OF.match(wanted.read_text(encoding="utf-8"))
     if match is None:
         raise RecipeError(
-            "A lock needs a date.", where=str(wanted), fix='begin it with: "# as of 2025-07-12"'
+            say("A lock needs a date.", "锁文件需要日期。"),
+            where=str(wanted),
+            fix=say('begin it with: "# as of 2025-07-12"', "在开头写：“# as of 2025-07-12”"),
         )
     argv = [
         *(uv.binary(), "pip", "compile", "--quiet", *indexes.flags(os.environ)),
@@ -45,6 +48,6 @@ def relock(release: Release) -> str:
     done = capture(argv, cwd=wanted.parent, env=uv.environ(os.environ))
     if done.code != 0:
         lines = redacted(done.errors).splitlines()
-        doing = f"{release.name} could not be resolved."
+        doing = say(f"{release.name} could not be resolved.", f"{release.name} 的依赖无法解析。")
         raise uv.failure(lines, doing=doing, log=None, code=done.code)
     return done.output

@@ -64,10 +64,16 @@ def run(arguments: Sequence[str], *, log: WorkLog, doing: str) -> None:
 
 def _missing(why: str | None, where: str | None) -> RecipeError:
     return RecipeError(
-        "The program uv, which builds engine environments, cannot be started.",
+        say(
+            "The program uv, which builds engine environments, cannot be started.",
+            "用来构建引擎环境的程序 uv 无法启动。",
+        ),
         where=where,
         why=why,
-        fix="install recipe again, or name a uv in the variable RECIPE_UV",
+        fix=say(
+            "install recipe again, or name a uv in the variable RECIPE_UV",
+            "请重新安装 recipe，或在变量 RECIPE_UV 中写出 uv 的路径",
+        ),
     )
 
 
@@ -82,7 +88,12 @@ def meaningful(lines: Sequence[str]) -> list[str]:
 def failure(lines: Sequence[str], *, doing: str, log: Path | None, code: int) -> RecipeError:
     """uv's failure as the user's error: its own words for why, and the next step for its kind."""
     text = "\n".join(lines)
-    words = meaningful(lines) or [f"uv ended with exit code {code} without a word"]
+    words = meaningful(lines) or [
+        say(
+            f"uv ended with exit code {code} without a word",
+            f"uv 以退出码 {code} 结束，没有任何输出",
+        )
+    ]
     fix = say(
         "read the log, repair that, and run the same command again",
         "查看日志，解决其中的问题，再运行同一命令",
@@ -92,7 +103,7 @@ def failure(lines: Sequence[str], *, doing: str, log: Path | None, code: int) ->
     if entry is not None and match is not None:
         cause, fix = entry.told(match)
         words = [f"{cause} ({_room()})" if entry.id == DISK else cause, *words]
-    where = f"log: {log}" if log else None
+    where = say(f"log: {log}", f"日志：{log}") if log else None
     return RecipeError(doing, where=where, why="\n       ".join(words), fix=fix)
 
 
@@ -101,7 +112,10 @@ def disks() -> list[tuple[str, Path, float]]:
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     downloads = Path(os.environ.get("UV_CACHE_DIR") or base / "uv")
     rooms = []
-    for label, folder in (("environments", paths.environments_dir()), ("uv's cache", downloads)):
+    for label, folder in (
+        (say("environments", "环境"), paths.environments_dir()),
+        (say("uv's cache", "uv 的缓存"), downloads),
+    ):
         there = next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
         with contextlib.suppress(OSError):  # a folder that cannot be asked tells no figure
             rooms.append((label, folder, float(shutil.disk_usage(there).free)))
@@ -110,5 +124,9 @@ def disks() -> list[tuple[str, Path, float]]:
 
 def _room() -> str:
     return "; ".join(
-        f"{label} {folder}: {free / 1e9:.1f} GB free" for label, folder, free in disks()
+        say(
+            f"{label} {folder}: {free / 1e9:.1f} GB free",
+            f"{label} {folder}：可用 {free / 1e9:.1f} GB",
+        )
+        for label, folder, free in disks()
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.base import paths
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.process import capture, quoted
 from orchestrator.base.secrets import redacted
 
@@ -74,15 +75,20 @@ class WorkLog:
             inherited = () if self.lock is None else (self.lock,)
             done = capture(argv, env=env, cwd=folder, line=keep, keep=inherited, timeout=timeout)
         if done.timed_out:
-            lines.append(f"ended after {timeout:.0f} s")
+            lines.append(say(f"ended after {timeout:.0f} s", f"{timeout:.0f} 秒后被终止"))
         return done.code, lines
 
 
 def cannot_use(place: Path, error: OSError) -> RecipeError:
     """A folder of ours that cannot be read or written, in words."""
     return RecipeError(
-        "The folder of the engines' environments cannot be used.",
+        say(
+            "The folder of the engines' environments cannot be used.", "引擎环境的文件夹无法使用。"
+        ),
         where=str(error.filename or place),
         why=error.strerror or str(error),
-        fix="set RECIPE_CACHE to a folder of your own, or make that one readable and writable",
+        fix=say(
+            "set RECIPE_CACHE to a folder of your own, or make that one readable and writable",
+            "让 RECIPE_CACHE 指向你自己的文件夹，或让该文件夹可读写",
+        ),
     )

@@ -22,10 +22,12 @@ from typing import IO, Any, cast
 
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import free_bytes
+from orchestrator.base.language import say
 from orchestrator.hub import faults, receipts
 from orchestrator.hub.folder import ModelFolder, check_folder
 from orchestrator.hub.remote import HUBS, Client, Listing, RemoteFile
 from orchestrator.hub.selection import is_weight, needed, without_weights
+from orchestrator.hub.words import local
 from orchestrator.recipe.schema import Model
 
 _TRIES = 3
@@ -83,7 +85,10 @@ def _fetch(client: Client, model: Model, tell: _Voice, *, weights: bool) -> Mode
     folder = _explained(client, model, lambda: client.download(model, listing.files, tell.moved))
     lost = listing.missing_in(folder)
     if lost:
-        why = "the client ended without an error, but these files are not there in full"
+        why = say(
+            "the client ended without an error, but these files are not there in full",
+            "客户端没有报错就结束了，但这些文件不完整",
+        )
         raise faults.cut_off(model, lost, why)
     found = check_folder(folder, weights=weights)
     receipts.write(model, replace(listing, path=str(found.path)), weights=weights)
@@ -108,19 +113,35 @@ def _wanted(model: Model, listing: Listing, *, weights: bool) -> tuple[RemoteFil
     names = [each.path for each in listing.files]
     keep = set(needed(names))
     if "config.json" not in names:
-        kind = "an adapter" if "adapter_config.json" in names else "not a Transformers model"
+        kind = (
+            say("an adapter", "是适配器")
+            if "adapter_config.json" in names
+            else say("not a Transformers model", "不是 Transformers 模型")
+        )
         raise RecipeError(
-            f"{model.id} is {kind}.",
+            say(f"{model.id} is {kind}.", f"{model.id} {kind}。"),
             where="model.id",
-            why=f"the repository has no config.json; it holds {', '.join(names[:8]) or 'nothing'}",
-            fix="give the id of the base model",
+            why=say(
+                f"the repository has no config.json; it holds {', '.join(names[:8]) or 'nothing'}",
+                f"仓库中没有 config.json；其中有 {', '.join(names[:8]) or '（空）'}",
+            ),
+            fix=say("give the id of the base model", "请写基座模型的 id"),
         )
     if not any(is_weight(name) and "/" not in name for name in keep):
         raise RecipeError(
-            f"{model.id} has no weights that can be trained.",
+            say(
+                f"{model.id} has no weights that can be trained.",
+                f"{model.id} 没有可以训练的权重。",
+            ),
             where="model.id",
-            why=f"no .safetensors and no .bin among {', '.join(names[:8])}",
-            fix="give the id of the original model rather than of a converted one (GGUF, ONNX …)",
+            why=say(
+                f"no .safetensors and no .bin among {', '.join(names[:8])}",
+                f"{', '.join(names[:8])} 中既没有 .safetensors 也没有 .bin",
+            ),
+            fix=say(
+                "give the id of the original model rather than of a converted one (GGUF, ONNX …)",
+                "请写原始模型的 id，而不是转换后的模型（GGUF、ONNX……）",
+            ),
         )
     if not weights:
         keep = set(without_weights({each.path: each.size for each in listing.files}))
@@ -134,10 +155,16 @@ def _must_fit(client: Client, model: Model, listing: Listing) -> None:
     free = free_bytes(root)
     if left > free:
         raise RecipeError(
-            f"Not enough disk space for {model.id}.",
+            say(f"Not enough disk space for {model.id}.", f"磁盘空间不足以下载 {model.id}。"),
             where=str(root),
-            why=f"{left / 1e9:,.2f} GB are still to be downloaded, {free / 1e9:,.2f} GB are free",
-            fix=f"free some space, or point {variable} at a larger disk; {faults.LOCAL}",
+            why=say(
+                f"{left / 1e9:,.2f} GB are still to be downloaded, {free / 1e9:,.2f} GB are free",
+                f"还需下载 {left / 1e9:,.2f} GB，可用空间 {free / 1e9:,.2f} GB",
+            ),
+            fix=say(
+                f"free some space, or point {variable} at a larger disk; {local()}",
+                f"清理出空间，或让 {variable} 指向更大的磁盘；{local()}",
+            ),
         )
 
 

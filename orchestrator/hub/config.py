@@ -65,7 +65,7 @@ def _read(folder: Path) -> Config:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError(say("it is no JSON object", "它不是 JSON 对象"))
     except (OSError, ValueError) as error:
         raise RecipeError(
             say(f"{CONFIG} cannot be read.", f"无法读取 {CONFIG}。"),

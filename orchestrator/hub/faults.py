@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from data_tools.nearest import did_you_mean
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import free_bytes
+from orchestrator.base.language import say
 from orchestrator.base.secrets import redacted
 from orchestrator.hub.folder import listed
 from orchestrator.hub.remote import HUBS, Client
+from orchestrator.hub.words import WORDS, again, local
 
 if TYPE_CHECKING:
     from orchestrator.recipe.schema import Model
 
-AGAIN = "run the same command again: it goes on from what is already there"
-LOCAL = "with a copy on this machine: --set model.path=FOLDER"
 #: What went wrong <- names of the clients' error classes, whichever release has them. First wins.
 _KINDS = (
     ("offline", {"OfflineModeIsEnabled"}),
@@ -42,65 +42,6 @@ _NETWORK_WORDS = (
     "No address associated with hostname", "Network is unreachable", "No route to host",
     "Cannot connect to proxy", "certificate verify failed", "timed out",
 )  # fmt: skip
-#: kind -> what, where, why, next step.
-_WORDS = {
-    "full": (
-        "The disk became full while {id} was downloaded.",
-        "{root}",
-        "{free:,} bytes are free now",
-        "free some space and {again}",
-    ),
-    "unwritable": (
-        "{id} cannot be stored in the cache.",
-        "{root}",
-        "{detail}",
-        "make that folder writable, or let {cache} name another one",
-    ),
-    "offline": (
-        "{id} is not complete on this machine and downloading is turned off.",
-        "HF_HUB_OFFLINE in the environment",
-        "there is no whole copy of this revision in the cache",
-        "unset HF_HUB_OFFLINE once to download it; {local}",
-    ),
-    "damaged": (
-        "{id}: {files} arrived damaged.",
-        "{hub}",
-        "the content does not match the hub's own checksum or size, twice ({detail}); the damaged "
-        "copy was removed",
-        "{again}; if it stays so, the hub's copy is bad: try the other hub (model.hub), or {local}",
-    ),
-    "refused": (
-        "{hub} does not let you download {id}.",
-        "model.id",
-        "the token in {token} was not accepted for it ({detail})",
-        "ask for access on the model's page, then check that {token} is the right token",
-    ),
-    "access": (
-        "{hub} does not let you download {id}.",
-        "model.id",
-        "it is private or gated and no token was given ({detail})",
-        "ask for access on the model's page and put your token into {token}",
-    ),
-    "unknown": (
-        "{hub} has no model {id}.",
-        "model.id",
-        "there is no such id, or it is private and hidden from you",
-        "check the spelling (OWNER/NAME); for a private model set {token}; {local}",
-    ),
-    "revision": (
-        "{id} on {hub} has no revision {asked}.",
-        "model.revision",
-        "it has {known}",
-        "{meant}--set model.revision=NAME",
-    ),
-    "network": (
-        "{id} cannot be downloaded: no connection to {hub}.",
-        "{endpoint}",
-        "{network}",
-        "check the network and proxy settings; {local}",
-    ),
-    "cut": ("The download of {id} broke off{at}.", "{hub}", "{detail}", "{again}"),
-}
 
 
 def was_cut(error: BaseException) -> bool:
@@ -146,9 +87,12 @@ def cut_off(model: Model, files: Sequence[str], detail: str) -> RecipeError:
 
 def not_an_id(model: Model) -> RecipeError:
     return UsageError(
-        f"{model.id!r} is not the id of a model.",
+        say(f"{model.id!r} is not the id of a model.", f"{model.id!r} 不是模型的 id。"),
         where="model.id",
-        why="an id on a hub is OWNER/NAME, of letters, digits, dots, dashes and underscores",
+        why=say(
+            "an id on a hub is OWNER/NAME, of letters, digits, dots, dashes and underscores",
+            "平台上的 id 是 OWNER/NAME，由字母、数字、点、连字符和下划线组成",
+        ),
         fix=_local(model),
     )
 
@@ -156,8 +100,11 @@ def not_an_id(model: Model) -> RecipeError:
 def _local(model: Model) -> str:
     """How to give a folder; the very folder, when the id is one."""
     if Path(model.id).is_dir():
-        return f"{model.id} is a folder on this machine: --set model.path={model.id}"
-    return LOCAL
+        return say(
+            f"{model.id} is a folder on this machine: --set model.path={model.id}",
+            f"{model.id} 是本机上的文件夹：--set model.path={model.id}",
+        )
+    return local()
 
 
 def _told(
@@ -167,10 +114,12 @@ def _told(
     named = listed(files)
     words = {
         **{"id": model.id, "hub": hub.name, "token": hub.token, "cache": hub.cache},
-        **{"again": AGAIN, "local": _local(model), "detail": detail, "files": named},
-        "at": f" at {named}" if named else "",
+        **{"again": again(), "local": _local(model), "detail": detail, "files": named},
+        "at": say(f" at {named}", f"（{named}）") if named else "",
     }
-    what, where, why, fix = (text.format(**words, **facts) for text in _WORDS[kind])
+    what_pair, place, why_pair, fix_pair = WORDS[kind]
+    texts = (say(*what_pair), place, say(*why_pair), say(*fix_pair))
+    what, where, why, fix = (text.format(**words, **facts) for text in texts)
     return RecipeError(what, where=where, why=why, fix=fix)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.lock import locked
 from orchestrator.base.process import capture
 from orchestrator.base.secrets import redacted
@@ -76,11 +77,18 @@ def fetch_model(
         return known
     report = progress or _silent
     lock = receipts.place(model).with_suffix(".lock")
-    with locked(lock, lambda owner: report(0, 0, f"{model.id}: waiting for {owner}")) as handle:
+    with locked(
+        lock,
+        lambda owner: report(
+            0, 0, say(f"{model.id}: waiting for {owner}", f"{model.id}：正在等待 {owner}")
+        ),
+    ) as handle:
         known = known_model(model, weights=weights)
         found = known or _ask(model, "all" if weights else "small", report, handle)
     if found is None:
-        raise RuntimeError("the download ended without a folder")
+        raise RuntimeError(
+            say("the download ended without a folder", "下载结束了，但没有给出文件夹")
+        )
     return found
 
 
@@ -137,9 +145,17 @@ def _ask(model: Model, what: str, report: Progress, *keep: int) -> ModelFolder |
     if "folder" in answer:
         return ModelFolder(**{**answer["folder"], "path": Path(answer["folder"]["path"])})
     if done.code < 0:
-        why = f"the process that downloads was killed (signal {-done.code})"
+        why = say(
+            f"the process that downloads was killed (signal {-done.code})",
+            f"下载进程被终止（信号 {-done.code}）",
+        )
         raise faults.cut_off(model, [], why)
-    raise RuntimeError(f"the download ended with {done.code}: {redacted(done.errors[-2000:])}")
+    raise RuntimeError(
+        say(
+            f"the download ended with {done.code}: {redacted(done.errors[-2000:])}",
+            f"下载以 {done.code} 结束：{redacted(done.errors[-2000:])}",
+        )
+    )
 
 
 def _answer(line: str) -> dict[str, Any]:

@@ -17,17 +17,18 @@ import requests
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import free_bytes
 from orchestrator.base.files import sha256 as digest_of
+from orchestrator.base.language import say
 from orchestrator.base.lock import locked
 from orchestrator.base.secrets import HIDDEN, redacted
-from orchestrator.hub.faults import AGAIN, network_words
+from orchestrator.hub.faults import network_words
 from orchestrator.hub.remote import Progress
+from orchestrator.hub.words import again
 
 _BLOCK = 1 << 16  # what is lost of a block when the connection breaks in it
 _TRIES = 4  # in a row, without a single new byte
 _PAUSE = 0.2  # seconds, doubled after each of them
 _TIMEOUT = 60
 _BUSY = (408, 425, 429)
-_OWN = "fetch it yourself and give its path in the recipe"
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 #: A coded body could not be gone on with in the middle.
 _HEADERS = {"User-Agent": "finetune-recipe", "Accept-Encoding": "identity"}
@@ -71,24 +72,36 @@ def fetch_file(
 def _must_be_web(url: str) -> None:
     try:
         parts = urlsplit(url)
-        why = "" if parts.hostname else "it names no host"
+        why = "" if parts.hostname else say("it names no host", "其中没有主机名")
         if parts.scheme not in ("http", "https"):
-            why = f"only http and https are followed, not {parts.scheme or 'nothing'}"
+            why = say(
+                f"only http and https are followed, not {parts.scheme or 'nothing'}",
+                f"只支持 http 和 https，而不是 {parts.scheme or '空'}",
+            )
     except ValueError as error:
         why = str(error)
     if why:
         raise RecipeError(
-            "This address cannot be fetched.",
+            say("This address cannot be fetched.", "无法下载该地址。"),
             where=redacted(url),
             why=why,
-            fix="give an http(s) address, or fetch the file yourself and give its path",
+            fix=say(
+                "give an http(s) address, or fetch the file yourself and give its path",
+                "请写 http(s) 地址，或自己下载文件并写出其路径",
+            ),
         )
     if HIDDEN in url:
         raise UsageError(
-            "This address has lost its password or token.",
+            say("This address has lost its password or token.", "该地址中的密码或令牌已丢失。"),
             where=url,
-            why=f"secrets are stored as {HIDDEN}, so a stored recipe does not hold them",
-            fix="give the whole address again: --set data.sources.0.url=URL",
+            why=say(
+                f"secrets are stored as {HIDDEN}, so a stored recipe does not hold them",
+                f"密钥保存为 {HIDDEN}，因此保存的配方中没有密钥",
+            ),
+            fix=say(
+                "give the whole address again: --set data.sources.0.url=URL",
+                "请重新写出完整地址：--set data.sources.0.url=URL",
+            ),
         )
 
 
@@ -147,12 +160,24 @@ class _Transfer:
                     return
                 part.truncate(0)
         self.part.unlink()
-        login = "; the server sent a web page, so the address may need a login"
+        login = say(
+            "; the server sent a web page, so the address may need a login",
+            "；服务器返回的是网页，该地址可能需要登录",
+        )
         raise self._error(
-            f"{self.final.name} is not the file that the recipe means.",
-            f"its SHA-256 is {wrong} and {self.sha256} is expected, twice"
+            say(
+                f"{self.final.name} is not the file that the recipe means.",
+                f"{self.final.name} 不是配方所指的文件。",
+            ),
+            say(
+                f"its SHA-256 is {wrong} and {self.sha256} is expected, twice",
+                f"它的 SHA-256 是 {wrong}，应为 {self.sha256}，两次都如此",
+            )
             + (login if self.is_page else ""),
-            f"check the recipe's url and sha256, or {_OWN}",
+            say(
+                f"check the recipe's url and sha256, or {_own()}",
+                f"检查配方中的 url 和 sha256，或{_own()}",
+            ),
         )
 
     def _until_whole(self, part: IO[bytes]) -> None:
@@ -183,12 +208,26 @@ class _Transfer:
             if code == 416 and start:  # nothing left to send, or the part is of another file
                 if not answer.headers.get("Content-Range", "").endswith(f"/{start}"):
                     part.truncate(0)
-                    raise _Cut("the server has another version of the file")
+                    raise _Cut(
+                        say(
+                            "the server has another version of the file",
+                            "服务器上的文件是另一个版本",
+                        )
+                    )
             elif code in _BUSY or code >= 500:
-                raise _Cut(f"HTTP {code} {answer.reason}")
+                raise _Cut(
+                    say(f"HTTP {code} {answer.reason}", f"服务器返回 HTTP {code} {answer.reason}")
+                )
             elif code >= 400:
-                why = f"the server answered HTTP {code} {answer.reason}"
-                raise self._error(self._cannot, why, f"check the recipe's url, or {_OWN}")
+                why = say(
+                    f"the server answered HTTP {code} {answer.reason}",
+                    f"服务器返回 HTTP {code} {answer.reason}",
+                )
+                raise self._error(
+                    self._cannot,
+                    why,
+                    say(f"check the recipe's url, or {_own()}", f"检查配方中的 url，或{_own()}"),
+                )
             else:
                 self._receive(part, answer)
 
@@ -207,20 +246,34 @@ class _Transfer:
             if self.progress is not None:
                 self.progress(_size(part), total, self.final.name)
         if _size(part) < total:
-            raise _Cut(f"the connection was closed after {_size(part):,} of {total:,} bytes")
+            raise _Cut(
+                say(
+                    f"the connection was closed after {_size(part):,} of {total:,} bytes",
+                    f"收到 {total:,} 字节中的 {_size(part):,} 字节后，连接被关闭",
+                )
+            )
 
     def _must_fit(self, left: int) -> None:
         free = free_bytes(self.part.parent)
         if left > free:
             raise self._error(
-                f"Not enough disk space for {self.final.name}.",
-                f"{left:,} bytes are still to come and {free:,} are free",
-                f"free some space in {self.part.parent}, or set RECIPE_CACHE to another disk",
+                say(
+                    f"Not enough disk space for {self.final.name}.",
+                    f"磁盘空间不足以保存 {self.final.name}。",
+                ),
+                say(
+                    f"{left:,} bytes are still to come and {free:,} are free",
+                    f"还需 {left:,} 字节，可用 {free:,} 字节",
+                ),
+                say(
+                    f"free some space in {self.part.parent}, or set RECIPE_CACHE to another disk",
+                    f"在 {self.part.parent} 清理出空间，或让 RECIPE_CACHE 指向另一个磁盘",
+                ),
             )
 
     @property
     def _cannot(self) -> str:
-        return f"{self.final.name} cannot be downloaded."
+        return say(f"{self.final.name} cannot be downloaded.", f"{self.final.name} 无法下载。")
 
     def _error(self, what: str, why: str, fix: str) -> RecipeError:
         return RecipeError(what, where=redacted(self.url), why=redacted(why), fix=fix)
@@ -228,19 +281,36 @@ class _Transfer:
     def broke_off(self, error: Exception) -> RecipeError:
         """The connection failed once too often, or the address leads nowhere."""
         why = network_words(error) or str(error) or type(error).__name__
-        return self._error(self._cannot, why, f"check the network; {AGAIN}; or {_OWN}")
+        return self._error(
+            self._cannot,
+            why,
+            say(f"check the network; {again()}; or {_own()}", f"检查网络；{again()}；或{_own()}"),
+        )
 
 
 def _refused_here(url: str, final: Path, error: OSError) -> RecipeError:
     """This machine's own disk said no."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    space = f"free some space in {final.parent} and {AGAIN}"
-    own = "make that folder writable, or set RECIPE_CACHE to a folder of your own"
+    space = say(
+        f"free some space in {final.parent} and {again()}",
+        f"在 {final.parent} 清理出空间，然后{again()}",
+    )
+    own = say(
+        "make that folder writable, or set RECIPE_CACHE to a folder of your own",
+        "让该文件夹可写，或让 RECIPE_CACHE 指向你自己的文件夹",
+    )
     return RecipeError(
-        f"{final.name} cannot be stored" + (": the disk is full." if full else "."),
+        say(f"{final.name} cannot be stored", f"{final.name} 无法保存")
+        + (say(": the disk is full.", "：磁盘已满。") if full else say(".", "。")),
         where=redacted(url),
         why=f"{error.strerror or error}: {error.filename or final}",
         fix=space if full else own,
+    )
+
+
+def _own() -> str:
+    return say(
+        "fetch it yourself and give its path in the recipe", "自己下载它，并在配方中写出其路径"
     )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.tensor import DamagedWeights
 from orchestrator.base.weights import tensors
 from orchestrator.hub.selection import without_weights
 
-GIVE_A_FOLDER = "give a whole folder: --set model.path=FOLDER, or remove it to download the model"
 _VOCABULARIES = (
     "tokenizer.json", "*.model", "vocab.*", "*.tiktoken", "*.spm", "*.vocab", "tokenizer*.py",
 )  # fmt: skip
@@ -67,8 +67,13 @@ def check_folder(path: Path, *, weights: bool = True) -> ModelFolder:
         return ModelFolder(path=path, files=files, id=str(path))
     except OSError as error:
         why = f"{error.strerror or error}: {error.filename or path}"
-        fix = "make the folder readable for you, or copy it to a place of your own"
-        raise _unfit(path, "The model folder cannot be read.", why, fix) from error
+        fix = say(
+            "make the folder readable for you, or copy it to a place of your own",
+            "让你有权读取该文件夹，或把它复制到自己的位置",
+        )
+        raise _unfit(
+            path, say("The model folder cannot be read.", "模型文件夹无法读取。"), why, fix
+        ) from error
 
 
 def _files(path: Path) -> Iterator[tuple[str, int]]:
@@ -78,17 +83,37 @@ def _files(path: Path) -> Iterator[tuple[str, int]]:
             yield name.as_posix(), each.stat().st_size
 
 
-def _unfit(path: Path, what: str, why: str, fix: str = GIVE_A_FOLDER) -> RecipeError:
-    return RecipeError(what, where=str(path), why=why, fix=fix)
+def _unfit(path: Path, what: str, why: str, fix: str | None = None) -> RecipeError:
+    return RecipeError(what, where=str(path), why=why, fix=fix or _give_a_folder())
+
+
+def _give_a_folder() -> str:
+    return say(
+        "give a whole folder: --set model.path=FOLDER, or remove it to download the model",
+        "请写完整的模型文件夹：--set model.path=FOLDER，或去掉它以便下载模型",
+    )
 
 
 def _must_be_folder(path: Path) -> None:
     if path.is_file():
-        why = "this is one file; a model is the folder that holds config.json and the weights"
-        raise _unfit(path, "The model is not a folder.", why, f"--set model.path={path.parent}")
+        why = say(
+            "this is one file; a model is the folder that holds config.json and the weights",
+            "这是单个文件；模型应是含有 config.json 和权重的文件夹",
+        )
+        raise _unfit(
+            path,
+            say("The model is not a folder.", "给出的模型不是文件夹。"),
+            why,
+            f"--set model.path={path.parent}",
+        )
     if not path.is_dir():
-        fix = f"check the path, or {GIVE_A_FOLDER}"
-        raise _unfit(path, "The model folder is not there.", "there is no such folder", fix)
+        fix = say(f"check the path, or {_give_a_folder()}", f"检查路径，或{_give_a_folder()}")
+        raise _unfit(
+            path,
+            say("The model folder is not there.", "模型文件夹不存在。"),
+            say("there is no such folder", "没有这个文件夹"),
+            fix,
+        )
 
 
 def _must_have_config(path: Path) -> None:
@@ -96,27 +121,49 @@ def _must_have_config(path: Path) -> None:
         return
     adapter = path / "adapter_config.json"
     if adapter.is_file():
-        base = _read_json(adapter).get("base_model_name_or_path") or "its base model"
+        base = _read_json(adapter).get("base_model_name_or_path") or say(
+            "its base model", "它的基座模型"
+        )
         raise _unfit(
             path,
-            "This is an adapter, not a model.",
-            f"it has adapter_config.json and no config.json; the adapter belongs to {base}",
-            "give the base model as model.path (or merge the adapter into it first)",
+            say("This is an adapter, not a model.", "这是适配器，不是模型。"),
+            say(
+                f"it has adapter_config.json and no config.json; the adapter belongs to {base}",
+                f"其中有 adapter_config.json，没有 config.json；该适配器属于 {base}",
+            ),
+            say(
+                "give the base model as model.path (or merge the adapter into it first)",
+                "请把基座模型写入 model.path（或先把适配器合并进去）",
+            ),
         )
     inside = sorted([*path.glob("*/config.json"), *path.glob("snapshots/*/config.json")])
-    below = [f"the model seems to be one level down: --set model.path={p.parent}" for p in inside]
-    what = "The model folder has no config.json."
-    raise _unfit(path, what, _what_is_there(path), (below or [GIVE_A_FOLDER])[0])
+    below = [
+        say(
+            f"the model seems to be one level down: --set model.path={p.parent}",
+            f"模型似乎在下一层：--set model.path={p.parent}",
+        )
+        for p in inside
+    ]
+    what = say("The model folder has no config.json.", "模型文件夹中没有 config.json。")
+    raise _unfit(path, what, _what_is_there(path), (below or [_give_a_folder()])[0])
 
 
 def _what_is_there(path: Path) -> str:
     names = sorted(each.name for each in path.iterdir())
-    return f"it holds {listed(names)}" if names else "the folder is empty"
+    return (
+        say(f"it holds {listed(names)}", f"其中有 {listed(names)}")
+        if names
+        else say("the folder is empty", "文件夹是空的")
+    )
 
 
 def listed(names: Sequence[str], mark: str = ", ") -> str:
     """The first names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    more = (
+        say(f" and {len(names) - _SHOWN} more", f" 等另外 {len(names) - _SHOWN} 个")
+        if len(names) > _SHOWN
+        else ""
+    )
     return mark.join(names[:_SHOWN]) + more
 
 
@@ -125,20 +172,39 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except ValueError as error:
-        what = f"{path.name} cannot be read."
+        what = say(f"{path.name} cannot be read.", f"{path.name} 无法读取。")
         raise _unfit(path, what, f"{type(error).__name__}: {error}") from error
     if not isinstance(value, dict):
-        why = f"it holds a {type(value).__name__} where an object is expected"
-        raise _unfit(path, f"{path.name} is not a JSON object.", why)
+        why = say(
+            f"it holds a {type(value).__name__} where an object is expected",
+            f"应是对象，而其中是 {type(value).__name__}",
+        )
+        raise _unfit(
+            path, say(f"{path.name} is not a JSON object.", f"{path.name} 不是 JSON 对象。"), why
+        )
     return value
 
 
 def _must_be_no_pointer(*paths: Path) -> None:
     names = [path.name for path in paths if _is_lfs_pointer(path)]
     if names:
-        why = f"{listed(names)}: a Git LFS pointer, a text of about 130 bytes, not the file"
-        fix = "run `git lfs install && git lfs pull` in that folder, or " + GIVE_A_FOLDER
-        raise _unfit(paths[0].parent, "The model was cloned without its large files.", why, fix)
+        why = say(
+            f"{listed(names)}: a Git LFS pointer, a text of about 130 bytes, not the file",
+            f"{listed(names)}：是 Git LFS 指针（约 130 字节的文本），不是文件本身",
+        )
+        fix = (
+            say(
+                "run `git lfs install && git lfs pull` in that folder, or ",
+                "在该文件夹中运行 `git lfs install && git lfs pull`，或",
+            )
+            + _give_a_folder()
+        )
+        raise _unfit(
+            paths[0].parent,
+            say("The model was cloned without its large files.", "克隆模型时没有取回大文件。"),
+            why,
+            fix,
+        )
 
 
 def _is_lfs_pointer(path: Path) -> bool:
@@ -162,18 +228,39 @@ def _weights(path: Path) -> dict[str, set[str]]:
         stem, _, suffix = single.rpartition(".")
         shards = [*path.glob(f"{stem}-*-of-*.{suffix}")]
         if shards:
-            why = f"there are {len(shards)} shards but no {index}, which says which tensor is where"
-            fix = f"download {index} into the same folder, or {GIVE_A_FOLDER}"
-            raise _unfit(path, f"The model folder has no {index}.", why, fix)
-    why = f"no {' or '.join(_INDEX)} and no index of shards; {_what_is_there(path)}"
-    fix = f"download the weights into this folder, or {GIVE_A_FOLDER}"
-    raise _unfit(path, "The model folder has no weights.", why, fix)
+            why = say(
+                f"there are {len(shards)} shards but no {index}, which says which tensor is where",
+                f"有 {len(shards)} 个分片，却没有 {index}（它说明每个张量在哪个分片中）",
+            )
+            fix = say(
+                f"download {index} into the same folder, or {_give_a_folder()}",
+                f"把 {index} 下载到同一文件夹，或{_give_a_folder()}",
+            )
+            raise _unfit(
+                path,
+                say(f"The model folder has no {index}.", f"模型文件夹中没有 {index}。"),
+                why,
+                fix,
+            )
+    why = say(
+        f"no {' or '.join(_INDEX)} and no index of shards; {_what_is_there(path)}",
+        f"没有 {' 或 '.join(_INDEX)}，也没有分片索引；{_what_is_there(path)}",
+    )
+    fix = say(
+        f"download the weights into this folder, or {_give_a_folder()}",
+        f"把权重下载到该文件夹，或{_give_a_folder()}",
+    )
+    raise _unfit(path, say("The model folder has no weights.", "模型文件夹中没有权重。"), why, fix)
 
 
 def _by_shard(index: Path) -> dict[str, set[str]]:
     weight_map = _read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise _unfit(index, f"{index.name} is not an index of shards.", "it has no weight_map")
+        raise _unfit(
+            index,
+            say(f"{index.name} is not an index of shards.", f"{index.name} 不是分片索引。"),
+            say("it has no weight_map", "它没有 weight_map"),
+        )
     shards: dict[str, set[str]] = {}
     for tensor, shard in sorted(weight_map.items()):
         shards.setdefault(str(shard), set()).add(tensor)
@@ -187,8 +274,14 @@ def whole_weights(path: Path) -> dict[str, int]:
     told = {name: _count(path / name, expected) for name, expected in weights.items()}
     faults = [f"{name}: {fault}" for name, fault in told.items() if isinstance(fault, str)]
     if faults:
-        what = f"The model's weights are not complete ({len(faults)} of {len(weights)} files)."
-        fix = f"download these files again into this folder, or {GIVE_A_FOLDER}"
+        what = say(
+            f"The model's weights are not complete ({len(faults)} of {len(weights)} files).",
+            f"模型的权重不完整（{len(weights)} 个文件中有 {len(faults)} 个有问题）。",
+        )
+        fix = say(
+            f"download these files again into this folder, or {_give_a_folder()}",
+            f"把这些文件重新下载到该文件夹，或{_give_a_folder()}",
+        )
         raise _unfit(path, what, listed(faults, "; "), fix)
     return {name: count for name, count in told.items() if isinstance(count, int)}
 
@@ -198,15 +291,26 @@ def _count(path: Path, expected: set[str]) -> int | str:
     if not path.is_file():
         started = [*path.parent.glob(f"{path.name}*.incomplete")]
         started += path.parent.glob(f"{path.name}_[0-9]*_[0-9]*")
-        return "missing (its download was interrupted)" if started else "missing"
+        return (
+            say("missing (its download was interrupted)", "缺失（下载被中断）")
+            if started
+            else say("missing", "缺失")
+        )
     if path.stat().st_size == 0:
-        return "empty"
+        return say("empty", "空文件")
     try:
         held = tensors(path).keys()
     except DamagedWeights as error:
         return str(error)
     lost = sorted(expected - held)
-    return f"{len(lost)} tensors of the index are not in it, as {lost[0]}" if lost else len(held)
+    return (
+        say(
+            f"{len(lost)} tensors of the index are not in it, as {lost[0]}",
+            f"索引中的 {len(lost)} 个张量不在其中，例如 {lost[0]}",
+        )
+        if lost
+        else len(held)
+    )
 
 
 def own_code(path: Path) -> list[str]:
@@ -219,9 +323,17 @@ def own_code(path: Path) -> list[str]:
 def _must_have_code(path: Path) -> None:
     lost = [name for name in own_code(path) if not (path / name).is_file()]
     if lost:
-        why = f"auto_map names code that is not in the folder: {', '.join(lost)}"
-        fix = f"download these files into this folder, or {GIVE_A_FOLDER}"
-        raise _unfit(path, "The model's own code is missing.", why, fix)
+        why = say(
+            f"auto_map names code that is not in the folder: {', '.join(lost)}",
+            f"auto_map 所写的代码不在该文件夹中：{', '.join(lost)}",
+        )
+        fix = say(
+            f"download these files into this folder, or {_give_a_folder()}",
+            f"把这些文件下载到该文件夹，或{_give_a_folder()}",
+        )
+        raise _unfit(
+            path, say("The model's own code is missing.", "缺少模型自己的代码。"), why, fix
+        )
 
 
 def _modules(value: Any) -> set[str]:
@@ -238,6 +350,14 @@ def _must_have_tokenizer(path: Path) -> None:
     found = [each for pattern in _VOCABULARIES for each in path.glob(pattern) if each.is_file()]
     _must_be_no_pointer(*found)
     if not found:
-        why = "no tokenizer.json, tokenizer.model, vocab file or tokenizer code is in it"
-        fix = f"download the tokenizer files into this folder, or {GIVE_A_FOLDER}"
-        raise _unfit(path, "The model folder has no tokenizer.", why, fix)
+        why = say(
+            "no tokenizer.json, tokenizer.model, vocab file or tokenizer code is in it",
+            "其中没有 tokenizer.json、tokenizer.model、词表文件或分词器代码",
+        )
+        fix = say(
+            f"download the tokenizer files into this folder, or {_give_a_folder()}",
+            f"把分词器文件下载到该文件夹，或{_give_a_folder()}",
+        )
+        raise _unfit(
+            path, say("The model folder has no tokenizer.", "模型文件夹中没有分词器。"), why, fix
+        )

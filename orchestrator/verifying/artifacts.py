@@ -19,12 +19,13 @@ from orchestrator.base.weights import tensors
 from orchestrator.hub.folder import whole_weights
 from orchestrator.verifying import soundness
 from orchestrator.verifying.content import stamps
+from orchestrator.verifying.faults import diverged as diverged
+from orchestrator.verifying.faults import wrong as wrong
 
 _ADAPTER_KEY = re.compile(
     r"^(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>A|B|embedding_A|embedding_B)"
     r"(?:\.\w+)?(?:\.weight)?$"
 )
-_AGAIN = "run the same command again; it goes on from this stage"
 
 
 def verify(
@@ -37,43 +38,45 @@ def verify(
     """
     path = root / artifact.path
     if not path.exists():
-        raise wrong(f"the stage made no {artifact.path}", path)
+        raise wrong(
+            say(f"the stage made no {artifact.path}", f"该阶段没有生成 {artifact.path}"), path
+        )
     facts = artifact.proof.check(path, base)
     if artifact.proof.is_new and not stamps(path).items() - before.items():
-        raise wrong(f"the stage wrote nothing new to {artifact.path}", path)
+        raise wrong(
+            say(
+                f"the stage wrote nothing new to {artifact.path}",
+                f"该阶段没有向 {artifact.path} 写入任何新内容",
+            ),
+            path,
+        )
     return facts
-
-
-def wrong(what: str, path: Path, why: str | None = None, fix: str = _AGAIN) -> RecipeError:
-    """The error of an artifact that is not what it should be."""
-    return RecipeError(what[0].upper() + what[1:] + ".", where=str(path), why=why, fix=fix)
-
-
-def diverged(what: str, path: Path, why: str) -> RecipeError:
-    """The error of a training whose numbers ran away: the same again would end the same way."""
-    fix = say(
-        "lower train.learning_rate (a third of it), use bf16 rather than fp16, look for broken "
-        "rows (recipe data check), and train again with that; or go on from a checkpoint before "
-        "the loss became NaN",
-        "降低 train.learning_rate（约三分之一）、用 bf16 而不是 fp16、检查坏行"
-        "（recipe data check），然后重新训练；或从损失变成 NaN 之前的检查点继续",
-    )
-    return wrong(what, path, why, fix)
 
 
 def finite(found: soundness.Weights, what: str, path: Path, base: soundness.Weights) -> None:
     """RecipeError when a tensor of ``what`` holds NaN or an infinity, and the base's does not."""
     if fault := soundness.not_finite(found, base):
-        raise diverged(f"{what} holds NaN or infinite weights", path, fault)
+        raise diverged(
+            say(f"{what} holds NaN or infinite weights", f"{what}含有 NaN 或无穷大的权重"),
+            path,
+            fault,
+        )
 
 
 def _sound(found: soundness.Weights, what: str, path: Path, base: soundness.Weights) -> None:
     if fault := soundness.empty(found, base):
-        why = f"{fault}: its parts were left on the GPUs and not gathered"
-        raise wrong(f"{what} holds weights without values", path, why)
+        why = say(
+            f"{fault}: its parts were left on the GPUs and not gathered",
+            f"{fault}：这些参数分片留在了各 GPU 上，没有汇总",
+        )
+        raise wrong(
+            say(f"{what} holds weights without values", f"{what}含有没有数值的权重"), path, why
+        )
     finite(found, what, path, base)
     if fault := soundness.zero(found, base):
-        raise wrong(f"{what} holds weights that are zero", path, fault)
+        raise wrong(
+            say(f"{what} holds weights that are zero", f"{what}含有全为零的权重"), path, fault
+        )
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
@@ -81,7 +84,11 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     try:
         return tensors(path)
     except DamagedWeights as error:
-        raise wrong(f"the file {path.name} cannot be loaded", path, str(error)) from error
+        raise wrong(
+            say(f"the file {path.name} cannot be loaded", f"文件 {path.name} 无法加载"),
+            path,
+            str(error),
+        ) from error
 
 
 # ------------------------------------------------------------------ one check a kind
@@ -91,7 +98,7 @@ def check_file(path: Path, _base: Path | None) -> Facts:
     """A file that is not empty."""
     size = path.stat().st_size
     if size == 0:
-        raise wrong(f"the file {path.name} is empty", path)
+        raise wrong(say(f"the file {path.name} is empty", f"文件 {path.name} 是空的"), path)
     return {"bytes": size}
 
 
@@ -99,7 +106,9 @@ def _rows(path: Path, _base: Path | None) -> Facts:
     with path.open("rb") as stream:
         count = sum(1 for line in stream if line.strip())
     if count == 0:
-        raise wrong(f"the file {path.name} holds no row", path)
+        raise wrong(
+            say(f"the file {path.name} holds no row", f"文件 {path.name} 没有一行数据"), path
+        )
     return {"rows": count}
 
 
@@ -112,17 +121,32 @@ def _check_report(path: Path, _base: Path | None) -> Facts:
             first["what"],
             where=first.get("where"),
             why=first.get("why"),
-            fix="\n".join([first.get("fix") or "", *(f"also: {one['what']}" for one in rest)]),
+            fix="\n".join(
+                [
+                    first.get("fix") or "",
+                    *(say(f"also: {one['what']}", f"另外：{one['what']}") for one in rest),
+                ]
+            ),
         )
     return report
 
 
 def _adapter(path: Path, base: Path | None) -> Facts:
-    config = json_of(path / "adapter_config.json", "the adapter has no adapter_config.json")
+    config = json_of(
+        path / "adapter_config.json",
+        say("the adapter has no adapter_config.json", "适配器没有 adapter_config.json"),
+    )
     files = [path / f"adapter_model.{end}" for end in ("safetensors", "bin")]
     present = [file for file in files if file.is_file()]
     if not present:
-        raise wrong("the adapter has no weights", path, "no adapter_model.safetensors or .bin")
+        raise wrong(
+            say("the adapter has no weights", "适配器没有权重"),
+            path,
+            say(
+                "no adapter_model.safetensors or .bin",
+                "没有 adapter_model.safetensors，也没有 .bin",
+            ),
+        )
     found = tensors_of(present[0])
     sides: dict[str, set[str]] = {}
     for key in found:
@@ -131,10 +155,14 @@ def _adapter(path: Path, base: Path | None) -> Facts:
             sides.setdefault(match["module"], set()).add(match["side"][-1])
     whole = {module for module, both in sides.items() if both == {"A", "B"}}
     if not whole or len(whole) < len(sides):
-        raise wrong("the adapter is not whole", present[0], "a module has only one of A and B")
+        raise wrong(
+            say("the adapter is not whole", "适配器不完整"),
+            present[0],
+            say("a module has only one of A and B", "有模块只有 A、B 两个矩阵之一"),
+        )
     _every_target(whole, config.get("target_modules"), base, present[0])
     _does_something(found, present[0])
-    _sound(found, "the adapter", present[0], {})
+    _sound(found, say("the adapter", "适配器"), present[0], {})
     return {"modules": len(whole), "tensors": len(found), "rank": config.get("r")}
 
 
@@ -145,7 +173,11 @@ def json_of(path: Path, missing: str) -> Facts:
     except FileNotFoundError:
         raise wrong(missing, path.parent) from None
     except ValueError as error:
-        raise wrong(f"the file {path.name} is not JSON", path, str(error)) from error
+        raise wrong(
+            say(f"the file {path.name} is not JSON", f"文件 {path.name} 不是 JSON"),
+            path,
+            str(error),
+        ) from error
     return value
 
 
@@ -166,9 +198,14 @@ def _every_target(
     # A base whose file names differ from its module names shares none: nothing to compare then.
     if missing and wanted & found:
         raise wrong(
-            f"the adapter lacks {len(missing)} of {len(wanted)} modules",
+            say(
+                f"the adapter lacks {len(missing)} of {len(wanted)} modules",
+                f"适配器缺少 {len(wanted)} 个模块中的 {len(missing)} 个",
+            ),
             file,
-            f"its LoRA targets also give {missing[0]}",
+            say(
+                f"its LoRA targets also give {missing[0]}", f"它的 LoRA 目标模块还包括 {missing[0]}"
+            ),
         )
 
 
@@ -184,36 +221,54 @@ def _does_something(found: dict[str, Tensor], file: Path) -> None:
         mine = [one for name, one in found.items() if re.search(rf"lora_(embedding_)?{side}", name)]
         if all(is_zero(tensor) for tensor in mine):
             raise wrong(
-                f"the adapter does nothing: every lora_{side} weight is zero",
+                say(
+                    f"the adapter does nothing: every lora_{side} weight is zero",
+                    f"适配器不起作用：所有 lora_{side} 权重都为零",
+                ),
                 file,
-                "the checkpoint and the config do not belong together, or no optimizer step was "
-                "taken",
+                say(
+                    "the checkpoint and the config do not belong together, or no optimizer step "
+                    "was taken",
+                    "检查点与配置不匹配，或优化器一步也没有更新",
+                ),
             )
 
 
 def _model(path: Path, base: Path | None) -> Facts:
-    config = json_of(path / "config.json", "the model has no config.json")
+    config = json_of(
+        path / "config.json", say("the model has no config.json", "模型没有 config.json")
+    )
     try:
         weights = whole_weights(path)
     except RecipeError as error:
-        raise wrong(error.what.rstrip("."), path, error.why) from error
+        raise wrong(error.what.rstrip(".。"), path, error.why) from error
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
-        raise wrong("the model has no tokenizer", path)
+        raise wrong(say("the model has no tokenizer", "模型没有分词器"), path)
     total = sum((path / name).stat().st_size for name in weights)
     facts: Facts = {"shards": len(weights), "tensors": sum(weights.values()), "bytes": total}
     found = {key: one for name in weights for key, one in tensors_of(path / name).items()}
     itself = base is None or base.resolve() == path.resolve()
     before = {} if base is None or itself else soundness.weights_of(base) or {}
-    _sound(found, "the model", path, before)
+    _sound(found, say("the model", "模型"), path, before)
     if fault := soundness.missing_layers(found, config, before):
-        raise wrong("the model has fewer layers than it should have", path, fault)
+        raise wrong(
+            say("the model has fewer layers than it should have", "模型的层数比应有的少"),
+            path,
+            fault,
+        )
     changed = soundness.changed(found, before)
     if changed == 0:
         raise wrong(
-            "the model is the base model: training changed none of its weights",
+            say(
+                "the model is the base model: training changed none of its weights",
+                "模型与基座模型相同：训练没有改变它的任何权重",
+            ),
             path,
-            "the adapter was not merged into it, or its change is smaller than the precision in "
-            "which the model is stored",
+            say(
+                "the adapter was not merged into it, or its change is smaller than the precision "
+                "in which the model is stored",
+                "适配器没有合并进去，或改动小于模型保存时的精度",
+            ),
             say(
                 "look at the loss in the log of train: a loss that does not fall asks for a higher "
                 "train.learning_rate or more steps; then train again",

@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from orchestrator.base.language import say
+
 _LARGE = 32 * 1024 * 1024
 #: Samples of a large file, evenly spread, and the bytes of each.
 _SAMPLES, _SAMPLE = 128, 16 * 1024
@@ -88,10 +90,10 @@ def changed(before: Mapping[str, list[int | str]], now: Snapshot) -> str | None:
     """What became of the files of ``before``, in words; None: they hold what they held."""
     for name, state in before.items():
         if name not in now:
-            return f"{name} is missing"
+            return say(f"{name} is missing", f"缺少 {name}")
         # A record of an earlier version has no digest: its size must do.
         if now[name][2] != state[2] if len(state) > 2 else now[name][0] != state[0]:
-            return f"{name} was changed"
+            return say(f"{name} was changed", f"{name} 被改动过")
     return None
 
 

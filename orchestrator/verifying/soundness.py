@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.base.language import say
 from orchestrator.base.tensor import TYPE_SIZES, DamagedWeights, Tensor, is_not_finite, is_zero
 from orchestrator.base.weights import tensors
 
@@ -30,7 +31,10 @@ def empty(found: Weights, base: Weights) -> str | None:
     """The first tensor without a value, in words, unless the base model's has none either."""
     for name, tensor in found.items():
         if 0 in tensor.shape and not (name in base and 0 in base[name].shape):
-            return f"{name} has the shape {list(tensor.shape)}"
+            return say(
+                f"{name} has the shape {list(tensor.shape)}",
+                f"{name} 的形状是 {list(tensor.shape)}",
+            )
     return None
 
 
@@ -38,7 +42,7 @@ def not_finite(found: Weights, base: Weights) -> str | None:
     """The first tensor with a NaN or an infinity, unless the base model's has one too."""
     for name, tensor in found.items():
         if is_not_finite(tensor) and not (name in base and is_not_finite(base[name])):
-            return f"{name} holds NaN or infinite values"
+            return say(f"{name} holds NaN or infinite values", f"{name} 含有 NaN 或无穷大")
     return None
 
 
@@ -47,9 +51,16 @@ def zero(found: Weights, base: Weights) -> str | None:
     matrices = {name: one for name, one in found.items() if len(one.shape) > 1 and one.nbytes}
     lost = [name for name, one in matrices.items() if is_zero(one)]
     if lost and len(lost) == len(matrices):
-        return "every weight matrix is zero"
+        return say("every weight matrix is zero", "所有权重矩阵都为零")
     lost = [name for name in lost if name in base and not is_zero(base[name])]
-    return f"{lost[0]} is zero, and is not in the base model" if lost else None
+    return (
+        say(
+            f"{lost[0]} is zero, and is not in the base model",
+            f"{lost[0]} 为零，而在基座模型中不为零",
+        )
+        if lost
+        else None
+    )
 
 
 def missing_layers(found: Weights, config: Mapping[str, Any], base: Weights) -> str | None:
@@ -58,11 +69,17 @@ def missing_layers(found: Weights, config: Mapping[str, Any], base: Weights) -> 
     for stack, numbers in known.items():
         lost = sorted(numbers - held.get(stack, numbers))
         if lost:
-            return f"{len(lost)} of the base model's {len(numbers)} {stack} are missing: {lost[0]}"
+            return say(
+                f"{len(lost)} of the base model's {len(numbers)} {stack} are missing: {lost[0]}",
+                f"基座模型的 {len(numbers)} 个 {stack} 中缺少 {len(lost)} 个：{lost[0]}",
+            )
     wanted = _layers_of(config)
     most = max((len(numbers) for numbers in held.values()), default=0)
     if wanted is not None and 0 < most < wanted:
-        return f"config.json says {wanted} layers, the weights hold {most}"
+        return say(
+            f"config.json says {wanted} layers, the weights hold {most}",
+            f"config.json 写明 {wanted} 层，权重只有 {most} 层",
+        )
     return None
 
 

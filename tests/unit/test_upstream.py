@@ -105,7 +105,9 @@ def test_an_option_that_the_script_refuses_is_refused_before(
     listed: Path, options: dict[str, object], what: str, meant: str
 ) -> None:
     flags_of = known.known_flags(listed)
-    [found] = known.objections(options, flags_of, {"output_dir": "a run has its own"})
+    [found] = known.objections(
+        options, flags_of, {"output_dir": ("a run has its own", "每次运行有自己的")}
+    )
     assert found.key == f"engine_options.{next(iter(options))}"
     assert what in found.what
     assert found.meant == meant

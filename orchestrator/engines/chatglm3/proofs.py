@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from orchestrator.base.language import say
 from orchestrator.base.plan import Check, Facts, Proof
 from orchestrator.base.tensor import DamagedWeights, Tensor, is_not_finite
 from orchestrator.engines.upstream import training
@@ -12,35 +13,52 @@ from orchestrator.verifying.artifacts import MODEL, diverged, json_of, tensors_o
 
 PREFIX = "transformer.prefix_encoder."
 WEIGHTS = "pytorch_model.bin"
-_NOT_LEARNT = (
-    "the prefix began as uninitialised memory (transformers 4.36 and newer do not set it), or the "
-    "training diverged; a loss of 0.0 in the log is a NaN that was filtered"
-)
+
+
+def _not_learnt() -> str:
+    return say(
+        "the prefix began as uninitialised memory (transformers 4.36 and newer do not set it), or "
+        "the training diverged; a loss of 0.0 in the log is a NaN that was filtered",
+        "前缀从未初始化的内存开始（transformers 4.36 及以上不会初始化它），或训练发散；"
+        "日志中为 0.0 的损失是被过滤掉的 NaN",
+    )
 
 
 def check_training(path: Path, _base: Path | None) -> Facts:
     """A training that took its last step, after which the script saves the weights in any case."""
-    return training.check_training(path, _NOT_LEARNT)
+    return training.check_training(path, _not_learnt())
 
 
 def check_prefix(path: Path, _base: Path | None) -> Facts:
     """A P-Tuning checkpoint: the prefix encoder alone, 32 bits, every number finite, and as long
     as its config says (inference.py must be told that length)."""
     file = path / WEIGHTS
-    config = json_of(path / "config.json", "the training left no config.json")
+    config = json_of(
+        path / "config.json", say("the training left no config.json", "训练没有留下 config.json")
+    )
     if not file.is_file():
-        raise wrong(f"the training left no {WEIGHTS}", path)
+        raise wrong(say(f"the training left no {WEIGHTS}", f"训练没有留下 {WEIGHTS}"), path)
     found = tensors_of(file)
     others = sorted(name for name in found if not name.startswith(PREFIX))
     if others:
-        raise wrong(f"{WEIGHTS} holds more than the prefix: {others[0]}", file)
+        raise wrong(
+            say(
+                f"{WEIGHTS} holds more than the prefix: {others[0]}",
+                f"{WEIGHTS} 中除了前缀还有别的内容：{others[0]}",
+            ),
+            file,
+        )
     embedding = found.get(f"{PREFIX}embedding.weight")
     if embedding is None:
-        raise wrong(f"{WEIGHTS} holds no prefix", file)
+        raise wrong(say(f"{WEIGHTS} holds no prefix", f"{WEIGHTS} 中没有前缀"), file)
     length = config.get("pre_seq_len")
     if embedding.shape[0] != length:
         raise wrong(
-            f"the prefix has {embedding.shape[0]} positions, its config says {length}", file
+            say(
+                f"the prefix has {embedding.shape[0]} positions, its config says {length}",
+                f"前缀有 {embedding.shape[0]} 个位置，而它的配置写的是 {length}",
+            ),
+            file,
         )
     for name, tensor in found.items():
         _must_be_finite(name, tensor, file)
@@ -57,9 +75,20 @@ def _must_be_finite(name: str, tensor: Tensor, file: Path) -> None:
     try:
         broken = is_not_finite(tensor, whole=True)
     except DamagedWeights as error:
-        raise wrong(f"the file {file.name} cannot be read", file, str(error)) from error
+        raise wrong(
+            say(f"the file {file.name} cannot be read", f"文件 {file.name} 无法读取"),
+            file,
+            str(error),
+        ) from error
     if broken:
-        raise diverged(f"the prefix holds NaN or infinite numbers ({name})", file, _NOT_LEARNT)
+        raise diverged(
+            say(
+                f"the prefix holds NaN or infinite numbers ({name})",
+                f"前缀含有 NaN 或无穷大（{name}）",
+            ),
+            file,
+            _not_learnt(),
+        )
 
 
 def check_whole(path: Path, base: Path | None) -> Facts:

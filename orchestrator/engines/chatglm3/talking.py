@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.base.plan import Command
 from orchestrator.engines.chatglm3.settings import is_ptuning, prefix_length
 from orchestrator.engines.job import Job
@@ -30,7 +31,10 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
     unknown = sorted(asked.keys() - _KNOWN - {"system"})
     if unknown:
         names = ", ".join(f"--{key.replace('_', '-')}" for key in unknown)
-        raise UsageError(f"inference.py has no {names}.", fix="leave it out")
+        raise UsageError(
+            say(f"inference.py has no {names}.", f"inference.py 没有 {names}。"),
+            fix=say("leave it out", "去掉它"),
+        )
     words = ["--model", job.model if is_ptuning(job.recipe) else f"./{layout.WORK}"]
     words += ["--tokenizer", job.model]
     if is_ptuning(job.recipe):
@@ -48,17 +52,28 @@ def _only_length(length: str, extra: Sequence[str]) -> None:
     given = dict(itertools.pairwise(line)).get("--pt-pre-seq-len", length)
     if given != length:
         raise UsageError(
-            f"The prefix of this run has {length} positions, not {given}.",
+            say(
+                f"The prefix of this run has {length} positions, not {given}.",
+                f"此次运行的前缀有 {length} 个位置，而不是 {given}。",
+            ),
             where="--pt-pre-seq-len",
-            why="its weights would not fit a model with another one",
-            fix="leave it out: the run's own length is passed",
+            why=say(
+                "its weights would not fit a model with another one",
+                "它的权重与其他长度的模型不匹配",
+            ),
+            fix=say(
+                "leave it out: the run's own length is passed", "去掉它：会传入此次运行自己的长度"
+            ),
         )
 
 
 def serve(job: Job, options: Mapping[str, Any]) -> Command:
     """The composite demo in a browser, with its three variables and the prefix's length."""
     if options.get("model_name"):
-        raise UsageError("The composite demo has no --model-name.", fix="leave it out")
+        raise UsageError(
+            say("The composite demo has no --model-name.", "综合 demo 没有 --model-name。"),
+            fix=say("leave it out", "去掉它"),
+        )
     words = [
         *("--server.address", str(options.get("host") or "127.0.0.1")),
         *("--server.port", str(options.get("port") or 8000)),

@@ -22,29 +22,44 @@ _LACKING = (
 )  # fmt: skip
 #: Flags that a run decides itself, and what to set in their place.
 OWNED = {
-    "model_name_or_path": "the recipe's model is used: set model.id or model.path",
-    "train_file": "the run's own rows are used: set data.sources",
-    "train_format": "it follows from the rows: set data.rows to chatglm3 or prompt-response",
-    "output_dir": "a run keeps its own output folder",
-    "resume_from_checkpoint": "a run goes on from its own newest checkpoint",
-    "max_seq_length": "set train.max_length",
-    "deepspeed": "set train.deepspeed: zero2",
-    "overwrite_output_dir": "nothing of a run is overwritten",
+    "model_name_or_path": (
+        "the recipe's model is used: set model.id or model.path",
+        "使用配方的模型：请设置 model.id 或 model.path",
+    ),
+    "train_file": (
+        "the run's own rows are used: set data.sources",
+        "使用此次运行自己的数据：请设置 data.sources",
+    ),
+    "train_format": (
+        "it follows from the rows: set data.rows to chatglm3 or prompt-response",
+        "由数据的格式决定：请把 data.rows 设为 chatglm3 或 prompt-response",
+    ),
+    "output_dir": ("a run keeps its own output folder", "每次运行有自己的输出文件夹"),
+    "resume_from_checkpoint": (
+        "a run goes on from its own newest checkpoint",
+        "每次运行从自己最新的检查点继续",
+    ),
+    "max_seq_length": ("set train.max_length", "请设置 train.max_length"),
+    "deepspeed": ("set train.deepspeed: zero2", "请设置 train.deepspeed: zero2"),
+    "overwrite_output_dir": ("nothing of a run is overwritten", "不会覆盖任何运行的内容"),
 }
 
 
 #: Flags that the script's parser takes and nothing of it reads, and what to set in their place.
 _UNUSED = {
-    "cache_dir": "HF_HOME is what transformers reads",
-    "config_name": "set model.path",
-    "max_train_samples": "set train.max_samples",
-    "model_revision": "set model.revision",
-    "overwrite_cache": "it keeps no cache",
-    "pad_to_max_length": "it always pads to the full length",
-    "resize_position_embeddings": "the model's positions are computed",
-    "tokenizer_name": "the tokenizer is the model's",
-    "use_auth_token": "HF_TOKEN is what transformers reads",
-    "use_fast_tokenizer": "the model's own tokenizer has no fast form",
+    "cache_dir": ("HF_HOME is what transformers reads", "transformers 读取的是 HF_HOME"),
+    "config_name": ("set model.path", "请设置 model.path"),
+    "max_train_samples": ("set train.max_samples", "请设置 train.max_samples"),
+    "model_revision": ("set model.revision", "请设置 model.revision"),
+    "overwrite_cache": ("it keeps no cache", "它没有缓存"),
+    "pad_to_max_length": ("it always pads to the full length", "它总是填充到最大长度"),
+    "resize_position_embeddings": ("the model's positions are computed", "模型的位置是计算出来的"),
+    "tokenizer_name": ("the tokenizer is the model's", "使用模型自己的分词器"),
+    "use_auth_token": ("HF_TOKEN is what transformers reads", "transformers 读取的是 HF_TOKEN"),
+    "use_fast_tokenizer": (
+        "the model's own tokenizer has no fast form",
+        "模型自己的分词器没有 fast 版本",
+    ),
 }
 
 
@@ -66,7 +81,7 @@ def _silent(recipe: Recipe) -> Iterator[Objection]:
     """Options that the script would take without a word, to no effect or to another."""
     for name in sorted(_UNUSED.keys() & recipe.engine_options.keys()):
         what = say("is taken by the script and used nowhere", "脚本接受它，但从不使用")
-        yield Objection(f"engine_options.{name}", what, _UNUSED[name])
+        yield Objection(f"engine_options.{name}", what, say(*_UNUSED[name]))
     place = recipe.engine_options.get("ptuning_checkpoint")
     if place is not None and not Path(str(place)).is_absolute():
         what = say("is a relative path", "是相对路径")

@@ -13,6 +13,7 @@ from typing import Any
 from data_tools.account import Account
 from data_tools.errors import DataError, Reject
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.language import say
 
 #: Roles by the words that data sets use, with the engine's own names of the tags.
 _ROLES = {
@@ -37,14 +38,20 @@ def entry_for(file: Path, folder: Path) -> dict[str, Any]:
     for count, row in enumerate(_rows(file), 1):
         if not isinstance(row, dict):
             raise RecipeError(
-                "A row is no object.", where=f"{file}, row {count}", fix="correct that row"
+                say("A row is no object.", "有一行不是 JSON 对象。"),
+                where=say(f"{file}, row {count}", f"{file}，第 {count} 行"),
+                fix=say("correct that row", "修正该行"),
             )
         for key, value in row.items():
             if value is not None:
                 keys.setdefault(key, value)
         roles.update(_roles_in(row))
     if not count:
-        raise RecipeError(f"{file.name} has no row.", where=str(file), fix="give another file")
+        raise RecipeError(
+            say(f"{file.name} has no row.", f"{file.name} 没有一行数据。"),
+            where=str(file),
+            fix=say("give another file", "换一个文件"),
+        )
     absolute, inside = file.resolve(), folder.resolve()
     name = absolute.relative_to(inside) if absolute.is_relative_to(inside) else absolute
     return {"file_name": name.as_posix(), **_layout(keys, roles, file)}
@@ -53,8 +60,14 @@ def entry_for(file: Path, folder: Path) -> dict[str, Any]:
 def _rows(file: Path) -> Iterator[Any]:
     if file.suffix not in (".json", ".jsonl"):
         raise UsageError(
-            f"{file.name}: only .json and .jsonl files are registered.",
-            fix=f"convert it first: recipe data convert {file.name} {file.stem}.jsonl --to alpaca",
+            say(
+                f"{file.name}: only .json and .jsonl files are registered.",
+                f"{file.name}：只能登记 .json 和 .jsonl 文件。",
+            ),
+            fix=say(
+                f"convert it first: recipe data convert {file.name} {file.stem}.jsonl --to alpaca",
+                f"先转换它：recipe data convert {file.name} {file.stem}.jsonl --to alpaca",
+            ),
         )
     from data_tools.containers.reading import raw_items
 
@@ -62,13 +75,18 @@ def _rows(file: Path) -> Iterator[Any]:
         for _source, _at, row in raw_items(file, Account(), _refuse):
             yield row
     except DataError as error:
-        what = f"{file.name} cannot be read."
+        what = say(f"{file.name} cannot be read.", f"{file.name} 无法读取。")
         raise RecipeError(what, where=error.where, why=error.what, fix=error.fix) from error
 
 
 def _refuse(verdict: Reject, place: Mapping[str, Any], _row: object) -> None:
     where = f"{place['file']}:{place['line']}"
-    raise RecipeError("A row is not JSON.", where=where, why=str(verdict), fix="correct that line")
+    raise RecipeError(
+        say("A row is not JSON.", "有一行不是 JSON。"),
+        where=where,
+        why=str(verdict),
+        fix=say("correct that line", "修正该行"),
+    )
 
 
 def _roles_in(row: dict[str, Any]) -> Iterator[str]:
@@ -88,10 +106,18 @@ def _layout(keys: dict[str, Any], roles: set[str], file: Path) -> dict[str, Any]
     if "text" in keys:
         return {"formatting": "alpaca", "columns": {"prompt": "text"}}
     raise RecipeError(
-        f"{file.name} is in no layout that the engine knows.",
+        say(
+            f"{file.name} is in no layout that the engine knows.",
+            f"{file.name} 不是引擎认识的数据格式。",
+        ),
         where=str(file),
-        why=f"its rows have the keys {', '.join(keys)}",
-        fix=f"convert it first: recipe data convert {file.name} rows.jsonl --to alpaca",
+        why=say(
+            f"its rows have the keys {', '.join(keys)}", f"它的各行有这些键：{', '.join(keys)}"
+        ),
+        fix=say(
+            f"convert it first: recipe data convert {file.name} rows.jsonl --to alpaca",
+            f"先转换它：recipe data convert {file.name} rows.jsonl --to alpaca",
+        ),
     )
 
 
@@ -131,10 +157,20 @@ def _sharegpt(key: str, keys: dict[str, Any], roles: set[str], file: Path) -> di
     unknown = roles - {word for words in _ROLES.values() for word in words}
     if unknown:
         raise RecipeError(
-            f"The roles {', '.join(sorted(map(repr, unknown)))} are none that the engine knows.",
+            say(
+                f"The roles {', '.join(sorted(map(repr, unknown)))} are none that the engine "
+                "knows.",
+                f"引擎不认识这些角色：{', '.join(sorted(map(repr, unknown)))}。",
+            ),
             where=str(file),
-            why="it drops rows with other roles, with a warning among its log lines",
-            fix=f"convert it first: recipe data convert {file.name} rows.jsonl --to alpaca",
+            why=say(
+                "it drops rows with other roles, with a warning among its log lines",
+                "它会丢弃含有其他角色的行，只在日志中给出警告",
+            ),
+            fix=say(
+                f"convert it first: recipe data convert {file.name} rows.jsonl --to alpaca",
+                f"先转换它：recipe data convert {file.name} rows.jsonl --to alpaca",
+            ),
         )
     tags = {"role_tag": role, "content_tag": content}
     for tag, words in _ROLES.items():

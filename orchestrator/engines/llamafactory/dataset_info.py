@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.language import say
 from orchestrator.engines.llamafactory.dataset_entry import entry_for
 
 NAME = "dataset_info.json"
@@ -58,18 +59,27 @@ def find(folder: Path) -> Path:
         if (place / NAME).is_file():
             return (place / NAME).resolve()
     raise UsageError(
-        f"There is no {NAME} in {folder}.",
-        why=f"looked at {folder / NAME} and {folder / 'data' / NAME}",
-        fix="--into takes the engine's checkout, or its folder data",
+        say(f"There is no {NAME} in {folder}.", f"{folder} 中没有 {NAME}。"),
+        why=say(
+            f"looked at {folder / NAME} and {folder / 'data' / NAME}",
+            f"已查找 {folder / NAME} 和 {folder / 'data' / NAME}",
+        ),
+        fix=say(
+            "--into takes the engine's checkout, or its folder data",
+            "--into 需要引擎的源码目录，或其中的 data 文件夹",
+        ),
     )
 
 
 def _check_name(name: str) -> None:
     if not name.strip() or name != name.strip() or "," in name or not name.isprintable():
         raise UsageError(
-            f"{name!r} cannot name a data set.",
-            why="the engine separates names by commas and strips the spaces around them",
-            fix="give another one with --name",
+            say(f"{name!r} cannot name a data set.", f"{name!r} 不能用作数据集的名称。"),
+            why=say(
+                "the engine separates names by commas and strips the spaces around them",
+                "引擎用逗号分隔名称，并去掉名称前后的空格",
+            ),
+            fix=say("give another one with --name", "用 --name 换一个名称"),
         )
 
 
@@ -89,10 +99,10 @@ def _read(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(
-            f"{path.name} is not UTF-8 text.",
+            say(f"{path.name} is not UTF-8 text.", f"{path.name} 不是 UTF-8 文本。"),
             where=str(path),
             why=str(error),
-            fix="save it as UTF-8 first",
+            fix=say("save it as UTF-8 first", "先把它保存为 UTF-8"),
         ) from error
 
 
@@ -121,9 +131,12 @@ def with_entry(
     same = [one for one in members if one.key == name]
     if len(same) > 1:
         raise RecipeError(
-            f"{name!r} stands {len(same)} times in {path.name}.",
+            say(
+                f"{name!r} stands {len(same)} times in {path.name}.",
+                f"{name!r} 在 {path.name} 中出现了 {len(same)} 次。",
+            ),
             where=f"{path}:{text.count(chr(10), 0, same[1].begin) + 1}",
-            fix="remove all but one by hand",
+            fix=say("remove all but one by hand", "手动删除，只留一个"),
         )
     style = _Style.of(text, members)
     if not same:
@@ -133,10 +146,19 @@ def with_entry(
         return text, "unchanged"
     if not force:
         raise UsageError(
-            f"{path.name} has another entry called {name!r}.",
+            say(
+                f"{path.name} has another entry called {name!r}.",
+                f"{path.name} 已有另一个名为 {name!r} 的条目。",
+            ),
             where=f"{path}:{text.count(chr(10), 0, same[0].begin) + 1}",
-            why=f"it says {json.dumps(old, ensure_ascii=False)[:300]}",
-            fix="choose another name with --name, or replace it with --force",
+            why=say(
+                f"it says {json.dumps(old, ensure_ascii=False)[:300]}",
+                f"其内容是 {json.dumps(old, ensure_ascii=False)[:300]}",
+            ),
+            fix=say(
+                "choose another name with --name, or replace it with --force",
+                "用 --name 换一个名称，或用 --force 替换它",
+            ),
         )
     new = style.value(entry)
     return text[: same[0].value_begin] + new + text[same[0].end :], "replaced"
@@ -148,7 +170,7 @@ def _members(text: str, start: int) -> tuple[list[_Member], int]:
     decoder = json.JSONDecoder()
     at = _skip(text, start)
     if text[at] != "{":
-        raise ValueError("its outermost value is no object")
+        raise ValueError(say("its outermost value is no object", "最外层的值不是对象"))
     found: list[_Member] = []
     at = _skip(text, at + 1)
     while text[at] != "}":
@@ -172,10 +194,16 @@ def _skip(text: str, at: int) -> int:
 def _not_json(text: str, path: Path, error: ValueError) -> RecipeError:
     line = f":{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else ""
     return RecipeError(
-        f"{path.name} cannot be read: {getattr(error, 'msg', error)}.",
+        say(
+            f"{path.name} cannot be read: {getattr(error, 'msg', error)}.",
+            f"{path.name} 无法读取：{getattr(error, 'msg', error)}。",
+        ),
         where=f"{path}{line}",
-        why="a comma after the last entry and a brace too many are the usual reasons",
-        fix="correct that line; nothing was changed",
+        why=say(
+            "a comma after the last entry and a brace too many are the usual reasons",
+            "常见原因是最后一项后面多了逗号，或多了一个花括号",
+        ),
+        fix=say("correct that line; nothing was changed", "修正该行；没有改动任何内容"),
     )
 
 

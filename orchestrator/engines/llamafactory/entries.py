@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from data_tools.nearest import nearest
+from orchestrator.base.language import say
 from orchestrator.base.text import listed
 from orchestrator.recipe.faults import Objection
 from orchestrator.recipe.schema import Recipe, Source
@@ -108,15 +109,33 @@ def objections(recipe: Recipe) -> Iterator[Objection]:
         yield from _source_objections(f"data.sources.{number}", source, recipe.train.stage)
     if not on_hub:
         return
-    itself = "the engine loads the rows of a hub data set itself"
+    itself = say("the engine loads the rows of a hub data set itself", "引擎自己加载平台数据集的行")
     if recipe.data.split.train < 1:
-        why = f"{itself}; rows for the loss: evaluate.validation_share"
-        yield Objection("data.split.train", "does not reach a hub data set", why, "1")
+        why = say(
+            f"{itself}; rows for the loss: evaluate.validation_share",
+            f"{itself}；用于计算损失的行：evaluate.validation_share",
+        )
+        yield Objection(
+            "data.split.train",
+            say("does not reach a hub data set", "对平台数据集不起作用"),
+            why,
+            "1",
+        )
     if recipe.data.dedupe is not None:
-        yield Objection("data.dedupe", "does not reach a hub data set", itself, "null")
+        yield Objection(
+            "data.dedupe",
+            say("does not reach a hub data set", "对平台数据集不起作用"),
+            itself,
+            "null",
+        )
     if recipe.train.max_samples is not None and len(sources) > 1:
-        why = "it would take that many from the head of each data set; say it for each source"
-        what = "the engine draws no sample over several data sets"
+        why = say(
+            "it would take that many from the head of each data set; say it for each source",
+            "它会从每个数据集的开头各取这么多行；请为每个数据源分别设置",
+        )
+        what = say(
+            "the engine draws no sample over several data sets", "引擎不会从多个数据集中抽样"
+        )
         yield Objection("train.max_samples", what, why, "data.sources.N.sample_rows")
 
 
@@ -124,22 +143,49 @@ def _source_objections(at: str, source: Source, stage: str) -> Iterator[Objectio
     form = row_format(source, stage)
     for key in _ELSEWHERE:
         if getattr(source, key):
-            instead = "say what its columns are called with `fields`"
-            yield Objection(f"{at}.{key}", "does nothing to a hub data set here", instead, "null")
+            instead = say(
+                "say what its columns are called with `fields`", "请用 `fields` 写出各列的名称"
+            )
+            yield Objection(
+                f"{at}.{key}",
+                say("does nothing to a hub data set here", "在这里对平台数据集不起作用"),
+                instead,
+                "null",
+            )
     if form not in COLUMNS:
-        what = f"the engine reads no {form} rows from a hub"
+        what = say(
+            f"the engine reads no {form} rows from a hub", f"引擎不从平台读取 {form} 格式的行"
+        )
         near = nearest(form, COLUMNS) or "alpaca"
         yield Objection(f"{at}.format", what, listed([*COLUMNS]), near)
         return
     if (stage == "pt") != (form == "text"):
-        what, meant = ("reads texts", "text") if stage == "pt" else ("wants answers", "alpaca")
-        yield Objection(f"{at}.format", f"{form} rows do not fit: {stage} {what}", "", meant)
+        what, meant = (
+            (say("reads texts", "只读取文本"), "text")
+            if stage == "pt"
+            else (say("wants answers", "需要回答"), "alpaca")
+        )
+        yield Objection(
+            f"{at}.format",
+            say(
+                f"{form} rows do not fit: {stage} {what}", f"{form} 格式的行不适用：{stage} {what}"
+            ),
+            "",
+            meant,
+        )
     for name, known in (("fields", COLUMNS[form]), ("tags", TAGS.get(form, {}))):
         for key in set(getattr(source, name)) - set(known):
-            what = f"{form} rows have no such key"
-            why = f"they have {listed([*known], 'and')}" if known else ""
+            what = say(f"{form} rows have no such key", f"{form} 格式的行没有这个键")
+            why = (
+                say(f"they have {listed([*known], 'and')}", f"它们有 {listed([*known], '和')}")
+                if known
+                else ""
+            )
             yield Objection(f"{at}.{name}.{key}", what, why, nearest(key, known))
     if source.fields:
         for key in set(_ANSWER.get(stage, ())) - set(source.fields) - {"output"}:
-            what = f"must say which column is {key!r}: rows of {stage} have it"
+            what = say(
+                f"must say which column is {key!r}: rows of {stage} have it",
+                f"必须写明哪一列是 {key!r}：{stage} 的行含有它",
+            )
             yield Objection(f"{at}.fields", what)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.base.plan import Command
 from orchestrator.engines.job import Job
 from orchestrator.engines.llamafactory import commands
@@ -60,12 +61,17 @@ def _command(
     unknown = [key for key in _UNKNOWN if key in given]
     if unknown:
         names = ", ".join(f"--{key.replace('_', '-')}" for key in unknown)
-        raise UsageError(f"This engine's {word} has no {names}.", fix="leave it out")
+        raise UsageError(
+            say(f"This engine's {word} has no {names}.", f"该引擎的 {word} 没有 {names}。"),
+            fix=say("leave it out", "去掉它"),
+        )
     if job.recipe.train.stage == "rm":
         raise UsageError(
-            "A reward model answers no questions.",
+            say("A reward model answers no questions.", "奖励模型不会回答问题。"),
             where="train.stage",
-            fix="score texts with it through the engine's own API",
+            fix=say(
+                "score texts with it through the engine's own API", "用引擎自己的 API 给文本打分"
+            ),
         )
     keys = _places(job, given)
     if given.get("prompt_template"):

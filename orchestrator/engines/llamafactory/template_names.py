@@ -20,21 +20,35 @@ _ALIASES = {
     "phi3_chat": "phi",
     "qwen_chat": "qwen",
 }
-_NOTHING_NEAR = "train another model, whose template is here"
+_NOTHING_NEAR = ("train another model, whose template is here", "请训练另一个有模板的模型")
 _INSTEAD = {
-    "internlm_chat": "InternLM-Chat of the first generation has no template here; the nearest is "
-    "an InternLM2.5 model with internlm2_chat: --set "
-    "model.id=Shanghai_AI_Laboratory/internlm2_5-7b-chat --set model.revision=null "
-    "--set model.template=internlm2_chat",
+    "internlm_chat": (
+        "InternLM-Chat of the first generation has no template here; the nearest is "
+        "an InternLM2.5 model with internlm2_chat: --set "
+        "model.id=Shanghai_AI_Laboratory/internlm2_5-7b-chat --set model.revision=null "
+        "--set model.template=internlm2_chat",
+        "第一代 InternLM-Chat 在这里没有模板；最接近的是用 internlm2_chat 的 InternLM2.5 模型："
+        "--set model.id=Shanghai_AI_Laboratory/internlm2_5-7b-chat --set model.revision=null "
+        "--set model.template=internlm2_chat",
+    ),
     "baichuan2_chat": _NOTHING_NEAR,
     "baichuan_chat": _NOTHING_NEAR,
-    "chatglm2": "a ChatGLM3 model with chatglm3 is the nearest",
-    "code_llama_chat": "llama2 is the nearest",
-    "deepseek_moe": "deepseek, for DeepSeek chat models, is the nearest",
-    "minicpm": "a MiniCPM3 model with minicpm3 is the nearest",
+    "chatglm2": (
+        "a ChatGLM3 model with chatglm3 is the nearest",
+        "最接近的是用 chatglm3 的 ChatGLM3 模型",
+    ),
+    "code_llama_chat": ("llama2 is the nearest", "最接近的是 llama2"),
+    "deepseek_moe": (
+        "deepseek, for DeepSeek chat models, is the nearest",
+        "最接近的是用于 DeepSeek 对话模型的 deepseek",
+    ),
+    "minicpm": (
+        "a MiniCPM3 model with minicpm3 is the nearest",
+        "最接近的是用 minicpm3 的 MiniCPM3 模型",
+    ),
     "moss_sft": _NOTHING_NEAR,
-    "wizardcoder": "alpaca has nearly the same words",
-    "wizardlm": "vicuna has the same words",
+    "wizardcoder": ("alpaca has nearly the same words", "alpaca 的文字几乎相同"),
+    "wizardlm": ("vicuna has the same words", "vicuna 的文字相同"),
 }
 
 

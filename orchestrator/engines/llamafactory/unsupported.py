@@ -75,10 +75,21 @@ def _changed_tokenizer(recipe: Recipe, release: Release) -> Iterator[Objection]:
 def _code(recipe: Recipe) -> Iterator[Objection]:
     """The files of this engine hold values alone."""
     if recipe.template_file is not None:
-        what = "this engine reads YAML, which needs no template of one's own"
-        yield Objection("template_file", what, "every key can be said in engine_options")
+        what = say(
+            "this engine reads YAML, which needs no template of one's own",
+            "该引擎读取 YAML，不需要自己的模板",
+        )
+        yield Objection(
+            "template_file",
+            what,
+            say("every key can be said in engine_options", "所有的键都可以写在 engine_options 下"),
+        )
     if recipe.trust_code:
-        yield Objection("trust_code", "this engine's options name no code", "remove it")
+        yield Objection(
+            "trust_code",
+            say("this engine's options name no code", "该引擎的选项不涉及代码"),
+            say("remove it", "去掉它"),
+        )
 
 
 def _method(recipe: Recipe) -> Iterator[Objection]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.recipe.dump import one_line
 
 _REFERENCE = re.compile(r"(\\*)\$\{")
@@ -30,9 +31,12 @@ def literal(value: Any) -> Any:
 def _literal_text(text: str) -> str:
     if text == "???":
         raise UsageError(
-            "The text ??? cannot be a value of this engine.",
-            why="its YAML reader takes ??? for a value that is missing",
-            fix="write the value",
+            say("The text ??? cannot be a value of this engine.", "文本 ??? 不能作为该引擎的值。"),
+            why=say(
+                "its YAML reader takes ??? for a value that is missing",
+                "它的 YAML 读取器把 ??? 当作缺失的值",
+            ),
+            fix=say("write the value", "写出实际的值"),
         )
     # Backslashes before a reference are doubled, one more makes the reference plain text.
     return _REFERENCE.sub(lambda found: found[1] * 2 + "\\${", text)

@@ -26,14 +26,16 @@ def known_flags(file: Path) -> Flags:
 
 
 def objections(
-    options: Mapping[str, object], flags: Flags, owned: Mapping[str, str]
+    options: Mapping[str, object], flags: Flags, owned: Mapping[str, tuple[str, str]]
 ) -> Iterator[Objection]:
     """Options that are no flags, values that a flag does not take, and what the run decides itself:
     ``owned`` is flag -> what to say in its place."""
     for name, value in options.items():
         at = f"engine_options.{name}"
         if name in owned:
-            yield Objection(at, say("is not an option's to set", "不能用选项设置"), owned[name])
+            yield Objection(
+                at, say("is not an option's to set", "不能用选项设置"), say(*owned[name])
+            )
         elif name not in flags:
             what = say("the script has no such flag", "脚本没有这个参数")
             why = say("it would end with an error at once", "脚本会立即报错退出")

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from orchestrator.base import layout
+from orchestrator.base.language import say
 from orchestrator.base.plan import Facts
 from orchestrator.engines.progress import Learning
 from orchestrator.engines.trainer_progress import history
@@ -20,14 +21,30 @@ def check_training(path: Path, not_learnt: str) -> Facts:
     trainer_state.json is written after that step, whatever save_steps says. ``not_learnt`` is why
     no step may have a loss: transformers filters a NaN and logs 0.0.
     """
-    state = json_of(path / "trainer_state.json", "the training left no trainer_state.json")
+    state = json_of(
+        path / "trainer_state.json",
+        say("the training left no trainer_state.json", "训练没有留下 trainer_state.json"),
+    )
     step, wanted = state.get("global_step"), state.get("max_steps")
     if step != wanted:
-        raise wrong(f"the training ended at step {step} of {wanted}", path)
+        raise wrong(
+            say(
+                f"the training ended at step {step} of {wanted}",
+                f"训练停在第 {step} 步，共 {wanted} 步",
+            ),
+            path,
+        )
     losses = [entry["loss"] for entry in state.get("log_history", ()) if "loss" in entry]
     good = [loss for loss in losses if math.isfinite(loss) and loss != 0]
     if losses and not good:
-        raise diverged(f"the training did not learn: its loss was {losses[-1]}", path, not_learnt)
+        raise diverged(
+            say(
+                f"the training did not learn: its loss was {losses[-1]}",
+                f"训练没有学到东西：损失为 {losses[-1]}",
+            ),
+            path,
+            not_learnt,
+        )
     facts: Facts = {"steps": step}
     if good:
         facts |= {"first_loss": good[0], "last_loss": good[-1]}

@@ -17,6 +17,7 @@ import orjson
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import atomic_writer
+from orchestrator.base.language import say
 from orchestrator.engines.job import Job
 from orchestrator.engines.xcomposer2.settings import LIST
 
@@ -42,19 +43,29 @@ def arrange_rows(job: Job, root: Path, outcome: Outcome) -> Mapping[str, object]
         sets = _written(job, zip(lines, outcome.origins[0], strict=True), root)
     if not sets:
         raise RecipeError(
-            "No row with a picture is left to rehearse on.",
-            why="the model's own code moves rows without pictures to a GPU (.cuda())",
-            fix="go as far as the check: --until check; or train on a machine with a GPU",
+            say("No row with a picture is left to rehearse on.", "没有剩下带图片的数据可供预演。"),
+            why=say(
+                "the model's own code moves rows without pictures to a GPU (.cuda())",
+                "模型自己的代码会把不含图片的数据移到 GPU（.cuda()）",
+            ),
+            fix=say(
+                "go as far as the check: --until check; or train on a machine with a GPU",
+                "只运行到检查：--until check；或在有 GPU 的机器上训练",
+            ),
         )
     try:
         warnings = write_list(list(sets), root / LIST, root=root)
     except DataError as error:
         raise RecipeError(
-            "The rows would not train.",
+            say("The rows would not train.", "这些数据无法用于训练。"),
             where=error.where or None,
             why=error.why,
-            fix="correct these pictures and rows, or take the rows out of their source; a relative "
-            "path is looked for beside its file of rows",
+            fix=say(
+                "correct these pictures and rows, or take the rows out of their source; a relative "
+                "path is looked for beside its file of rows",
+                "修正这些图片和数据行，或把这些行从数据源中去掉；"
+                "相对路径从其数据文件所在的文件夹查找",
+            ),
         ) from error
     said = [str(one) for one in warnings]
     return {"sets": sets, **({"list warnings": said} if said else {})}
@@ -63,8 +74,12 @@ def arrange_rows(job: Job, root: Path, outcome: Outcome) -> Mapping[str, object]
 def _none_twice(job: Job, outcome: Outcome) -> None:
     """A count above a source's rows would train some of them twice, which nobody asked for."""
     short = [
-        f"data.sources.{number}.sample_rows asks for {found.source.sample_rows:,} rows of "
-        f"{found.name}, which has {account.read - account.notes[_AGAIN]:,}"
+        say(
+            f"data.sources.{number}.sample_rows asks for {found.source.sample_rows:,} rows of "
+            f"{found.name}, which has {account.read - account.notes[_AGAIN]:,}",
+            f"data.sources.{number}.sample_rows 要从 {found.name} 取 {found.source.sample_rows:,} "
+            f"行，而它只有 {account.read - account.notes[_AGAIN]:,} 行",
+        )
         for number, (found, account) in enumerate(
             zip(job.file_sources, outcome.inputs, strict=True)
         )
@@ -72,10 +87,13 @@ def _none_twice(job: Job, outcome: Outcome) -> None:
     ]
     if short:
         raise RecipeError(
-            "The list asks for more rows than there are.",
+            say("The list asks for more rows than there are.", "列表要求的行数多于实际行数。"),
             where="data.sources",
             why="; ".join(short),
-            fix="ask for fewer, or name the source twice to train its rows twice",
+            fix=say(
+                "ask for fewer, or name the source twice to train its rows twice",
+                "减少行数；若要重复训练，请把该数据源写两次",
+            ),
         )
 
 

@@ -21,23 +21,38 @@ _LACKING = (
 )  # fmt: skip
 #: Flags that a run decides itself, and what to set in their place.
 OWNED = {
-    "model_name_or_path": "the recipe's model is used: set model.id or model.path",
-    "data_path": "the run's own list is used: set data.sources",
-    "given_num": "the run's own list has counts: set data.sources.N.sample_rows",
-    "batch_size": "the script pads nothing: only 1 trains",
-    "per_device_train_batch_size": "the script pads nothing: only 1 trains",
-    "per_device_eval_batch_size": "nothing is evaluated",
-    "output_dir": "a run keeps its own output folder",
-    "resume_from_checkpoint": "a run goes on from its own newest checkpoint",
-    "use_lora": "set train.method to lora or full",
-    "max_length": "set train.max_length",
-    "gradient_accumulation_steps": "set train.accumulate",
-    "learning_rate": "set train.learning_rate",
-    "deepspeed": "set train.deepspeed: zero2",
-    "bf16": "set train.precision",
-    "fp16": "set train.precision",
-    "lora_weight_path": "the script never reads it",
-    "label_names": "the model's code wants the script's own",
+    "model_name_or_path": (
+        "the recipe's model is used: set model.id or model.path",
+        "使用配方的模型：请设置 model.id 或 model.path",
+    ),
+    "data_path": (
+        "the run's own list is used: set data.sources",
+        "使用此次运行自己的列表：请设置 data.sources",
+    ),
+    "given_num": (
+        "the run's own list has counts: set data.sources.N.sample_rows",
+        "此次运行的列表带有行数：请设置 data.sources.N.sample_rows",
+    ),
+    "batch_size": ("the script pads nothing: only 1 trains", "脚本不做填充：只能用 1 训练"),
+    "per_device_train_batch_size": (
+        "the script pads nothing: only 1 trains",
+        "脚本不做填充：只能用 1 训练",
+    ),
+    "per_device_eval_batch_size": ("nothing is evaluated", "不做任何评估"),
+    "output_dir": ("a run keeps its own output folder", "每次运行有自己的输出文件夹"),
+    "resume_from_checkpoint": (
+        "a run goes on from its own newest checkpoint",
+        "每次运行从自己最新的检查点继续",
+    ),
+    "use_lora": ("set train.method to lora or full", "请把 train.method 设为 lora 或 full"),
+    "max_length": ("set train.max_length", "请设置 train.max_length"),
+    "gradient_accumulation_steps": ("set train.accumulate", "请设置 train.accumulate"),
+    "learning_rate": ("set train.learning_rate", "请设置 train.learning_rate"),
+    "deepspeed": ("set train.deepspeed: zero2", "请设置 train.deepspeed: zero2"),
+    "bf16": ("set train.precision", "请设置 train.precision"),
+    "fp16": ("set train.precision", "请设置 train.precision"),
+    "lora_weight_path": ("the script never reads it", "脚本从不读取它"),
+    "label_names": ("the model's code wants the script's own", "模型的代码需要脚本自己的设置"),
 }
 #: A part of a model's name -> what img_size and hd_num must be, by the tutorial.
 _PICTURES = (

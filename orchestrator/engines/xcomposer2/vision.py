@@ -43,7 +43,9 @@ class BringVision:
             place.symlink_to(found.resolve(), target_is_directory=True)
         if not _is_model(place):
             raise RecipeError(
-                f"{VISION} holds no config.json.", where=str(place), fix=_by_hand(root)
+                say(f"{VISION} holds no config.json.", f"{VISION} 中没有 config.json。"),
+                where=str(place),
+                fix=_by_hand(root),
             )
         return {"vision": str(place.resolve())}
 
@@ -65,8 +67,11 @@ class BringVision:
             return fetch_model(wanted, progress=progress).path
         except RecipeError as error:
             raise RecipeError(
-                f"The vision tower {VISION}, which the model's code loads by that name, is not "
-                "here.",
+                say(
+                    f"The vision tower {VISION}, which the model's code loads by that name, is not "
+                    "here.",
+                    f"找不到视觉编码器 {VISION}，模型的代码按这个名称加载它。",
+                ),
                 where=error.where,
                 why="\n".join(filter(None, [error.what, error.why])),
                 fix=_by_hand(Path("RUN")),
@@ -78,4 +83,7 @@ def _is_model(folder: Path) -> bool:
 
 
 def _by_hand(root: Path) -> str:
-    return f"put that model's folder where it is looked for: ./{VISION}, or {root / VISION}"
+    return say(
+        f"put that model's folder where it is looked for: ./{VISION}, or {root / VISION}",
+        f"把该模型的文件夹放到会查找的位置：./{VISION}，或 {root / VISION}",
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.plan import Facts, Proof
 from orchestrator.base.tensor import DamagedWeights
 from orchestrator.base.torch_files import TorchFile, check_bytes, opened
@@ -31,10 +32,13 @@ class NewestCheckpoint:
         checkpoint = newest_checkpoint(root / self.folder)
         if checkpoint is None:
             raise RecipeError(
-                "There is no checkpoint to convert.",
+                say("There is no checkpoint to convert.", "没有可转换的检查点。"),
                 where=str(root / self.folder / "last_checkpoint"),
-                why="training left none, or its folder was emptied",
-                fix="train again",
+                why=say(
+                    "training left none, or its folder was emptied",
+                    "训练没有留下检查点，或其文件夹被清空",
+                ),
+                fix=say("train again", "重新训练"),
                 retry=("--from", "train"),
             )
         return str(checkpoint.relative_to(root))
@@ -63,10 +67,20 @@ def _read(path: Path) -> tuple[Path, dict[Path, TorchFile]]:
     """The newest checkpoint and its files; RecipeError when one is missing or damaged."""
     checkpoint = newest_checkpoint(path)
     if checkpoint is None:
-        raise wrong("training left no checkpoint", path, "last_checkpoint names none that exists")
+        raise wrong(
+            say("training left no checkpoint", "训练没有留下检查点"),
+            path,
+            say("last_checkpoint names none that exists", "last_checkpoint 所写的检查点不存在"),
+        )
     parts = sorted(checkpoint.rglob("*.pt")) if checkpoint.is_dir() else [checkpoint]
     if checkpoint.is_dir() and not any("model_states" in part.name for part in parts):
-        raise wrong("the DeepSpeed checkpoint has no model states", checkpoint)
+        raise wrong(
+            say(
+                "the DeepSpeed checkpoint has no model states",
+                "DeepSpeed 检查点中没有模型权重（model_states）",
+            ),
+            checkpoint,
+        )
     found: dict[Path, TorchFile] = {}
     for part in parts:
         try:
@@ -74,9 +88,13 @@ def _read(path: Path) -> tuple[Path, dict[Path, TorchFile]]:
             found[part] = opened(part)
             found[part].tensors()
         except DamagedWeights as error:
-            raise wrong(f"the file {part.name} cannot be loaded", part, str(error)) from error
+            raise wrong(
+                say(f"the file {part.name} cannot be loaded", f"文件 {part.name} 无法加载"),
+                part,
+                str(error),
+            ) from error
     if not any(content.tensors() for content in found.values()):
-        raise wrong("the checkpoint holds no weights", checkpoint)
+        raise wrong(say("the checkpoint holds no weights", "检查点中没有权重"), checkpoint)
     return checkpoint, found
 
 
@@ -84,11 +102,18 @@ def check_checkpoint(path: Path, _base: Path | None) -> Facts:
     """A training that came to its end: a whole checkpoint of finite weights, of its last step."""
     checkpoint, parts = _read(path)
     for part, content in parts.items():
-        finite(content.tensors(), "the checkpoint", part, {})
+        finite(content.tensors(), say("the checkpoint", "检查点"), part, {})
         steps = _steps(content)
         if steps and steps[0] < steps[1]:
-            short = f"{checkpoint.name} is of iteration {steps[0]} of {steps[1]}"
-            raise wrong("the training stopped before its last step", checkpoint, short)
+            short = say(
+                f"{checkpoint.name} is of iteration {steps[0]} of {steps[1]}",
+                f"{checkpoint.name} 是第 {steps[0]} 次迭代的，共 {steps[1]} 次",
+            )
+            raise wrong(
+                say("the training stopped before its last step", "训练在最后一步之前停止了"),
+                checkpoint,
+                short,
+            )
     names = sum(len(content.tensors()) for content in parts.values())
     total = sum(part.stat().st_size for part in parts)
     return {"checkpoint": checkpoint.name, "tensors": names, "bytes": total}

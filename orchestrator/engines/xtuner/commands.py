@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.base import layout
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.base.plan import Argument, Command
 from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner import capabilities as can
@@ -125,13 +126,23 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
     """``xtuner chat MODEL [--adapter …] --prompt-template T …`` with the run's own template."""
     if job.rehearsal and can.CPU_CHAT not in job.release.capabilities:
         raise UsageError(
-            f"A rehearsal of XTuner {job.release.version} cannot be talked to.",
-            why="its chat asks for a GPU whatever the model, and a rehearsal runs on the CPU",
-            fix="rehearse the recipe with the release 0.2.0 to try the chat: --engine",
+            say(
+                f"A rehearsal of XTuner {job.release.version} cannot be talked to.",
+                f"XTuner {job.release.version} 的预演结果无法对话。",
+            ),
+            why=say(
+                "its chat asks for a GPU whatever the model, and a rehearsal runs on the CPU",
+                "它的对话命令无论什么模型都要 GPU，而预演在 CPU 上进行",
+            ),
+            fix=say(
+                "rehearse the recipe with the release 0.2.0 to try the chat: --engine",
+                "要试用对话，请用 0.2.0 版本预演该配方：--engine",
+            ),
         )
     if options.get("web"):
         raise UsageError(
-            "XTuner's chat has no web page.", fix="talk on the terminal: leave out --web"
+            say("XTuner's chat has no web page.", "XTuner 的对话没有网页。"),
+            fix=say("talk on the terminal: leave out --web", "请在终端对话：去掉 --web"),
         )
     # A temperature or a seed of 0 is a value, so emptiness is asked for by identity.
     given = {k: v for k, v in options.items() if v is not None and v is not False and v != ()}

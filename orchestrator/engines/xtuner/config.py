@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.engines.job import Job
 from orchestrator.engines.xtuner.options import Options
 from orchestrator.engines.xtuner.values import values
@@ -24,10 +25,13 @@ def render_config(job: Job) -> str:
     text, objections = attempt(job)
     if objections:
         raise UsageError(
-            f"XTuner {job.release.version} cannot do what this recipe asks for.",
+            say(
+                f"XTuner {job.release.version} cannot do what this recipe asks for.",
+                f"XTuner {job.release.version} 无法完成该配方的要求。",
+            ),
             where="\n         ".join(f"{one.key}: {one.what}" for one in objections),
             why="; ".join(one.why for one in objections if one.why) or None,
-            fix="correct these keys",
+            fix=say("correct these keys", "修正这些键"),
         )
     return text
 

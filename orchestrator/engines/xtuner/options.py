@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from data_tools.nearest import nearest
+from orchestrator.base.language import say
 from orchestrator.base.text import listed
 from orchestrator.recipe.faults import Objection
 from orchestrator.rendering import pyedit
@@ -81,8 +82,11 @@ class Options:
     def _edits(self, key: str, path: tuple[str, ...], value: Any) -> Iterator[Edit]:
         """One edit a place: a mapping that goes into what is there is taken apart."""
         if not is_identifier(path[0]):
-            what = f"{path[0]!r} cannot be a variable of a Python config"
-            why = "use letters, digits and underscores"
+            what = say(
+                f"{path[0]!r} cannot be a variable of a Python config",
+                f"{path[0]!r} 不能是 Python 配置中的变量",
+            )
+            why = say("use letters, digits and underscores", "请用字母、数字和下划线")
             self.objections.append(Objection(key, what, why))
         elif isinstance(value, Mapping) and value and self._goes_into(path, value):
             for inner, deeper in value.items():
@@ -101,7 +105,11 @@ class Options:
     def _carry_out(self, edit: Edit) -> None:
         if edit.deletes:
             if dict(edit.value) != {DELETE: True}:
-                raise CannotEdit(f"{DELETE} stands alone, and is true")
+                raise CannotEdit(
+                    say(
+                        f"{DELETE} stands alone, and is true", f"{DELETE} 必须单独出现，且值为 true"
+                    )
+                )
             self.text = pyedit.delete(self.text, edit.path)
             return
         appended = edit.path[-1] == APPEND and isinstance(edit.value, list)
@@ -113,7 +121,12 @@ class Options:
         """The value with its references and types as names that the config imports."""
         if isinstance(value, Mapping) and REFERENCE in value:
             if len(value) > 1:
-                raise CannotEdit(f"{REFERENCE} stands alone in its mapping")
+                raise CannotEdit(
+                    say(
+                        f"{REFERENCE} stands alone in its mapping",
+                        f"{REFERENCE} 在其映射中必须单独出现",
+                    )
+                )
             return self._reference(key, str(value[REFERENCE]))
         if isinstance(value, Mapping):
             pairs = value.items()
@@ -133,13 +146,23 @@ class Options:
         if "." in name:
             return self._object(key, name)
         if not is_identifier(name):
-            raise CannotEdit(f"{name!r} cannot be a variable of a Python config")
+            raise CannotEdit(
+                say(
+                    f"{name!r} cannot be a variable of a Python config",
+                    f"{name!r} 不能是 Python 配置中的变量",
+                )
+            )
         return Name(name)
 
     def _object(self, key: str, dotted: str) -> Any:
         parts = dotted.split(".")
         if not all(map(is_identifier, parts)):
-            raise CannotEdit(f"{dotted!r} is no dotted path of a Python object")
+            raise CannotEdit(
+                say(
+                    f"{dotted!r} is no dotted path of a Python object",
+                    f"{dotted!r} 不是 Python 对象的点分路径",
+                )
+            )
         if not self._trusts(key, dotted):
             return dotted
         # Modules are written small: what begins with a capital is an object of the one before it.
@@ -151,10 +174,15 @@ class Options:
     def _trusts(self, key: str, dotted: str) -> bool:
         if any(dotted == one or dotted.startswith(f"{one}.") for one in self.trusted):
             return True
-        what = f"{dotted} is outside the engine's own libraries, and would run as it is named"
-        why = (
+        what = say(
+            f"{dotted} is outside the engine's own libraries, and would run as it is named",
+            f"{dotted} 不在引擎自己的库中，会按所写的名称直接执行",
+        )
+        why = say(
             f"without a further word: {listed(LIBRARIES[:8], 'and')}; "
-            f"to run it all the same: --set 'trust_code=[{dotted}]'"
+            f"to run it all the same: --set 'trust_code=[{dotted}]'",
+            f"无需说明即可使用的有：{listed(LIBRARIES[:8], '和')}；若仍要执行它：--set "
+            f"'trust_code=[{dotted}]'",
         )
         self.objections.append(Objection(key, what, why))
         return False
@@ -164,5 +192,8 @@ class Options:
         missing = pyedit.undefined(self.text)
         known = tuple(pyedit.Text(self.text).variables)
         for name in missing:
-            what = f"the config uses {name}, and has no such variable"
+            what = say(
+                f"the config uses {name}, and has no such variable",
+                f"配置使用了 {name}，却没有这个变量",
+            )
             self.objections.append(Objection("engine_options", what, meant=nearest(name, known)))

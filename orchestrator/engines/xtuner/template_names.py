@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.engines.templates import TemplateTable
 from orchestrator.recipe.schema import Recipe
 
@@ -40,11 +41,17 @@ _ALIASES = {
     "phi": "phi3_chat",
     "qwen": "qwen_chat",
 }
-_SAME_MARKS = "qwen_chat has the same marks"
+_SAME_MARKS = ("qwen_chat has the same marks", "qwen_chat 的标记相同")
 _INSTEAD = {
     "chatml": _SAME_MARKS,
-    "glm4": "a ChatGLM3 model with chatglm3 is the nearest",
-    "qwen3": "qwen_chat is for Qwen models without thinking",
+    "glm4": (
+        "a ChatGLM3 model with chatglm3 is the nearest",
+        "最接近的是用 chatglm3 的 ChatGLM3 模型",
+    ),
+    "qwen3": (
+        "qwen_chat is for Qwen models without thinking",
+        "qwen_chat 适用于不带思考的 Qwen 模型",
+    ),
     "qwen3_nothink": _SAME_MARKS,
     "yi": _SAME_MARKS,
 }
@@ -61,5 +68,8 @@ def template(recipe: Recipe) -> str:
     """The recipe's prompt template under XTuner's own name, which goes into code as it is."""
     name = table(recipe.engine_version).own(recipe.model.template)
     if not name.isidentifier():
-        raise UsageError(f"{name!r} cannot be a prompt template.", where="model.template")
+        raise UsageError(
+            say(f"{name!r} cannot be a prompt template.", f"{name!r} 不能用作对话模板。"),
+            where="model.template",
+        )
     return name
