@@ -99,13 +99,13 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
-        _print_error("Interrupted.")
+        _print_error(say("Interrupted.", "已中断。"))
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _print_error("Interrupted.")
+        _print_error(say("Interrupted.", "已中断。"))
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) went away: not a failure, and nothing more can be said.
@@ -142,10 +142,14 @@ def _report_bug(error: Exception) -> None:
         "w", prefix="recipe-bug-", suffix=".txt", delete=False, encoding="utf-8"
     ) as stream:
         stream.write(f"recipe {__version__}, Python {sys.version}\n{story}")
+    kind = f"{type(error).__name__}: {error}"
+    what = say(f"This is a fault of recipe itself: {kind}", f"这是 recipe 自身的错误：{kind}")
+    fix = "please report it with that file; results so far are untouched"
+    next_step = say(fix, "请附上该文件报告此问题；已有的结果不受影响")
     _print_error(
-        f"This is a fault of recipe itself: {type(error).__name__}: {error}\n"
-        f"  where: {stream.name}\n"
-        "  next step: please report it with that file; results so far are untouched"
+        f"{what}\n"
+        f"  {say('where', '位置')}: {stream.name}\n"
+        f"  {say('next step', '下一步')}: {next_step}"
     )
 
 
