@@ -15,7 +15,13 @@ from orchestrator.cli.output import echo
 @click.command(cls=PassesOn)
 @click.argument("run", type=RunName())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on.",
+)
 @click.option(
     "--api-key-env",
     metavar="VARIABLE",
