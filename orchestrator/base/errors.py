@@ -63,5 +63,5 @@ class Interrupted(RecipeError):
 
     exit_code = EXIT_INTERRUPTED
 
-    def __init__(self, what: str = "Interrupted.", *, fix: str | None = None) -> None:
-        super().__init__(what, fix=fix)
+    def __init__(self, what: str | None = None, *, fix: str | None = None) -> None:
+        super().__init__(what or say("Interrupted.", "已中断。"), fix=fix)

@@ -9,6 +9,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,10 +57,16 @@ def _take(handle: int, waiting: Callable[[str], object] | None) -> None:
 
 def _cannot(path: Path, error: OSError, variable: str) -> RecipeError:
     return RecipeError(
-        "A folder cannot be written to, or its disk knows no locks.",
+        say(
+            "A folder cannot be written to, or its disk knows no locks.",
+            "文件夹无法写入，或所在磁盘不支持文件锁。",
+        ),
         where=str(path.parent),
         why=error.strerror or str(error),
-        fix=f"make it writable, or set {variable} to a folder of your own",
+        fix=say(
+            f"make it writable, or set {variable} to a folder of your own",
+            f"请使其可写，或把 {variable} 设为您自己的文件夹",
+        ),
     )
 
 
@@ -87,4 +94,5 @@ def _sign(handle: int) -> None:
 
 
 def _owner(handle: int) -> str:
-    return os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"
+    owner = os.pread(handle, 200, 0).decode(errors="replace").strip()
+    return owner or say("another process", "另一个进程")

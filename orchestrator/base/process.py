@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from orchestrator.base.errors import Interrupted, RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.process_group import end_group
 
 _CHUNK = 65536
@@ -78,7 +79,10 @@ def run_logged(
         except KeyboardInterrupt:
             _stop(process)
             raise Interrupted(
-                "Interrupted: the engine and everything it started was ended."
+                say(
+                    "Interrupted: the engine and everything it started was ended.",
+                    "已中断：引擎及其启动的所有进程都已结束。",
+                )
             ) from None
         except BrokenPipeError:  # who read this program's output went away
             _stop(process)
@@ -86,10 +90,15 @@ def run_logged(
         except OSError as error:
             _stop(process)
             raise RecipeError(
-                f"The output of {argv[0]} could not be stored.",
+                say(
+                    f"The output of {argv[0]} could not be stored.", f"无法保存 {argv[0]} 的输出。"
+                ),
                 where=str(log),
                 why=error.strerror or str(error),
-                fix="free some space, then run the same command again",
+                fix=say(
+                    "free some space, then run the same command again",
+                    "请腾出磁盘空间，然后再次运行同一命令",
+                ),
             ) from error
 
 
@@ -234,10 +243,13 @@ def start_afresh(
 
 def _cannot_start(argv: Sequence[str], error: OSError) -> RecipeError:
     return RecipeError(
-        f"The command {argv[0]!r} could not be started.",
+        say(f"The command {argv[0]!r} could not be started.", f"无法启动命令 {argv[0]!r}。"),
         where=quoted(argv),
         why=error.strerror or str(error),
-        fix="check the engine's environment with `recipe env doctor`",
+        fix=say(
+            "check the engine's environment with `recipe env doctor`",
+            "请用 `recipe env doctor` 检查引擎的环境",
+        ),
     )
 
 

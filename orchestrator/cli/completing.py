@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.language import say
 
 if TYPE_CHECKING:
     _TextType = click.ParamType[str]
@@ -28,7 +29,7 @@ def _typed(ctx: click.Context, argument: str) -> str:
     """
     word = ctx.params.get(argument) or next(iter(ctx.args), None)
     if word is None:
-        raise UsageError(f"There is no {argument} yet.")
+        raise UsageError(say(f"There is no {argument} yet.", f"还没有给出 {argument}。"))
     return str(word)
 
 

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -25,5 +26,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     made = get_completion_class(shell)
     if made is None:
-        raise UsageError(f"There is no completion for {shell}.")
+        raise UsageError(say(f"There is no completion for {shell}.", f"没有 {shell} 的补全代码。"))
     click.echo(made(ctx.find_root().command, {}, "recipe", "_RECIPE_COMPLETE").source())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from orchestrator.base.language import say
 from orchestrator.cli.groups import Verbs
 from orchestrator.cli.output import echo
 
@@ -38,6 +39,10 @@ def register(file: Path, into: Path, name: str | None, force: bool) -> None:
     (engine,) = [engine for engine in ENGINES if isinstance(engine, RegistersRows)]
     chosen = name if name is not None else file.stem
     path, outcome = engine.register_rows(file, into, name=chosen, force=force)
-    said = {"added": "added to", "replaced": "replaced in", "unchanged": "already in"}[outcome]
-    echo(f"{chosen} {said} {path}")
-    echo(f"  use it with: dataset: {chosen}")
+    told = {
+        "added": say(f"{chosen} added to {path}", f"{chosen} 已加入 {path}"),
+        "replaced": say(f"{chosen} replaced in {path}", f"已替换 {path} 中的 {chosen}"),
+        "unchanged": say(f"{chosen} already in {path}", f"{path} 中已有 {chosen}"),
+    }
+    echo(told[outcome])
+    echo(f"  {say('use it with', '使用方法')}: dataset: {chosen}")

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.base.errors import EXIT_FAILED, UsageError
 from orchestrator.base.language import say
+from orchestrator.cli import env_rows
 from orchestrator.cli.completing import ReleaseName
 from orchestrator.cli.groups import Verbs
 from orchestrator.cli.options import json_option
 
 if TYPE_CHECKING:
     from orchestrator.envs.diagnosis import Finding
-    from orchestrator.envs.inventory import Installed
 
-_MARKS = {"ok": ("ok    ", "green"), "note": ("note  ", "yellow"), "broken": ("broken", "red")}
+_MARKS = {
+    "ok": ("ok    ", "正常  ", "green"),
+    "note": ("note  ", "提示  ", "yellow"),
+    "broken": ("broken", "损坏  ", "red"),
+}
 _BACKENDS = ("auto", "cpu", "cu118", "cu121", "cu124", "cu126", "cu128", "cu129")
 
 
@@ -61,9 +64,15 @@ def install(names: tuple[str, ...], python: Path | None, torch_backend: str | No
 
     if python is not None and torch_backend is not None:
         raise UsageError(
-            "--python and --torch-backend exclude each other.",
-            why="nothing is installed into a Python of your own",
-            fix="leave one of them out",
+            say(
+                "--python and --torch-backend exclude each other.",
+                "--python 与 --torch-backend 不能同时使用。",
+            ),
+            why=say(
+                "nothing is installed into a Python of your own",
+                "不会往您自己的 Python 中安装任何东西",
+            ),
+            fix=say("leave one of them out", "请去掉其中一个"),
         )
     for wanted in [release(name) for name in names]:
         with installing(wanted.name) as tell:
@@ -100,9 +109,9 @@ def list_(as_json: bool) -> None:
     from orchestrator.envs.inventory import installed
 
     known = all_releases()
-    rows = [_row(folder) for folder in installed(known)]
+    rows = [env_rows.row_of(folder) for folder in installed(known)]
     there = {row["name"] for row in rows}
-    nothing = dict.fromkeys(_COLUMNS)
+    nothing = dict.fromkeys(env_rows.COLUMNS)
     rows += [
         {**nothing, "name": release.name, "status": "not installed"}
         for release in known
@@ -113,46 +122,7 @@ def list_(as_json: bool) -> None:
         _print_json(rows)
         return
     for row in rows:
-        click.echo(_line(row))
-
-
-_COLUMNS = (
-    *("name", "status", "path", "managed", "python", "torch_backend", "lock_digest"),
-    *("bytes", "seconds", "installed", "owner"),
-)
-
-
-def _row(folder: Installed) -> dict[str, Any]:
-    state = folder.state
-    managed = state is None or state.managed
-    row = dict.fromkeys(_COLUMNS) | {
-        "name": folder.name,
-        "status": folder.status,
-        "path": str(folder.root if state is None or managed else state.python),
-        "managed": managed,
-        "owner": folder.owner,
-    }
-    if state is not None:
-        row |= {name: getattr(state, name) for name in ("lock_digest", "bytes", "seconds")}
-        row |= {"python": state.python_version, "torch_backend": state.backend}
-        row["installed"] = state.created
-    return row
-
-
-def _line(row: dict[str, Any]) -> str:
-    words = [f"{row['name']:<22}{row['status']:<14}"]
-    if row["python"]:
-        words.append(f"Python {row['python']:<8}")
-    if row["managed"] and row["bytes"]:
-        words.append(f"{row['bytes'] / 1e9:4.1f} GB  built in {row['seconds']:.0f} s")
-        words.append(time.strftime("%Y-%m-%d", time.localtime(row["installed"])))
-    if row["torch_backend"]:
-        words.append(f"torch: {row['torch_backend']}")
-    if row["managed"] is False:
-        words.append("your own")
-    if row["owner"]:
-        words.append(f"by {row['owner']}")
-    return "  ".join([*words, row["path"] or ""]).rstrip()
+        click.echo(env_rows.line(row))
 
 
 @env.command()
@@ -175,7 +145,8 @@ def doctor(ctx: click.Context, name: str | None, python: Path | None, as_json: b
 
     names = [name] if name else [release.name for release in filter(find, all_releases())]
     if not names:
-        click.echo("No engine release is installed yet: recipe env install NAME", err=True)
+        none = "No engine release is installed yet: recipe env install NAME"
+        click.echo(say(none, "尚未安装任何引擎版本：recipe env install NAME"), err=True)
     reports: dict[str, list[Finding]] = {}
     for wanted in names:
         reports |= examined([wanted], python)
@@ -210,8 +181,8 @@ def print_findings(findings: list[Finding]) -> None:
     """A line a finding, and its next step."""
     step = say("next step", "下一步")
     for finding in findings:
-        mark, colour = _MARKS[finding.level]
-        click.echo(f"  {click.style(mark, fg=colour)}  {finding.what}")
+        english, chinese, colour = _MARKS[finding.level]
+        click.echo(f"  {click.style(say(english, chinese), fg=colour)}  {finding.what}")
         if finding.fix and finding.level != "ok":
             click.echo(f"          {step}: {finding.fix}")
 
@@ -230,7 +201,7 @@ def lock(ctx: click.Context, names: tuple[str, ...], check: bool) -> None:
     for wanted in [release(name) for name in names]:
         path, text = wanted.lock, relock(wanted)
         same = path.is_file() and path.read_text(encoding="utf-8") == text
-        click.echo(f"{path.name}: {'unchanged' if same else 'changed'}")
+        click.echo(f"{path.name}: {say('unchanged', '未变') if same else say('changed', '有变化')}")
         changed += not same
         if not same and not check:
             write_atomic(path, text)
@@ -255,9 +226,14 @@ def remove(name: str, yes: bool, leftovers: bool) -> None:
         if folder.name == wanted.name and not (leftovers and folder.status == "ready")
     ]
     if not doomed:
-        raise UsageError(f"There is nothing of {name} to remove.", fix="recipe env list")
+        nothing = say(f"There is nothing of {name} to remove.", f"没有可以删除的 {name}。")
+        raise UsageError(nothing, fix="recipe env list")
     if not yes and not sys.stdin.isatty():
-        raise UsageError("Nothing was removed.", why="there is nobody to ask", fix="add -y")
+        raise UsageError(
+            say("Nothing was removed.", "没有删除任何东西。"),
+            why=say("there is nobody to ask", "没有人可以确认"),
+            fix=say("add -y", "请加上 -y"),
+        )
     if not yes:
         click.confirm(
             say(f"Remove {', '.join(doomed)}?", f"删除 {', '.join(doomed)}？"), abort=True

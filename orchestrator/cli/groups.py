@@ -8,12 +8,47 @@ import click
 
 from data_tools.nearest import nearest
 from orchestrator.base.errors import UsageError
-from orchestrator.base.language import say
+from orchestrator.base.language import is_chinese, say
 from orchestrator.base.text import quoted
 
 
+class Spoken(click.Context):
+    """Writes the help page in the reader's language."""
+
+    @property
+    def verb(self) -> str:
+        """The words after ``recipe``."""
+        if self.parent is None:
+            return ""
+        above = self.parent.verb if isinstance(self.parent, Spoken) else ""
+        return f"{above} {self.info_name}".strip()
+
+    def make_formatter(self) -> click.HelpFormatter:
+        if not is_chinese():
+            return super().make_formatter()
+        from orchestrator.cli.help_pages import ChinesePage
+
+        return ChinesePage(self.verb, self.terminal_width, self.max_content_width)
+
+
 class Verbs(click.Group):
-    """A group of verbs that says which one was probably meant."""
+    """A group of verbs that says which one was probably meant; its help pages are spoken."""
+
+    context_class = Spoken
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        cmd.context_class = Spoken
+        super().add_command(cmd, name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if not is_chinese() or not isinstance(ctx, Spoken):
+            super().format_commands(ctx, formatter)
+            return
+        from orchestrator.cli.help_pages import first_line
+
+        rows = [(name, first_line(f"{ctx.verb} {name}", "")) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -186,14 +186,14 @@ def _verdict(name: str) -> dict[str, Any]:
     lines = "".join(f"\n  {say('warning', '注意')}: {doubt}" for doubt in doubts)
     return {
         **{"recipe": name, "valid": True, "faults": [], "warnings": found},
-        "text": f"ok      {name}{lines}",
+        "text": f"{say('ok     ', '通过')} {name}{lines}",
     }
 
 
 def _faulty(name: str, faults: list[dict[str, Any]], text: str) -> dict[str, Any]:
     return {
         **{"recipe": name, "valid": False, "faults": faults, "warnings": []},
-        "text": f"faulty  {name}\n{text}",
+        "text": f"{say('faulty ', '有错误')} {name}\n{text}",
     }
 
 
@@ -206,7 +206,13 @@ def _tell(verdicts: list[dict[str, Any]], as_json: bool) -> None:
             echo(text)
     faulty = [verdict["recipe"] for verdict in verdicts if not verdict["valid"]]
     if faulty:
-        raise UsageError(f"{len(faulty)} of {len(texts)} recipes have faults: {', '.join(faulty)}.")
+        names = ", ".join(faulty)
+        raise UsageError(
+            say(
+                f"{len(faulty)} of {len(texts)} recipes have faults: {names}.",
+                f"{len(texts)} 个配方中有 {len(faulty)} 个有错误：{names}。",
+            )
+        )
 
 
 @click.command()

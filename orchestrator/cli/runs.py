@@ -203,10 +203,11 @@ def plan(
 
 
 def _print_plan(description: dict[str, Any]) -> None:
-    echo(f"{description['recipe']} with {description['engine']}", bold=True)
-    echo(f"  in {description['directory']}")
+    recipe, engine = description["recipe"], description["engine"]
+    echo(say(f"{recipe} with {engine}", f"{recipe}，引擎 {engine}"), bold=True)
+    echo(f"  {say('in', '目录')} {description['directory']}")
     for note in description["notes"]:
-        echo(f"  note: {note}")
+        echo(f"  {say('note', '注意')}: {note}")
     for change in description["changes"]:
         echo(f"  {say('rehearsal', '预演')}: {change}")
     for step in description["stages"]:
@@ -214,9 +215,11 @@ def _print_plan(description: dict[str, Any]) -> None:
         if step["task"]:
             echo(f"  {step['task']}")
         if step["moves"]:
-            echo(f"  move {', '.join(step['moves'])} to {layout.SUPERSEDED}/")
+            moved = ", ".join(step["moves"])
+            aside = f"{layout.SUPERSEDED}/"
+            echo(say(f"  move {moved} to {aside}", f"  将 {moved} 移到 {aside}"))
         for name in step["files"]:
-            echo(f"  write {name}")
+            echo(f"  {say('write', '写入')} {name}")
         for line in step["commands"]:
             echo(f"  $ {line}")
 

@@ -15,7 +15,13 @@ from orchestrator.cli.output import echo
 @click.command(cls=PassesOn)
 @click.argument("run", type=RunName())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on.",
+)
 @click.option(
     "--api-key-env",
     metavar="VARIABLE",
@@ -61,12 +67,16 @@ def serve(
     reachable = host not in ("127.0.0.1", "localhost", "::1")
     if reachable and not key:
         echo(
-            f"  warning: anybody who reaches {host}:{port} can use it; set {api_key_env} first",
+            say(
+                f"  warning: anybody who reaches {host}:{port} can use it; set {api_key_env} first",
+                f"  注意：任何能访问 {host}:{port} 的人都可以使用它；请先设置 {api_key_env}",
+            ),
             fg="yellow",
             err=True,
         )
     if served.rehearsal:
-        echo("  THIS MODEL IS FROM A REHEARSAL: its answers are noise.", err=True)
+        noise = "  THIS MODEL IS FROM A REHEARSAL: its answers are noise."
+        echo(say(noise, "  此模型来自预演（REHEARSAL）：它的回答没有意义。"), err=True)
     place = f"{served.page}: http://{host}:{port}" if served.page else f"http://{host}:{port}/v1"
-    echo(f"  {place} (Ctrl-C ends it)", err=True)
+    echo(say(f"  {place} (Ctrl-C ends it)", f"  {place}（按 Ctrl-C 结束）"), err=True)
     sys.exit(talk.run_on_terminal(served, {"API_KEY": key} if key else {}))

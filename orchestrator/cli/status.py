@@ -20,6 +20,7 @@ from orchestrator.cli.completing import LogName, RunName
 from orchestrator.cli.options import json_option
 from orchestrator.cli.output import echo, echo_json
 from orchestrator.cli.rehearsals import in_brackets, of_what
+from orchestrator.cli.table import width
 from orchestrator.running import directories
 from orchestrator.running import record as records
 from orchestrator.running.request import Request, words_of
@@ -31,6 +32,24 @@ _COLOURS = {
     "running": "cyan",
     "stale": "yellow",
 }
+
+
+_WORDS = {
+    "done": "完成",
+    "failed": "失败",
+    "interrupted": "已中断",
+    "running": "运行中",
+    "stale": "已过期",
+    "waiting": "等待",
+    "unreadable": "无法读取",
+}
+
+
+def _shown(state: str, room: int = 0) -> str:
+    """The state in its colour and the reader's language, in ``room`` cells."""
+    word = say(state, _WORDS.get(state, state))
+    filled = word + " " * (room - width(word))
+    return click.style(filled, fg=_COLOURS.get(state))
 
 
 @click.command()
@@ -77,13 +96,20 @@ def _show_all(as_json: bool) -> None:
         return
     if not found:
         start = command_line(["run", "NAME", "--rehearse"])
-        echo(f"There is no run in {runs_dir()}. Start one: {start}")
+        folder = runs_dir()
+        echo(
+            say(
+                f"There is no run in {folder}. Start one: {start}",
+                f"{folder} 中还没有运行。请开始一次：{start}",
+            )
+        )
     for run in found:
-        mode = "rehearsal" if run.get("rehearsal") else ""
+        mode = say("rehearsal", "预演") if run.get("rehearsal") else ""
         words = [of_what(run.get("standin")), *run.get("parameters", []), run.get("why")]
-        state = click.style(f"{run['state']:<12}", fg=_COLOURS.get(run["state"]))
+        state = _shown(run["state"], 12)
         more = "  ".join(["", *filter(None, words)])
-        click.echo(f"{state} {run.get('stage') or '':<8} {mode:<10} {printable(run['run'] + more)}")
+        mode += " " * (10 - width(mode))
+        click.echo(f"{state} {run.get('stage') or '':<8} {mode} {printable(run['run'] + more)}")
 
 
 def _show_one(root: Path, as_json: bool) -> None:
@@ -94,12 +120,18 @@ def _show_one(root: Path, as_json: bool) -> None:
         shown = {**asdict(record), "state": state, "stale": stale, "directory": str(root)}
         echo_json(shown)
         return
-    mode = f"REHEARSAL{in_brackets(record.standin)} of " if record.rehearsal else ""
-    echo(f"{mode}{record.recipe} with {record.engine}: {record.title}", bold=True)
-    echo(f"  in {root}")
+    made_of = in_brackets(record.standin)
+    mode = (
+        say(f"REHEARSAL{made_of} of ", f"预演（REHEARSAL）{made_of} ") if record.rehearsal else ""
+    )
+    with_engine = say(
+        f"{record.recipe} with {record.engine}", f"{record.recipe}，引擎 {record.engine}"
+    )
+    echo(f"{mode}{with_engine}: {record.title}", bold=True)
+    echo(f"  {say('in', '目录')} {root}")
     if record.request:
         echo(f"  {Request.of(record.request, run=str(root)).line()}")
-    click.secho(f"  {state}", fg=_COLOURS.get(state))
+    click.echo(f"  {_shown(state)}")
     for change in record.changes:
         echo(f"  {say('rehearsal', '预演')}: {change}")
     for stage in record.stages:
@@ -113,7 +145,7 @@ def _show_stage(stage: records.StageRecord, run_state: str, stale: str | None) -
     if stale is not None:
         state = "stale"
     took = f"{stage.seconds:8.1f} s" if stage.seconds is not None else ""
-    click.echo(f"  {stage.name:<8} {click.style(f'{state:<12}', fg=_COLOURS.get(state))}{took}")
+    click.echo(f"  {stage.name:<8} {_shown(state, 12)}{took}")
     for text in filter(None, (stage.error, stale)):
         echo(f"           {text}")
 
@@ -150,9 +182,13 @@ def _log_file(root: Path, stage: str | None) -> Path:
     if not found:
         known = ", ".join(sorted(path.stem for path in paths.logs.glob("*.log")))
         raise UsageError(
-            f"There is no log of {stage!r}." if stage else "This run has no log yet.",
+            say(f"There is no log of {stage!r}.", f"没有 {stage!r} 的日志。")
+            if stage
+            else say("This run has no log yet.", "这次运行还没有日志。"),
             where=str(paths.logs),
-            fix=f"logs there are: {known}" if known else "see how far it is: recipe status",
+            fix=say(f"logs there are: {known}", f"现有日志：{known}")
+            if known
+            else say("see how far it is: recipe status", "查看进度：recipe status"),
         )
     return found[-1]
 

@@ -70,11 +70,18 @@ def build(
         notes=(
             *map(str, model_fit.warnings(loaded)),
             *engine.notes(recipe),
-            *([f"without the sources that are not here: {', '.join(left_out)}"] if missing else []),
+            *([_without(left_out)] if missing else []),
         ),
         passthrough={"train": tuple(passthrough)} if passthrough else {},
     )
     return _as_rehearsal(job, standin) if rehearse else job
+
+
+def _without(names: Sequence[str]) -> str:
+    listed = ", ".join(names)
+    return say(
+        f"without the sources that are not here: {listed}", f"跳过了不在这里的数据来源：{listed}"
+    )
 
 
 def _given_by_hand(loaded: Loaded, key: str) -> bool:
@@ -107,15 +114,26 @@ def _missing(loaded: Loaded, numbers: Sequence[int], *, rest: bool) -> UsageErro
     sources = loaded.recipe.data.sources
     names = ", ".join(repr(sources[number].path) for number in numbers)
     candidates = loaded.candidates(str(sources[numbers[0]].path))
+    places = ", ".join(str(place.parent) for place in candidates)
     steps = [_where_to_get(sources[number], number) for number in numbers]
     if any(sources[number].sample for number in numbers):
-        steps.append("a rehearsal uses shipped sample rows instead: --rehearse")
+        steps.append(
+            say(
+                "a rehearsal uses shipped sample rows instead: --rehearse",
+                "预演会改用自带的样例数据：--rehearse",
+            )
+        )
     if rest:
-        steps.append("or go on with the sources that are there: --only-available")
+        steps.append(
+            say(
+                "or go on with the sources that are there: --only-available",
+                "或只用现有的数据来源继续：--only-available",
+            )
+        )
     return UsageError(
-        f"The rows {names} are not there.",
-        where=f"data.sources of {loaded.path}",
-        why=f"looked in: {', '.join(str(place.parent) for place in candidates)}",
+        say(f"The rows {names} are not there.", f"找不到数据文件 {names}。"),
+        where=say(f"data.sources of {loaded.path}", f"{loaded.path} 的 data.sources"),
+        why=say(f"looked in: {places}", f"查找过：{places}"),
         fix="\n         ".join(steps),
     )
 
@@ -138,27 +156,40 @@ def _why_unchecked(loaded: Loaded, sources: tuple[FoundSource, ...], *, whole: b
     if not expect:
         return None
     if not whole:
-        return "sources of rows are missing"
+        return say("sources of rows are missing", "缺少部分数据来源")
     said = max(_rank(loaded, f"expect.{key}") for key in expect)
     for key in loaded.provenance:
         if key.startswith("data.") and not key.endswith(".path") and _rank(loaded, key) > said:
-            return f"{key} was changed after the figures were stated"
+            return say(
+                f"{key} was changed after the figures were stated",
+                f"给出这些数字之后 {key} 被改动过",
+            )
     for number, found in enumerate(sources):
         if found.is_sample:
-            return "sample rows are used"
+            return say("sample rows are used", "使用的是样例数据")
         if found.path is None:
             continue
         if found.source.sha256 is not None:
             if not found.path.is_file() or sha256(found.path) != found.source.sha256:
-                return f"{found.path.name} is another file than the recipe's (SHA-256 differs)"
+                return say(
+                    f"{found.path.name} is another file than the recipe's (SHA-256 differs)",
+                    f"{found.path.name} 不是配方所指的文件（SHA-256 不同）",
+                )
         elif _rank(loaded, f"data.sources.{number}.path") > said:
-            return f"{found.path.name} is another file than the recipe's"
+            return say(
+                f"{found.path.name} is another file than the recipe's",
+                f"{found.path.name} 不是配方所指的文件",
+            )
     return None
 
 
 def _where_to_get(source: Source, number: int) -> str:
     give = f"--set data.sources.{number}.path=FILE"
-    return f"{source.path}: {source.get}; then {give}" if source.get else give
+    if not source.get:
+        return give
+    return say(
+        f"{source.path}: {source.get}; then {give}", f"{source.path}：{source.get}；然后 {give}"
+    )
 
 
 def _as_rehearsal(job: Job, asked: choice.Asked | None) -> Job:
@@ -208,9 +239,13 @@ def _only_rows_that_are_here(job: Job) -> None:
 
 def only_known_stages(job: Job, *names: str | None) -> None:
     """UsageError for a stage name that this job does not have."""
+    listed = ", ".join(stages(job))
     for name in names:
         if name is not None and name not in stages(job):
             raise UsageError(
-                f"There is no stage called {name!r} in this run.",
-                fix=f"stages: {', '.join(stages(job))}",
+                say(
+                    f"There is no stage called {name!r} in this run.",
+                    f"这次运行没有名为 {name!r} 的阶段。",
+                ),
+                fix=say(f"stages: {listed}", f"各阶段：{listed}"),
             )

@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import atomic_writer, write_atomic
+from orchestrator.base.language import say
 from orchestrator.base.plan import PlannedFile
 from orchestrator.base.secrets import redacted
 from orchestrator.engines.job import FoundSource, Job
@@ -90,7 +91,10 @@ def _missing(job: Job) -> list[FoundSource]:
 
 def _refuse_to_overwrite(made: Path, folder: Path, names: list[str], force: bool) -> None:
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file.", fix="name a folder with -o")
+        raise UsageError(
+            say(f"{folder} is a file.", f"{folder} 是文件。"),
+            fix=say("name a folder with -o", "请用 -o 指定一个文件夹"),
+        )
     differing = [
         name
         for name in names
@@ -98,10 +102,18 @@ def _refuse_to_overwrite(made: Path, folder: Path, names: list[str], force: bool
     ]
     if differing and not force:
         raise UsageError(
-            f"{folder} holds files that this pack would change.",
+            say(
+                f"{folder} holds files that this pack would change.",
+                f"{folder} 中有会被此作业包改动的文件。",
+            ),
             where=", ".join(differing),
-            why="they were edited, or come from another recipe",
-            fix="choose an empty folder with -o, or overwrite them with -f",
+            why=say(
+                "they were edited, or come from another recipe", "它们被编辑过，或来自另一个配方"
+            ),
+            fix=say(
+                "choose an empty folder with -o, or overwrite them with -f",
+                "请用 -o 选择空文件夹，或用 -f 覆盖它们",
+            ),
         )
 
 

@@ -25,6 +25,7 @@ from orchestrator.report.words import figures, warnings_of
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord, StageRecord
 from orchestrator.running.request import Request
+from orchestrator.running.takeover import was_taken_over
 
 Summary = dict[str, Any]
 SCHEMA = 1
@@ -151,7 +152,7 @@ def _stage(stage: StageRecord) -> Summary:
         "state": "interrupted" if stage.state == "running" else stage.state,
         "seconds": stage.seconds,
         "attempts": stage.attempts,
-        "why": stage.why if stage.attempts > 1 or "taken over" in (stage.why or "") else None,
+        "why": stage.why if stage.attempts > 1 or was_taken_over(stage) else None,
         "error": stage.error,
         "figures": figures(stage.facts),
     }

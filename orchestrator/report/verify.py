@@ -45,10 +45,11 @@ def verify(file: Path, root: Path) -> Verdict:
     """
     kind = file.suffix.lstrip(".").lower()
     if kind not in NAMES:
+        endings = ", ".join(f".{one}" for one in NAMES)
         raise UsageError(
-            f"{file.name} is no report.",
+            say(f"{file.name} is no report.", f"{file.name} 不是报告。"),
             where=str(file),
-            why=f"a report ends with {', '.join(f'.{one}' for one in NAMES)}",
+            why=say(f"a report ends with {endings}", f"报告的扩展名是 {endings}"),
         )
     text = _text(file)
     record = records.read(root)
@@ -64,10 +65,13 @@ def _text(file: Path) -> str:
         return file.read_bytes().decode("utf-8").replace("\r\n", "\n").removeprefix("\ufeff")
     except OSError as error:
         raise UsageError(
-            f"{file.name} cannot be read.", where=str(file), why=error.strerror
+            say(f"{file.name} cannot be read.", f"无法读取 {file.name}。"),
+            where=str(file),
+            why=error.strerror,
         ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file.name} is no UTF-8 text.", where=str(file)) from error
+        what = say(f"{file.name} is no UTF-8 text.", f"{file.name} 不是 UTF-8 文本。")
+        raise UsageError(what, where=str(file)) from error
 
 
 def _differences(kind: str, text: str, wanted: str, found: Summary) -> Iterator[str]:
@@ -115,7 +119,9 @@ def _lines(text: str, wanted: str) -> Iterator[str]:
     matcher = SequenceMatcher(None, said, true, autojunk=False)
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag != "equal" and not any('id="data"' in line for line in said[a:b]):
-            yield _told(f"line {a + 1}", _readable(said[a:b]), _readable(true[c:d]))
+            yield _told(
+                say(f"line {a + 1}", f"第 {a + 1} 行"), _readable(said[a:b]), _readable(true[c:d])
+            )
 
 
 def _readable(lines: list[str]) -> str:

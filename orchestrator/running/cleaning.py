@@ -11,6 +11,7 @@ from typing import Literal
 
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import downloads_dir
 from orchestrator.envs import inventory
@@ -51,7 +52,7 @@ def _superseded(folder: Path) -> Iterator[tuple[Path, str]]:
     for root in directories.all_runs(folder.absolute()):
         aside = root / layout.SUPERSEDED
         if aside.is_dir() and not aside.is_symlink() and not _at_work(root):
-            yield aside, "results of earlier tries"
+            yield aside, say("results of earlier tries", "先前各次尝试的结果")
 
 
 def _older_runs(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -66,7 +67,7 @@ def _older_runs(folder: Path) -> Iterator[tuple[Path, str]]:
             words = json.dumps([record.request, record.rehearsal, own_name], sort_keys=True)
             kept = finished if record.state == "done" else newest
             if words in kept and not root.is_symlink() and not _at_work(root):
-                yield root, "an older run of the same command"
+                yield root, say("an older run of the same command", "同一命令较早的运行")
             newest.add(words)
             if record.state == "done":
                 finished.add(words)
@@ -75,9 +76,14 @@ def _older_runs(folder: Path) -> Iterator[tuple[Path, str]]:
 def _caches(releases: Iterable[Release]) -> Iterator[tuple[Path, str]]:
     for installed in inventory.installed(releases):
         if installed.status == inventory.OUTDATED:
-            yield installed.root, "an environment that no release uses any more"
+            unused = say("an environment that no release uses any more", "已没有版本使用的环境")
+            yield installed.root, unused
     if downloads_dir().is_dir() and any(downloads_dir().iterdir()):
-        yield downloads_dir(), "downloaded data files, fetched again when they are needed"
+        again = say(
+            "downloaded data files, fetched again when they are needed",
+            "下载的数据文件，需要时会重新下载",
+        )
+        yield downloads_dir(), again
 
 
 def _at_work(root: Path) -> bool:
@@ -108,5 +114,7 @@ def _delete(path: Path) -> None:
         shutil.rmtree(path)
     except OSError as error:
         raise RecipeError(
-            f"{path.name} could not be removed.", where=str(path), why=error.strerror or str(error)
+            say(f"{path.name} could not be removed.", f"无法删除 {path.name}。"),
+            where=str(path),
+            why=error.strerror or str(error),
         ) from error

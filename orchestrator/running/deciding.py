@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.base.errors import UsageError
+from orchestrator.base.language import say
 from orchestrator.base.plan import Plan
 from orchestrator.engines.job import Job
 from orchestrator.planning import fingerprint, stages
@@ -35,8 +36,13 @@ class Selection:
         end = names.index(self.last) + 1 if self.last else len(names)
         if begin >= end:
             raise UsageError(
-                f"Nothing lies between --from {self.first} and --until {self.last}.",
-                fix=f"the stages in order: {', '.join(names)}",
+                say(
+                    f"Nothing lies between --from {self.first} and --until {self.last}.",
+                    f"--from {self.first} 与 --until {self.last} 之间没有任何阶段。",
+                ),
+                fix=say(
+                    f"the stages in order: {', '.join(names)}", f"各阶段依次为：{', '.join(names)}"
+                ),
             )
         return names[begin:end]
 
@@ -45,8 +51,11 @@ class Selection:
         for name in stages_of(job)[: stages_of(job).index(self.first) if self.first else 0]:
             if record.stage(name).state != "done":
                 raise UsageError(
-                    f"This run cannot start at {self.first}: {name} is not done yet.",
-                    fix="run the stages before it too",
+                    say(
+                        f"This run cannot start at {self.first}: {name} is not done yet.",
+                        f"这次运行不能从 {self.first} 开始：{name} 尚未完成。",
+                    ),
+                    fix=say("run the stages before it too", "请把它之前的阶段也运行一遍"),
                     retry=("--from", name),
                 )
 
@@ -85,7 +94,7 @@ def decide(
     if plan.commands and environment is not None:
         facts = {"release": job.release.name, "environment": environment}
     parts = fingerprint.of(plan, root, facts, digest_of=digest_of)
-    why = "asked for" if forced else _why(record.stage(name), plan, parts, root)
+    why = say("asked for", "按要求重跑") if forced else _why(record.stage(name), plan, parts, root)
     moves = tuple(made for made in plan.outputs if (root / made).exists()) if why else ()
     return Decision(plan, parts, why, moves=moves)
 
@@ -93,12 +102,16 @@ def decide(
 def _why(done: StageRecord, plan: Plan, parts: Parts, root: Path) -> str | None:
     """Why the stage must run; None when a finished one still holds."""
     if done.state != "done":
-        ended = "was cut off" if done.state in ("running", "interrupted") else done.state
-        return f"the last try {ended}" if done.attempts else "not done yet"
+        if not done.attempts:
+            return say("not done yet", "尚未完成")
+        if done.state in ("running", "interrupted"):
+            return say("the last try was cut off", "上次运行被中断")
+        return say(f"the last try {done.state}", "上次运行失败")
     differing = fingerprint.differences(done.parts, parts)
     if differing:
-        shown = ", ".join(differing[:3])
-        return f"changed: {shown}" + (f" and {len(differing) - 3} more" if differing[3:] else "")
+        shown, more = ", ".join(differing[:3]), len(differing[3:])
+        rest = say(f" and {more} more", f" 等，另有 {more} 项") if more else ""
+        return say(f"changed: {shown}{rest}", f"有改动：{shown}{rest}")
     return changed(done.outputs, snapshot(root, made_by(plan), done.outputs))
 
 
@@ -183,7 +196,7 @@ def _carried(decision: Decision, remade: dict[str, str], root: Path) -> Decision
         for made, maker in remade.items():
             if f"{given}/".startswith(f"{made}/") or f"{made}/".startswith(f"{given}/"):
                 moves = tuple(one for one in decision.plan.outputs if (root / one).exists())
-                why = f"{maker} makes {made} again"
+                why = say(f"{maker} makes {made} again", f"{maker} 会重新生成 {made}")
                 return replace(decision, why=why, certain=False, moves=moves)
     return decision
 

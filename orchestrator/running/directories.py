@@ -11,6 +11,7 @@ from pathlib import Path
 from data_tools.nearest import nearest
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.language import say
 from orchestrator.base.names import is_name, name_rule
 from orchestrator.running import record as records
 from orchestrator.running.record import RunRecord
@@ -64,21 +65,29 @@ def chosen(folder: Path, recipe: str, request: Request, *, new: bool) -> Path | 
 def _addressed(folder: Path, recipe: str, request: Request, *, new: bool) -> Path:
     """The run that ``--run`` names, which may leave out the recipe's name."""
     if new or request.name is not None:
+        other = "--new" if new else "--name"
         raise UsageError(
-            f"--run goes on in a run that is there, {'--new' if new else '--name'} begins another.",
-            fix="give one of them",
+            say(
+                f"--run goes on in a run that is there, {other} begins another.",
+                f"--run 继续已有的运行，{other} 则开始新的运行。",
+            ),
+            fix=say("give one of them", "请只给出其中一个"),
         )
     own = folder / recipe / str(request.run)
     root = own if (own / layout.RECORD).is_file() else find_run(str(request.run), folder)
     record = records.read(root)
-    kinds = {True: "a rehearsal", False: "a real run"}
+    kinds = {True: say("a rehearsal", "预演"), False: say("a real run", "正式运行")}
     if (record.recipe, record.rehearsal) != (recipe, request.rehearse):
         raise UsageError(
-            f"That run is {kinds[record.rehearsal]} of {record.recipe}, and asked for is "
-            f"{kinds[request.rehearse]} of {recipe}.",
+            say(
+                f"That run is {kinds[record.rehearsal]} of {record.recipe}, and asked for is "
+                f"{kinds[request.rehearse]} of {recipe}.",
+                f"该运行是 {record.recipe} 的{kinds[record.rehearsal]}，而要求的是 "
+                f"{recipe} 的{kinds[request.rehearse]}。",
+            ),
             where=str(root),
-            why="its results would be put aside for others",
-            fix="start a run of its own with --new",
+            why=say("its results would be put aside for others", "它的结果会被别的结果取代"),
+            fix=say("start a run of its own with --new", "请用 --new 开始一次新的运行"),
         )
     return root
 
@@ -86,17 +95,25 @@ def _addressed(folder: Path, recipe: str, request: Request, *, new: bool) -> Pat
 def _named(root: Path, request: Request, *, new: bool) -> Path | None:
     name = str(request.name)
     if not is_name(name):
-        raise UsageError(f"{name!r} cannot be the name of a run.", fix=name_rule())
+        raise UsageError(
+            say(f"{name!r} cannot be the name of a run.", f"{name!r} 不能作为运行的名称。"),
+            fix=name_rule(),
+        )
     if not (root / layout.RECORD).exists():
         return None
     record = records.read(root)
     if new or record.request != request.identity():
         before = Request.of(record.request, name=name).line() if record.request else ""
         raise UsageError(
-            f"There is a run called {name!r} already.",
+            say(f"There is a run called {name!r} already.", f"已有名为 {name!r} 的运行。"),
             where=str(root),
-            why=f"it was started by: {before}" if before else None,
-            fix=f"choose another --name, or change that run with --run {root}",
+            why=say(f"it was started by: {before}", f"它由此命令开始：{before}")
+            if before
+            else None,
+            fix=say(
+                f"choose another --name, or change that run with --run {root}",
+                f"请用 --name 另取名称，或用 --run {root} 改动该运行",
+            ),
         )
     return root
 
@@ -121,10 +138,13 @@ def make(folder: Path, recipe: str, name: str | None = None) -> Path:
                 return root
     except OSError as error:
         raise RecipeError(
-            "The run directory cannot be made.",
+            say("The run directory cannot be made.", "无法创建运行目录。"),
             where=str(parent),
             why=error.strerror or str(error),
-            fix="choose another place for runs: export RECIPE_RUNS=FOLDER",
+            fix=say(
+                "choose another place for runs: export RECIPE_RUNS=FOLDER",
+                "请换一个存放运行的位置：export RECIPE_RUNS=文件夹",
+            ),
         ) from error
 
 
@@ -155,13 +175,14 @@ def find_run(text: str, folder: Path) -> Path:
         _refuse_damaged(folder.absolute(), text, None)
     known = [str(root.relative_to(folder)) for root in all_runs(folder)]
     near = nearest(text, {*known, *(name.partition("/")[0] for name in known)})
-    shown = (
-        f"runs in {folder}: {', '.join(known[-8:])}" if known else f"there is no run in {folder}"
-    )
+    shown = say(f"there is no run in {folder}", f"{folder} 中还没有运行")
+    if known:
+        last = ", ".join(known[-8:])
+        shown = say(f"runs in {folder}: {last}", f"{folder} 中的运行：{last}")
     raise UsageError(
-        f"There is no run called {text!r}.",
+        say(f"There is no run called {text!r}.", f"没有名为 {text!r} 的运行。"),
         where=str(folder),
-        fix=f"did you mean {near}? {shown}" if near else shown,
+        fix=say(f"did you mean {near}? {shown}", f"您是指 {near} 吗？{shown}") if near else shown,
     )
 
 

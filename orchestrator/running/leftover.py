@@ -11,6 +11,7 @@ import socket
 from pathlib import Path
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.process_group import end_group, start_time
 
 _NOTE = ".engine"
@@ -49,10 +50,19 @@ def end(root: Path) -> bool:
     host = _value(more, _HOST)
     if host and host != socket.gethostname():
         raise RecipeError(
-            f"An engine of this run may still be at work on {host}.",
+            say(
+                f"An engine of this run may still be at work on {host}.",
+                f"这次运行的引擎可能仍在 {host} 上工作。",
+            ),
             where=str(root / _NOTE),
-            why=f"its `recipe` ended there without ending process group {pid}",
-            fix=f"on {host}: kill -- -{pid}; then remove that file and run this again",
+            why=say(
+                f"its `recipe` ended there without ending process group {pid}",
+                f"那里的 `recipe` 已退出，却没有结束进程组 {pid}",
+            ),
+            fix=say(
+                f"on {host}: kill -- -{pid}; then remove that file and run this again",
+                f"请在 {host} 上执行：kill -- -{pid}；然后删除该文件，再次运行此命令",
+            ),
         )
     alive = start_time(int(pid)) == started
     if alive:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from orchestrator.base import layout
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.language import say
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.lock import holder, locked
 from orchestrator.base.typed import misfits
@@ -99,14 +100,21 @@ def read(root: Path) -> RunRecord:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         if value["schema"] > SCHEMA:
-            raise ValueError(f"it has schema {value['schema']}, and this recipe knows {SCHEMA}")
+            raise ValueError(
+                say(
+                    f"it has schema {value['schema']}, and this recipe knows {SCHEMA}",
+                    f"它的 schema 是 {value['schema']}，而此版本的 recipe 只认识到 {SCHEMA}",
+                )
+            )
         return _made_of(value)
     except (FileNotFoundError, NotADirectoryError):
         raise RecipeError(
-            f"{root} is not a run directory.",
+            say(f"{root} is not a run directory.", f"{root} 不是运行目录。"),
             where=str(path),
-            why=f"it has no {layout.RECORD}",
-            fix="list the runs there are with `recipe status`",
+            why=say(f"it has no {layout.RECORD}", f"其中没有 {layout.RECORD}"),
+            fix=say(
+                "list the runs there are with `recipe status`", "用 `recipe status` 列出已有的运行"
+            ),
         ) from None
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
@@ -148,7 +156,8 @@ def _made_of(value: dict[str, Any]) -> RunRecord:
     wrong = misfits(RunRecord, value)
     wrong += [f"stages.{key}" for stage in stages for key in misfits(StageRecord, stage)]
     if wrong:
-        raise ValueError(f"values of a wrong type: {', '.join(dict.fromkeys(wrong))}")
+        listed = ", ".join(dict.fromkeys(wrong))
+        raise ValueError(say(f"values of a wrong type: {listed}", f"类型不对的值：{listed}"))
     record = RunRecord(**{**value, "schema": SCHEMA}, stages=[StageRecord(**one) for one in stages])
     if record.request:
         Request.of(record.request)
@@ -157,10 +166,13 @@ def _made_of(value: dict[str, Any]) -> RunRecord:
 
 def _unreadable(path: Path, why: str) -> RecipeError:
     return RecipeError(
-        "A run's record cannot be read.",
+        say("A run's record cannot be read.", "无法读取运行记录。"),
         where=str(path),
         why=why,
-        fix="move the folder away, or leave it there and start another run with --new",
+        fix=say(
+            "move the folder away, or leave it there and start another run with --new",
+            "请移走该文件夹，或保留它并用 --new 开始另一次运行",
+        ),
     )
 
 
@@ -185,7 +197,8 @@ def stale(record: RunRecord, root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     remade: dict[str, str] = {}
     for stage in record.stages:
-        why = _why_stale(stage, root, remade) if stage.state == "done" else "it is not finished"
+        unfinished = say("it is not finished", "它尚未完成")
+        why = _why_stale(stage, root, remade) if stage.state == "done" else unfinished
         if why is None:
             continue
         if stage.state == "done":
@@ -198,11 +211,11 @@ def _why_stale(stage: StageRecord, root: Path, remade: dict[str, str]) -> str | 
     for name in stage.inputs:
         gone = Path(name).is_absolute() and not Path(name).exists()
         if not gone and of_path(root / name) != stage.parts.get(name):
-            return f"{name} was changed since"
+            return say(f"{name} was changed since", f"{name} 之后被改动过")
         inner = os.path.normpath(name)
         maker = next((by for made, by in remade.items() if _within(made, inner)), None)
         if maker is not None:
-            return f"{inner} has to be made again by {maker}"
+            return say(f"{inner} has to be made again by {maker}", f"{inner} 须由 {maker} 重新生成")
     return changed(stage.outputs, snapshot(root, stage.outputs, stage.outputs))
 
 
@@ -223,10 +236,16 @@ def claimed(paths: RunPaths) -> Iterator[None]:
 
     def refuse(owner: str) -> None:
         raise RecipeError(
-            "Another process is working in this run directory.",
+            say(
+                "Another process is working in this run directory.",
+                "另一个进程正在此运行目录中工作。",
+            ),
             where=str(paths.root),
             why=owner,
-            fix="wait for it (recipe status), or start a run of your own with --new",
+            fix=say(
+                "wait for it (recipe status), or start a run of your own with --new",
+                "请等它结束（recipe status），或用 --new 开始自己的运行",
+            ),
         )
 
     with locked(paths.root / _LOCK, refuse, variable="RECIPE_RUNS"):

@@ -97,14 +97,13 @@ class Runner:
             self.record = records.opened(self.paths, self.record)
             selection.check(self.job, self.record)
             if leftover.end(self.paths.root):
-                told = "ended the engine that an earlier, killed `recipe` left behind"
-                self.reporter.note(say(told, "已结束先前被强行终止的 recipe 留下的引擎进程"))
+                self.reporter.note(telling.ended_what_was_left())
             try:
                 for name in wanted:
                     self._stage(name, forced=selection.forces(name))
             except KeyboardInterrupt:
                 self._close("interrupted")
-                raise Interrupted(fix="run the same command again to go on") from None
+                raise Interrupted(fix=telling.how_to_go_on()) from None
             except BaseException as error:
                 # What went wrong is worth more than that its record could not be written.
                 with contextlib.suppress(RecipeError):
@@ -183,7 +182,7 @@ class Runner:
         if resume:
             job = replace(self.job, resume_from=resume)
             plan = stages.plan(plan.stage, job, self.paths.root)
-            why = f"training goes on from {Path(resume).name}"
+            why = telling.goes_on_from(Path(resume))
         else:
             self._set_aside(decision)
         names = stages_of(self.job)
@@ -206,7 +205,7 @@ class Runner:
             return False
         source, stage = found
         self._set_aside(decision)
-        self._mark(done, decision, f"taken over from {source}")
+        self._mark(done, decision, takeover.told(source))
         takeover.take(stage, source, self.paths.root)
         done.facts, done.seconds = stage.facts, stage.seconds
         done.outputs = snapshot(self.paths.root, made_by(decision.plan), {})
@@ -296,5 +295,6 @@ class Runner:
         ended: records.Failure = {"code": ending.code, "out_of_memory": ending.out_of_memory}
         self.record.stage(stage).failure = ended
         if not ending.succeeded(command, engine):
-            raise ending.explained("The engine's command did not finish.", engine)
+            what = say("The engine's command did not finish.", "引擎的命令没有完成。")
+            raise ending.explained(what, engine)
         return ending

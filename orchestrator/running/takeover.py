@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from orchestrator.base.language import say
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.plan import Plan
 from orchestrator.planning.fingerprint import Parts
@@ -33,6 +34,16 @@ def find(plan: Plan, parts: Parts, runs: Runs) -> tuple[Path, StageRecord] | Non
                 if stage.outputs and changed(stage.outputs, now) is None:
                     return root, stage
     return None
+
+
+def told(source: Path) -> str:
+    """Why the record says that the stage is done."""
+    return say(f"taken over from {source}", f"取用自 {source}")
+
+
+def was_taken_over(stage: StageRecord) -> bool:
+    """Whether the stage was, in whichever language the record says so."""
+    return any(word in (stage.why or "") for word in ("taken over", "取用自"))
 
 
 def take(stage: StageRecord, source: Path, root: Path) -> None:

@@ -63,8 +63,11 @@ def prepare(run: str, options: Mapping[str, Any]) -> Talk:
     engine = _engine(root)
     if not isinstance(engine, Chats):
         raise UsageError(
-            f"{engine.name} has no chat of its own.",
-            fix=f"load what it made with another program: {root}",
+            say(f"{engine.name} has no chat of its own.", f"{engine.name} 没有自带的对话程序。"),
+            fix=say(
+                f"load what it made with another program: {root}",
+                f"请用其他程序加载它的产物：{root}",
+            ),
         )
     made = _made(root, options)
     options = {**made.options, "system": system_of(made.job.recipe, options)}
@@ -76,10 +79,14 @@ def prepare_server(run: str, options: Mapping[str, Any]) -> Talk:
     root = directories.find_run(run, runs_dir())
     engine = _engine(root)
     if not isinstance(engine, Serves):
-        chat = f"talk to it: {command_line(['chat', str(root)])}"
+        line = command_line(["chat", str(root)])
+        chat = say(f"talk to it: {line}", f"和它对话：{line}")
         raise UsageError(
-            f"{engine.name} has no server of its own.",
-            why=f"another program can serve what it made: {root}",
+            say(f"{engine.name} has no server of its own.", f"{engine.name} 没有自带的服务程序。"),
+            why=say(
+                f"another program can serve what it made: {root}",
+                f"可以用其他程序提供它的产物：{root}",
+            ),
             fix=chat if isinstance(engine, Chats) else None,
         )
     made = _made(root, options)
@@ -94,9 +101,18 @@ def api_key(variable: str) -> str:
     """
     if not variable.isidentifier():
         raise UsageError(
-            "--api-key-env takes the name of an environment variable, not a key.",
-            why="a key on the command line can be read by everybody on this machine",
-            fix="export API_KEY=… and leave --api-key-env out",
+            say(
+                "--api-key-env takes the name of an environment variable, not a key.",
+                "--api-key-env 要的是环境变量的名称，而不是密钥。",
+            ),
+            why=say(
+                "a key on the command line can be read by everybody on this machine",
+                "命令行中的密钥会被这台机器上的所有人看到",
+            ),
+            fix=say(
+                "export API_KEY=… and leave --api-key-env out",
+                "请执行 export API_KEY=…，并去掉 --api-key-env",
+            ),
         )
     return os.environ.get(variable, "")
 
@@ -163,12 +179,16 @@ def _made(root: Path, options: Mapping[str, Any]) -> _Made:
 
 
 def _nothing_yet(root: Path, record: RunRecord) -> RecipeError:
-    done = [stage.name for stage in record.stages if stage.state == "done"]
+    done = ", ".join(stage.name for stage in record.stages if stage.state == "done")
+    again = _again(root, record)
     return RecipeError(
-        "This run has nothing to talk to yet.",
+        say("This run has nothing to talk to yet.", "这次运行还没有可以对话的模型。"),
         where=str(root),
-        why=f"there is no trained model in it; stages that are done: {', '.join(done) or 'none'}",
-        fix=f"finish it first: {_again(root, record)}",
+        why=say(
+            f"there is no trained model in it; stages that are done: {done or 'none'}",
+            f"其中没有训练好的模型；已完成的阶段：{done or '无'}",
+        ),
+        fix=say(f"finish it first: {again}", f"请先完成它：{again}"),
     )
 
 
@@ -176,7 +196,12 @@ def system_of(recipe: Recipe, options: Mapping[str, Any]) -> str | None:
     """What the user gives, else the system text of the training rows, else of the evaluation."""
     if options.get("no_system") or options.get("system_template"):
         if options.get("system"):
-            raise UsageError("Give one of --system, --no-system and --system-template.")
+            raise UsageError(
+                say(
+                    "Give one of --system, --no-system and --system-template.",
+                    "--system、--no-system 和 --system-template 只能给出一个。",
+                )
+            )
         return None
     if options.get("system") is not None:
         return str(options["system"])

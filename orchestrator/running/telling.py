@@ -1,4 +1,4 @@
-"""A stage's error on its way to the record and to the reader."""
+"""What a run says of its stages: an error on its way to the record and to the reader."""
 
 from __future__ import annotations
 
@@ -18,11 +18,28 @@ def as_kept(error: RecipeError) -> Failure:
 
 def add_stage(error: RecipeError, stage: str, log: Path | None) -> None:
     """Let the error name the stage, the log and how to go on."""
-    log_line = f"log {log}" if log else None
-    error.where = "\n         ".join(filter(None, (f"stage {stage}", error.where, log_line)))
+    log_line = say(f"log {log}", f"日志 {log}") if log else None
+    of_stage = say(f"stage {stage}", f"阶段 {stage}")
+    error.where = "\n         ".join(filter(None, (of_stage, error.where, log_line)))
     error.fix = error.fix or say("remove the cause", "排除原因")
     if not any(word in error.fix for word in ("again", "再", "重新")):
         error.fix += say(
             "; then run the same command again: it goes on from this stage",
             "；然后再次运行同一命令：会从这个阶段继续",
         )
+
+
+def goes_on_from(checkpoint: Path) -> str:
+    """Why a stage that was cut off runs again."""
+    return say(f"training goes on from {checkpoint.name}", f"从 {checkpoint.name} 继续训练")
+
+
+def how_to_go_on() -> str:
+    return say("run the same command again to go on", "再次运行同一命令即可继续")
+
+
+def ended_what_was_left() -> str:
+    return say(
+        "ended the engine that an earlier, killed `recipe` left behind",
+        "已结束先前被强行终止的 recipe 留下的引擎进程",
+    )

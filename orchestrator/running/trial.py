@@ -80,7 +80,9 @@ class Trial:
             )
             gone = leaves is not None and not (self.root / leaves).is_file()
             if not ending.succeeded(command, engine) or gone:
-                raise ending.explained("The engine's check did not finish.", engine)
+                raise ending.explained(
+                    say("The engine's check did not finish.", "引擎的检查没有完成。"), engine
+                )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.base.hardware import has_bf16
+from orchestrator.base.language import say
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.paths import runs_dir
 from orchestrator.base.secrets import redacted
@@ -183,12 +184,16 @@ def describe(asked: Asked, selection: Selection) -> dict[str, Any]:
 
 def _described(decision: Decision) -> dict[str, Any]:
     plan = decision.plan
-    how = "would run" if decision.certain else "would run, unless it comes out the same"
+    how = say("would run", "将会运行")
+    if not decision.certain:
+        how = say("would run, unless it comes out the same", "将会运行，除非结果不变")
     if decision.source is not None:
-        how = f"would be taken over from {decision.source}"
+        how = say(f"would be taken over from {decision.source}", f"将从 {decision.source} 取用")
     return {
         "stage": plan.stage,
-        "decision": f"{how} ({decision.why})" if decision.why else "would be skipped (done)",
+        "decision": say(f"{how} ({decision.why})", f"{how}（{decision.why}）")
+        if decision.why
+        else say("would be skipped (done)", "将会跳过（已完成）"),
         "runs": decision.why is not None and decision.source is None,
         "taken_over_from": str(decision.source) if decision.source else None,
         "moves": list(decision.moves),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import __version__
 from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import write_atomic
+from orchestrator.base.language import say
 from orchestrator.base.layout import ACCOUNT, DATA, FEW, REJECTED, TEST, TRAIN
 from orchestrator.base.plan import Artifact, Plan, Progress
 from orchestrator.engines.job import FoundSource, Job
 from orchestrator.engines.protocol import ArrangesRows, PassesRows
 from orchestrator.engines.registry import engine_of
 from orchestrator.planning.job import REHEARSAL_ROWS
+from orchestrator.planning.stages import row_words
 from orchestrator.verifying.artifacts import ROWS
 
 if TYPE_CHECKING:
-    from data_tools import Account, DataError, Input, Outcome, Pipeline
+    from data_tools import Input, Pipeline
 
 NEEDED = {"rm": "rejected", "dpo": "rejected", "kto": "kto_tag"}
 """What every row of a training stage must have."""
+_UNCHECKED = "--set expect.rows=null --set expect.train_rows=null --set expect.test_rows=null"
 
 
 def plan(job: Job, root: Path) -> Plan:
@@ -44,9 +46,6 @@ def plan(job: Job, root: Path) -> Plan:
     )
 
 
-_OPTION = re.compile(r"--(encoding|format|columns|sheet) ([^\s;,)]+(?:,[a-z]+=[^\s;,)]+)*)")
-
-
 @dataclass(frozen=True)
 class ConvertRows:
     """The task: read every source, split, write in the row format of the engine."""
@@ -55,7 +54,7 @@ class ConvertRows:
 
     def describe(self) -> str:
         names = ", ".join(found.name for found in self.job.file_sources)
-        return f"convert {names} -> {TRAIN}"
+        return say(f"convert {names} -> {TRAIN}", f"转换 {names} -> {TRAIN}")
 
     def facts(self) -> Mapping[str, object]:
         data = self.job.recipe.data.model_dump(mode="json")
@@ -82,13 +81,13 @@ class ConvertRows:
             return self._run(root, progress)
         except DataError as error:
             others = engine_of(self.job).row_formats[1:]
-            raise _in_recipe_words(error, root / REJECTED, others) from error
+            raise row_words.in_recipe_words(error, root / REJECTED, others) from error
 
     def _run(self, root: Path, progress: Progress) -> Mapping[str, object]:
         from data_tools import Account, run
 
         (root / DATA).mkdir(parents=True, exist_ok=True)
-        account = Account(tick=lambda rows: progress(rows, 0, "rows"))
+        account = Account(tick=lambda rows: progress(rows, 0, say("rows", "行")))
         job = self._pipeline(root, progress)
         outcome = run(job, account)
         if self.job.rehearsal:
@@ -99,7 +98,7 @@ class ConvertRows:
         names = [found.name for found in self.job.file_sources]
         sources = zip(names, outcome.inputs, strict=True)
         report["sources"] = [{"source": name, **own.to_dict()} for name, own in sources]
-        if warnings := [*self._drawn(names, outcome), *_dropped(account)]:
+        if warnings := [*row_words.drawn(self.job, names, outcome), *row_words.dropped(account)]:
             report["warnings"] = warnings
         write_atomic(root / ACCOUNT, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         self._expected(counts)
@@ -162,25 +161,6 @@ class ConvertRows:
         steps["media"] = path if path.is_dir() else path.parent  # as the engines' data sets have it
         return Input(files=path, reading=reading, **mixed)
 
-    def _drawn(self, names: Sequence[str], outcome: Outcome) -> Iterator[str]:
-        """What was drawn of each source, in words."""
-        recipe = self.job.recipe
-        if any(found.source.weight is not None for found in self.job.file_sources):
-            yield f"mixed by weight: {_each(names, [own.written for own in outcome.inputs])}"
-        left = (
-            outcome.account.rejects[f"not drawn (at most {recipe.train.max_samples:,} rows)"]
-            if recipe.train.max_samples
-            else 0
-        )
-        if left:
-            train = outcome.written[0]
-            yield (
-                f"max_samples: {train} of {train + left} rows, drawn over all sources with seed "
-                f"{recipe.data.split.seed} ({_each(names, outcome.shares[0])})"
-            )
-        if self.job.unchecked:
-            yield f"expect is not checked: {self.job.unchecked}"
-
     def _path(self, found: FoundSource, progress: Progress) -> Path:
         if found.path is not None:
             return found.path
@@ -216,61 +196,25 @@ class ConvertRows:
             return
         expect = self.job.recipe.expect
         wrong = [
-            f"{key}: {got} instead of {wanted}"
+            say(f"{key}: {got} instead of {wanted}", f"{key}：得到 {got}，应为 {wanted}")
             for key, got in counts.items()
             if (wanted := getattr(expect, key)) is not None and wanted != got
         ]
         if wrong:
             raise RecipeError(
-                "The data does not give the rows that the recipe expects.",
+                say(
+                    "The data does not give the rows that the recipe expects.",
+                    "数据转换后的行数与配方所期望的不符。",
+                ),
                 where="expect",
                 why="; ".join(wrong),
-                fix="check that this is the tutorial's file; for data of your own, "
-                "--set expect.rows=null --set expect.train_rows=null --set expect.test_rows=null",
+                fix=say(
+                    f"check that this is the tutorial's file; for data of your own, {_UNCHECKED}",
+                    f"请检查这是否就是教程的文件；若是您自己的数据，请加上 {_UNCHECKED}",
+                ),
             )
-
-
-def _each(names: Sequence[str], rows: Sequence[int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in zip(names, rows, strict=True))
-
-
-def _dropped(account: Account) -> Iterator[str]:
-    if account.dropped:
-        fields = ", ".join(f"{name} ({rows} rows)" for name, rows in account.dropped.items())
-        yield f"left out as data.drop says: {fields}"
 
 
 def _head(path: Path, rows: int) -> str:
     with path.open(encoding="utf-8", newline="") as lines:
         return "".join(islice(lines, rows))
-
-
-def _as_keys(fix: str) -> str:
-    """Options of `recipe data` as the keys of a source that stand for them in a recipe."""
-    keys = _OPTION.sub(lambda found: f"{found[1]}: {_value(found[2])}", fix)
-    return fix if keys == fix else f"in that source of data.sources, {keys}"
-
-
-def _value(text: str) -> str:
-    """`input=A,output=D` as `{input: A, output: D}`."""
-    pairs = [pair.replace("=", ": ") for pair in text.split(",")]
-    return f"{{{', '.join(pairs)}}}" if "=" in text else text
-
-
-def _in_recipe_words(error: DataError, stored: Path, others: Sequence[str]) -> RecipeError:
-    """The same error with the recipe's own keys as the next step; ``others``: row formats."""
-    from data_tools import Lossy, TooManyRejects
-    from data_tools.containers.rejects import failed_rejects_for
-
-    fix = _as_keys(error.fix)
-    if isinstance(error, TooManyRejects):
-        more = f"; every rejected row is in {failed_rejects_for(stored)}"
-        fix = f"correct these rows, or leave them out: --set data.max_rejects={error.faults}{more}"
-    if isinstance(error, Lossy):
-        fields = ", ".join(error.fields)
-        fix = f"leave it out on purpose: --set 'data.drop=[{fields}]'"
-        if "tools" in error.fields and others:
-            fix += f", or let the engine have it: --set data.rows={others[0]}"
-    return RecipeError(
-        error.what, where=error.where or None, why=error.why or None, fix=fix or None
-    )

@@ -82,21 +82,32 @@ class LinkModel:
 def _link(link: Path, target: Path) -> None:
     if link.exists() and not link.is_symlink():
         raise RecipeError(
-            f"{link.name} is in the way of the link to the model.",
+            say(
+                f"{link.name} is in the way of the link to the model.",
+                f"{link.name} 占用了模型链接的位置。",
+            ),
             where=str(link),
-            why="it is a file or folder of its own",
-            fix="move it away, then run the same command again",
+            why=say("it is a file or folder of its own", "它本身是一个文件或文件夹"),
+            fix=say(
+                "move it away, then run the same command again", "请移走它，然后再次运行同一命令"
+            ),
         )
     try:
         link.unlink(missing_ok=True)
         link.symlink_to(target.resolve(), target_is_directory=True)
     except OSError as error:
         raise RecipeError(
-            "The model cannot be linked into the run directory.",
+            say(
+                "The model cannot be linked into the run directory.",
+                "无法在运行目录中建立指向模型的链接。",
+            ),
             where=str(link),
             why=error.strerror or str(error),
-            fix="make the folder writable, or keep runs on a disk that knows links: set "
-            "RECIPE_RUNS to another folder",
+            fix=say(
+                "make the folder writable, or keep runs on a disk that knows links: set "
+                "RECIPE_RUNS to another folder",
+                "请使该文件夹可写，或把运行放到支持链接的磁盘：将 RECIPE_RUNS 设为另一个文件夹",
+            ),
         ) from error
 
 
