@@ -7,6 +7,7 @@ is one that is not trained on (-100 everywhere).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 #: Tokens that may be needed for one character; emoji of several code points are decoded apart.
@@ -126,8 +127,10 @@ def own_prompt(tokenizer: Any, system: str | None, user: str) -> dict[str, Any]:
         return absent("tokenizer", "none")
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": user})
+    apply = tokenizer.apply_chat_template
+    knows = "add_generation_prompt" in signature(apply).parameters  # since transformers 4.35
     try:
-        ids = tokenizer.apply_chat_template(messages, tokenize=True, add_generation_prompt=True)
+        ids = apply(messages, tokenize=True, **({"add_generation_prompt": True} if knows else {}))
     except Exception as error:  # a template is a program of the model's authors
         return absent("tokenizer", f"{type(error).__name__}: {error}"[:300])
     return prompt("tokenizer", tokenizer, ids["input_ids"] if hasattr(ids, "keys") else ids)

@@ -103,11 +103,11 @@ def seen_and_given(
     release: str, folder: Path, *, pack: bool, shown: int, sequence: int | None = None
 ) -> tuple[dict[str, Any], list[list[list[int]]]]:
     """What peek says, and what training gets, both of the same rendered files."""
-    rows(folder / "rows.jsonl", PACKED if pack else COUNT, every=pack)
     is_xtuner = release.startswith("xtuner")
+    rows(folder / "rows.jsonl", PACKED if pack else COUNT, every=pack and is_xtuner)
     text = RECIPE.format(
         engine=release,
-        template="internlm_chat" if is_xtuner else "intern2",
+        template="internlm_chat" if is_xtuner else "chatml",
         shuffle=str(not (is_xtuner and pack)).lower(),
         model=byte_model.write(folder / "model"),
         limit=500 if pack else 160,  # several rows go into one sequence
@@ -152,12 +152,15 @@ def test_rows_are_the_batches_of_the_engine(release: str, tmp_path: Path) -> Non
     told = [english for english, _ in with_system["differences"]]
     assert told[: len(expected)] == expected
     assert training["ids"][len(expected) :] == chat["ids"], "the system text of `recipe chat`"
-    assert "".join(own["texts"]).startswith("[SYSTEM]你是医生。\n[USER]第 ")
+    assert "".join(own["texts"]).startswith("[SYSTEM]你是医生。\n[USER]第 "), own["absent"]
     assert all("own chat template" in english for english in told[len(expected) :])
-    without = next(row for row in asked if not row["system"])
-    assert any("医生" in english for english, _ in without["differences"]), (
-        "the chat has a system text that this row has not"
-    )
+    for row in asked:
+        if not row["cuts"]:
+            prompt = row["prompts"][0]["ids"]
+            assert row["parts"][0]["ids"][: len(prompt)] == prompt, "what was trained on"
+    without = next(row for row in asked if not row["system"] and not row["cuts"])
+    chat = [english for english, _ in without["differences"] if "the engine's chat" in english]
+    assert any("你是医生。" in english for english in chat), "this row has no system text"
 
 
 @pytest.mark.parametrize("release", ["xtuner@0.2.0", "llamafactory@0.9.5"])

@@ -276,3 +276,21 @@ def test_an_engine_without_it_says_so(engine: FakeEngine, monkeypatch: pytest.Mo
     with pytest.raises(UsageError, match="blind cannot be peeked at") as told:
         said()
     assert "engines that can" in str(told.value.fix)
+
+
+class Templated(Bytes):
+    """What a release before transformers 4.35 has: no word for the answer's beginning."""
+
+    chat_template = "…"
+
+    def apply_chat_template(self, messages: list[dict[str, str]], *, tokenize: bool) -> list[int]:
+        if messages[0]["role"] == "system":
+            raise ValueError("System role not supported")
+        return list(messages[-1]["content"].encode())
+
+
+def test_the_tokenizers_own_prompt_or_why_there_is_none() -> None:
+    assert token_view.own_prompt(Templated(), None, "hi")["texts"] == ["h", "i"]
+    told = token_view.own_prompt(Templated(), "Be kind.", "hi")["absent"]
+    assert told == "ValueError: System role not supported"
+    assert token_view.own_prompt(Bytes(), None, "hi")["absent"] == "none"

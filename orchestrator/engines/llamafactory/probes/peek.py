@@ -142,23 +142,23 @@ def chat_ids(chat, text):
 
 
 def add_prompts(shown, raw, template, tokenizer, model, keys):
-    """The three prompts of every shown row that asks something."""
+    """The three prompts of every shown row that asks something.
+
+    The chat comes last of all: its default system text goes into the template that both share.
+    """
     from llamafactory.model import load_tokenizer
 
     # The engine gives its copy of the tokenizer a chat template.
     untouched = load_tokenizer(model)["tokenizer"]
     with_prompt = [one for one in shown if one["parts"]]
     asked = [raw[one["row"]]["_prompt"][0]["content"] for one in with_prompt]
-    for one, chat, text in zip(
-        with_prompt, chat_prompts(keys, asked, tokenizer), asked, strict=True
-    ):
+    for one, text in zip(with_prompt, asked, strict=True):
         row = raw[one["row"]]
         one["system"] = row["_system"] or None
-        one["prompts"] = [
-            training_prompt(row, template, tokenizer),
-            chat,
-            view.own_prompt(untouched, one["system"], text),
-        ]
+        own = view.own_prompt(untouched, one["system"], text)
+        one["prompts"] = [training_prompt(row, template, tokenizer), own]
+    for one, chat in zip(with_prompt, chat_prompts(keys, asked, tokenizer), strict=True):
+        one["prompts"].insert(1, chat)
 
 
 def packing(model, data, training, stage, template, tokenizer, number):
@@ -205,8 +205,6 @@ def look(parsed, request, *, rehearsal):
             raw[number] = now
             shown.append(shown_row(number, kept, full, tokenizer["tokenizer"]))
     shown.sort(key=lambda one: request["rows"].index(one["row"]))
-    if stage != "pt":
-        add_prompts(shown, raw, template, tokenizer["tokenizer"], model, request["chat"])
     packed = {"packed": None, "sequence": None}
     items = items_of(lengths, data)
     if data.packing:
@@ -215,6 +213,8 @@ def look(parsed, request, *, rehearsal):
         items = len(packed["packed"])
     if items:
         count_steps(items, data, training, rehearsal=rehearsal)
+    if stage != "pt":
+        add_prompts(shown, raw, template, tokenizer["tokenizer"], model, request["chat"])
     facts = view.facts(tokenizer["tokenizer"])
     return {"tokenizer": facts, "limit": data.cutoff_len, "rows": lines, "shown": shown, **packed}
 
