@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2] / "orchestrator"
 TELLERS = frozenset(
     {
         "RecipeError", "UsageError", "Interrupted", "wrong", "diverged", "json_of", "finite",
-        "cut_off", "_unfit", "_error", "_Cut", "Objection",
+        "cut_off", "unfit", "_error", "_Cut", "Objection", "CannotEdit", "TemplateFault",
     }
 )  # fmt: skip
 #: Arguments that are no sentence: a place, and the words after a command.
