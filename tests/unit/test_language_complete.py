@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator.hub.words import WORDS
+
 ROOT = Path(__file__).parents[2] / "orchestrator"
 #: What makes an error, and the helpers that pass their texts on to one.
 TELLERS = frozenset(
@@ -47,12 +49,16 @@ def _is_sentence(text: ast.Constant | ast.JoinedStr) -> bool:
 
 def _bare_texts(value: ast.expr, named: dict[str, list[ast.expr]]) -> Iterator[ast.expr]:
     """The texts with a space that ``value`` may be, unless ``say`` chose them; names are followed
-    to what the same function, or the module, gives them."""
+    to what the same function, or the module, gives them, and the module's functions to what they
+    return."""
     if isinstance(value, ast.Constant | ast.JoinedStr):
         if _is_sentence(value):
             yield value
     elif isinstance(value, ast.Name):
         for one in named.get(value.id, ()):
+            yield from _bare_texts(one, {})
+    elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        for one in named.get(f"{value.func.id}()", ()):
             yield from _bare_texts(one, {})
     elif isinstance(value, ast.BinOp):
         yield from _bare_texts(value.left, named)
@@ -80,6 +86,9 @@ def english_only(source: str) -> list[int]:
     """The lines of texts that reach a reader of an error in English alone."""
     module = ast.parse(source)
     constants = _named(ast.Module([n for n in module.body if isinstance(n, ast.Assign)], []))
+    for helper in (n for n in module.body if isinstance(n, ast.FunctionDef)):
+        given = [n.value for n in ast.walk(helper) if isinstance(n, ast.Return) and n.value]
+        constants[f"{helper.name}()"] = given
     lines = []
     scopes = [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef)]
     for scope in [*scopes, module]:
@@ -105,7 +114,18 @@ def one(name):
     raise RecipeError(f"No {name}.", where="a place", why=why, fix=FIX)
 def two():
     raise wrong(say("it is gone", "没有了"), fix=f"look at {name}")
+def by_hand():
+    return "do it by hand"
+def four():
+    raise wrong(say("it is gone", "没有了"), fix=by_hand())
 def three():
     raise UsageError(say("No such word.", "没有这个词。"), fix=f"recipe run {name}")
 """
-    assert english_only(source) == [2, 4, 5, 7]
+    assert english_only(source) == [2, 4, 5, 7, 9]
+
+
+def test_a_failed_download_tells_the_same_facts_in_both_languages() -> None:
+    for kind, (what, _where, why, fix) in WORDS.items():
+        for english, chinese in (what, why, fix):
+            facts = [sorted(re.findall(r"{.*?}", text)) for text in (english, chinese)]
+            assert facts[0] == facts[1], kind
