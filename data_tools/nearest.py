@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from data_tools.language import say
+
 
 def near(word: str, known: Iterable[str], *, count: int = 3, cutoff: float = 0.5) -> list[str]:
     """The known words nearest to ``word``, best first, whatever their case and dashes."""
@@ -27,7 +29,8 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
     Names of files are among them: one that a terminal would obey is spelled out.
     """
     matches = [text if text.isprintable() else repr(text) for text in near(word, known)]
-    return f"did you mean {' or '.join(matches)}?" if matches else otherwise
+    english, chinese = " or ".join(matches), " 或 ".join(matches)
+    return say(f"did you mean {english}?", f"是不是想写 {chinese}？") if matches else otherwise
 
 
 def _plain(word: str) -> str:

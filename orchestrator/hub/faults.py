@@ -13,8 +13,8 @@ from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.base.files import free_bytes
 from orchestrator.base.language import say
 from orchestrator.base.secrets import redacted
-from orchestrator.hub.folder import listed
 from orchestrator.hub.remote import HUBS, Client
+from orchestrator.hub.unfit import listed
 from orchestrator.hub.words import WORDS, again, local
 
 if TYPE_CHECKING:

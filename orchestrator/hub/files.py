@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -14,12 +13,13 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from orchestrator.base.errors import RecipeError, UsageError
+from orchestrator.base.errors import RecipeError
 from orchestrator.base.files import free_bytes
 from orchestrator.base.files import sha256 as digest_of
 from orchestrator.base.language import say
 from orchestrator.base.lock import locked
-from orchestrator.base.secrets import HIDDEN, redacted
+from orchestrator.base.secrets import redacted
+from orchestrator.hub.address import fetch_it_yourself, must_be_web, refused_here
 from orchestrator.hub.faults import network_words
 from orchestrator.hub.remote import Progress
 from orchestrator.hub.words import again
@@ -57,7 +57,7 @@ def fetch_file(
     query of the address are used and never shown. Raises RecipeError; only http and https are
     followed. ``progress`` is called with bytes done, bytes in all (0: not known) and the name.
     """
-    _must_be_web(url)
+    must_be_web(url)
     final = into / _key(url, sha256) / _name(url)
     try:
         if not _holds(final, sha256):
@@ -65,44 +65,8 @@ def fetch_file(
                 if not _holds(final, sha256):
                     _bring(url, sha256, final, progress)
     except OSError as error:
-        raise _refused_here(url, final, error) from error
+        raise refused_here(url, final, error) from error
     return final
-
-
-def _must_be_web(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        why = "" if parts.hostname else say("it names no host", "其中没有主机名")
-        if parts.scheme not in ("http", "https"):
-            why = say(
-                f"only http and https are followed, not {parts.scheme or 'nothing'}",
-                f"只支持 http 和 https，而不是 {parts.scheme or '空'}",
-            )
-    except ValueError as error:
-        why = str(error)
-    if why:
-        raise RecipeError(
-            say("This address cannot be fetched.", "无法下载该地址。"),
-            where=redacted(url),
-            why=why,
-            fix=say(
-                "give an http(s) address, or fetch the file yourself and give its path",
-                "请写 http(s) 地址，或自己下载文件并写出其路径",
-            ),
-        )
-    if HIDDEN in url:
-        raise UsageError(
-            say("This address has lost its password or token.", "该地址中的密码或令牌已丢失。"),
-            where=url,
-            why=say(
-                f"secrets are stored as {HIDDEN}, so a stored recipe does not hold them",
-                f"密钥保存为 {HIDDEN}，因此保存的配方中没有密钥",
-            ),
-            fix=say(
-                "give the whole address again: --set data.sources.0.url=URL",
-                "请重新写出完整地址：--set data.sources.0.url=URL",
-            ),
-        )
 
 
 def _key(url: str, sha256: str | None) -> str:
@@ -175,8 +139,8 @@ class _Transfer:
             )
             + (login if self.is_page else ""),
             say(
-                f"check the recipe's url and sha256, or {_own()}",
-                f"检查配方中的 url 和 sha256，或{_own()}",
+                f"check the recipe's url and sha256, or {fetch_it_yourself()}",
+                f"检查配方中的 url 和 sha256，或{fetch_it_yourself()}",
             ),
         )
 
@@ -226,7 +190,10 @@ class _Transfer:
                 raise self._error(
                     self._cannot,
                     why,
-                    say(f"check the recipe's url, or {_own()}", f"检查配方中的 url，或{_own()}"),
+                    say(
+                        f"check the recipe's url, or {fetch_it_yourself()}",
+                        f"检查配方中的 url，或{fetch_it_yourself()}",
+                    ),
                 )
             else:
                 self._receive(part, answer)
@@ -284,34 +251,11 @@ class _Transfer:
         return self._error(
             self._cannot,
             why,
-            say(f"check the network; {again()}; or {_own()}", f"检查网络；{again()}；或{_own()}"),
+            say(
+                f"check the network; {again()}; or {fetch_it_yourself()}",
+                f"检查网络；{again()}；或{fetch_it_yourself()}",
+            ),
         )
-
-
-def _refused_here(url: str, final: Path, error: OSError) -> RecipeError:
-    """This machine's own disk said no."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    space = say(
-        f"free some space in {final.parent} and {again()}",
-        f"在 {final.parent} 清理出空间，然后{again()}",
-    )
-    own = say(
-        "make that folder writable, or set RECIPE_CACHE to a folder of your own",
-        "让该文件夹可写，或让 RECIPE_CACHE 指向你自己的文件夹",
-    )
-    return RecipeError(
-        say(f"{final.name} cannot be stored", f"{final.name} 无法保存")
-        + (say(": the disk is full.", "：磁盘已满。") if full else say(".", "。")),
-        where=redacted(url),
-        why=f"{error.strerror or error}: {error.filename or final}",
-        fix=space if full else own,
-    )
-
-
-def _own() -> str:
-    return say(
-        "fetch it yourself and give its path in the recipe", "自己下载它，并在配方中写出其路径"
-    )
 
 
 def _size(part: IO[bytes]) -> int:

@@ -10,76 +10,16 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
+from orchestrator.base.language import say
+from orchestrator.rendering.config_text import CannotEdit as CannotEdit
+from orchestrator.rendering.config_text import Text as Text
 from orchestrator.rendering.pysource import is_identifier, to_source
 
 APPEND = "+"
 """The last part of a place at the end of a list."""
 INDENT = 4
-Node: TypeAlias = ast.expr | ast.keyword | ast.stmt
-
-
-class CannotEdit(Exception):
-    """Why the text has no such place, and what was probably meant."""
-
-    def __init__(self, what: str, *, known: tuple[str, ...] = ()) -> None:
-        super().__init__(what)
-        self.what = what
-        self.known = known
-
-
-@dataclass(frozen=True)
-class Text:
-    """A Python config and its top-level variables, each with the last value it is given."""
-
-    text: str
-
-    @cached_property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.text)
-
-    @cached_property
-    def raw(self) -> bytes:
-        return self.text.encode()
-
-    @cached_property
-    def variables(self) -> dict[str, ast.expr]:
-        found: dict[str, ast.expr] = {}
-        for node in self.tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                found[node.targets[0].id] = node.value
-        return found
-
-    def spliced(self, start: int, end: int, new: str) -> Text:
-        return Text((self.raw[:start] + new.encode() + self.raw[end:]).decode())
-
-    @cached_property
-    def _lines(self) -> list[int]:
-        """Where each line begins, in bytes."""
-        lengths = [len(line) + 1 for line in self.raw.split(b"\n")]
-        return [0, *accumulate(lengths)]
-
-    def span(self, first: Node, last: Node | None = None) -> tuple[int, int]:
-        """Where ``first`` begins and ``last`` ends, in bytes: the syntax tree counts so."""
-        last = last or first
-        end_line, end_column = last.end_lineno, last.end_col_offset
-        assert end_line is not None
-        assert end_column is not None
-        start = self._lines[first.lineno - 1] + first.col_offset
-        return start, self._lines[end_line - 1] + end_column
-
-    def before(self, offset: int) -> bytes:
-        """What stands before ``offset`` in its line."""
-        return self.raw[:offset].rpartition(b"\n")[2]
-
-    def indent(self, offset: int) -> int:
-        """The indent of the line at ``offset``."""
-        line = self.before(offset)
-        return len(line) - len(line.lstrip(b" "))
 
 
 def get(text: str, path: tuple[str, ...]) -> ast.expr | None:
@@ -107,7 +47,12 @@ def assign(text: str, path: tuple[str, ...], value: Any) -> str:
     if node is not None:
         return _replaced(whole, node, value).text
     if isinstance(parent, (ast.List, ast.Tuple)):
-        raise CannotEdit(f"{_said(path[:-1])} has {len(parent.elts)} items, counted from 0")
+        raise CannotEdit(
+            say(
+                f"{_said(path[:-1])} has {len(parent.elts)} items, counted from 0",
+                f"{_said(path[:-1])} 有 {len(parent.elts)} 项，从 0 数起",
+            )
+        )
     return _added(whole, parent, last, value).text
 
 
@@ -118,7 +63,10 @@ def delete(text: str, path: tuple[str, ...]) -> str:
         return _without_variable(whole, path[0])
     items = _items(_parent(whole, path))
     if path[-1] not in items:
-        raise CannotEdit(f"{_said(path[:-1])} has no {path[-1]}", known=tuple(items))
+        raise CannotEdit(
+            say(f"{_said(path[:-1])} has no {path[-1]}", f"{_said(path[:-1])} 没有 {path[-1]}"),
+            known=tuple(items),
+        )
     start, end = whole.span(*items[path[-1]])
     rest = whole.raw[end:].lstrip(b" \n")
     if not rest.startswith(b","):  # the last one: the comma before it goes
@@ -137,7 +85,9 @@ def _without_variable(whole: Text, name: str) -> str:
             start, end = whole.span(node)
             line = whole.raw.find(b"\n", end) + 1
             return whole.spliced(start, line or len(whole.raw), "").text
-    raise CannotEdit(f"the config has no {name}", known=tuple(whole.variables))
+    raise CannotEdit(
+        say(f"the config has no {name}", f"配置中没有 {name}"), known=tuple(whole.variables)
+    )
 
 
 def undefined(text: str) -> dict[str, int]:
@@ -224,12 +174,18 @@ def _said(path: tuple[str, ...]) -> str:
 def _parent(whole: Text, path: tuple[str, ...]) -> ast.expr:
     node: ast.expr | None = whole.variables.get(path[0])
     if node is None:
-        raise CannotEdit(f"the config has no {path[0]}", known=tuple(whole.variables))
+        raise CannotEdit(
+            say(f"the config has no {path[0]}", f"配置中没有 {path[0]}"),
+            known=tuple(whole.variables),
+        )
     node = _container(whole, node, path[:1])
     for depth, part in enumerate(path[1:-1], 2):
         child = _child(node, part)
         if child is None:
-            raise CannotEdit(f"there is no {_said(path[:depth])}", known=tuple(_items(node)))
+            raise CannotEdit(
+                say(f"there is no {_said(path[:depth])}", f"没有 {_said(path[:depth])}"),
+                known=tuple(_items(node)),
+            )
         node = _container(whole, child, path[:depth])
     return node
 
@@ -237,7 +193,12 @@ def _parent(whole: Text, path: tuple[str, ...]) -> ast.expr:
 def _container(whole: Text, node: ast.expr, path: tuple[str, ...]) -> ast.expr:
     node = _followed(whole, node)
     if not _is_container(node):
-        raise CannotEdit(f"{_said(path)} is {ast.unparse(node)}, which has no keys")
+        raise CannotEdit(
+            say(
+                f"{_said(path)} is {ast.unparse(node)}, which has no keys",
+                f"{_said(path)} 是 {ast.unparse(node)}，它没有键",
+            )
+        )
     return node
 
 
@@ -255,14 +216,21 @@ def _with_variable(text: str, name: str, value: Any) -> str:
 
 def _appended(whole: Text, parent: ast.expr, value: Any, path: tuple[str, ...]) -> Text:
     if not isinstance(parent, ast.List):
-        raise CannotEdit(f"{_said(path[:-1])} is no list, so nothing can be appended")
+        raise CannotEdit(
+            say(
+                f"{_said(path[:-1])} is no list, so nothing can be appended",
+                f"{_said(path[:-1])} 不是列表，不能追加",
+            )
+        )
     return _inserted(whole, parent, to_source(value, indent=_inner(whole, parent)))
 
 
 def _added(whole: Text, parent: ast.expr, key: str, value: Any) -> Text:
     if isinstance(parent, ast.Call):
         if not is_identifier(key):
-            raise CannotEdit(f"{key!r} cannot be a key of dict(...)")
+            raise CannotEdit(
+                say(f"{key!r} cannot be a key of dict(...)", f"{key!r} 不能是 dict(...) 的键")
+            )
         head = f"{key}="
     else:
         head = f"{to_source(key)}: "

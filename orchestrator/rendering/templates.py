@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.base.language import say
 from orchestrator.base.paths import templates_dir
 from orchestrator.base.text import printable
 from orchestrator.recipe.dump import one_line
@@ -116,20 +117,34 @@ def render_file(path: Path, /, **values: Any) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise TemplateFault(f"{path} cannot be read", reason) from error
+        reason = getattr(error, "strerror", None) or say(
+            "it is not UTF-8 text", "它不是 UTF-8 文本"
+        )
+        raise TemplateFault(say(f"{path} cannot be read", f"{path} 无法读取"), reason) from error
     try:
         rendered = environment(python=True).from_string(text).render(**values)
     except TemplateSyntaxError as error:
-        raise TemplateFault(f"{path}:{error.lineno} is no template", str(error.message)) from error
+        raise TemplateFault(
+            say(f"{path}:{error.lineno} is no template", f"{path}:{error.lineno} 不是模板"),
+            str(error.message),
+        ) from error
     except (TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
         line = _line_of(error)
-        raise TemplateFault(f"{path}{line} cannot be filled in", str(error)) from error
+        raise TemplateFault(
+            say(f"{path}{line} cannot be filled in", f"{path}{line} 无法填充"), str(error)
+        ) from error
     try:
         ast.parse(rendered)
     except (SyntaxError, ValueError) as error:
-        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise TemplateFault(f"what {path} gives is no Python{line}", str(error)) from error
+        line = (
+            say(f" line {error.lineno}", f"（第 {error.lineno} 行）")
+            if isinstance(error, SyntaxError)
+            else ""
+        )
+        raise TemplateFault(
+            say(f"what {path} gives is no Python{line}", f"{path} 生成的内容不是 Python{line}"),
+            str(error),
+        ) from error
     return rendered
 
 

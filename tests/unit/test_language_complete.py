@@ -7,18 +7,20 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator.hub.words import WORDS
+
 ROOT = Path(__file__).parents[2] / "orchestrator"
 #: What makes an error, and the helpers that pass their texts on to one.
 TELLERS = frozenset(
     {
         "RecipeError", "UsageError", "Interrupted", "wrong", "diverged", "json_of", "finite",
-        "cut_off", "_unfit", "_error", "_Cut", "Objection",
+        "cut_off", "unfit", "_error", "_Cut", "Objection", "CannotEdit", "TemplateFault",
     }
 )  # fmt: skip
-#: Arguments that are no sentence: a place, and the words after a command.
-UNTOLD = frozenset({"where", "retry"})
-#: Rooms that still say some in English only. This list may shrink and never grow.
-NOT_YET = frozenset({"base", "cli", "planning", "recipe", "report", "running"})
+#: How a line begins that is typed at a prompt.
+_TYPED = ("recipe ", "--", "cd ", "mkdir ", "mv ")
+#: Arguments that are no sentence: a place, the words after a command, a key's value.
+UNTOLD = frozenset({"where", "retry", "meant"})
 
 
 def _sources() -> Iterator[Path]:
@@ -26,7 +28,7 @@ def _sources() -> Iterator[Path]:
     for path in sorted(ROOT.rglob("*.py")):
         inside = path.relative_to(ROOT)
         script = "probes" in inside.parts or "shim" in inside.as_posix()
-        if not script and inside.parts[0] not in NOT_YET:
+        if not script:
             yield path
 
 
@@ -41,18 +43,22 @@ def _is_sentence(text: ast.Constant | ast.JoinedStr) -> bool:
     return (
         " " in words.strip()
         and re.search("[A-Za-z]", words) is not None
-        and not (words.lstrip("…").startswith(("recipe ", "--")))
+        and not (words.lstrip("…").startswith(_TYPED))
     )
 
 
 def _bare_texts(value: ast.expr, named: dict[str, list[ast.expr]]) -> Iterator[ast.expr]:
     """The texts with a space that ``value`` may be, unless ``say`` chose them; names are followed
-    to what the same function, or the module, gives them."""
+    to what the same function, or the module, gives them, and the module's functions to what they
+    return."""
     if isinstance(value, ast.Constant | ast.JoinedStr):
         if _is_sentence(value):
             yield value
     elif isinstance(value, ast.Name):
         for one in named.get(value.id, ()):
+            yield from _bare_texts(one, {})
+    elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        for one in named.get(f"{value.func.id}()", ()):
             yield from _bare_texts(one, {})
     elif isinstance(value, ast.BinOp):
         yield from _bare_texts(value.left, named)
@@ -80,6 +86,9 @@ def english_only(source: str) -> list[int]:
     """The lines of texts that reach a reader of an error in English alone."""
     module = ast.parse(source)
     constants = _named(ast.Module([n for n in module.body if isinstance(n, ast.Assign)], []))
+    for helper in (n for n in module.body if isinstance(n, ast.FunctionDef)):
+        given = [n.value for n in ast.walk(helper) if isinstance(n, ast.Return) and n.value]
+        constants[f"{helper.name}()"] = given
     lines = []
     scopes = [n for n in ast.walk(module) if isinstance(n, ast.FunctionDef)]
     for scope in [*scopes, module]:
@@ -105,7 +114,18 @@ def one(name):
     raise RecipeError(f"No {name}.", where="a place", why=why, fix=FIX)
 def two():
     raise wrong(say("it is gone", "没有了"), fix=f"look at {name}")
+def by_hand():
+    return "do it by hand"
+def four():
+    raise wrong(say("it is gone", "没有了"), fix=by_hand())
 def three():
     raise UsageError(say("No such word.", "没有这个词。"), fix=f"recipe run {name}")
 """
-    assert english_only(source) == [2, 4, 5, 7]
+    assert english_only(source) == [2, 4, 5, 7, 9]
+
+
+def test_a_failed_download_tells_the_same_facts_in_both_languages() -> None:
+    for kind, (what, _where, why, fix) in WORDS.items():
+        for english, chinese in (what, why, fix):
+            facts = [sorted(re.findall(r"{.*?}", text)) for text in (english, chinese)]
+            assert facts[0] == facts[1], kind
