@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from data_tools.containers.atomic import CannotWrite, atomic
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 
 
 @contextlib.contextmanager
@@ -27,7 +28,7 @@ def atomic_writer(path: Path, *, executable: bool = False) -> Iterator[BinaryIO]
         with atomic(path, executable=executable) as file:
             yield file
     except CannotWrite as error:
-        what = f"{path.name} could not be written."
+        what = say(f"{path.name} could not be written.", f"无法写入 {path.name}。")
         raise RecipeError(what, where=str(path), why=error.why, fix=error.fix) from error
 
 
