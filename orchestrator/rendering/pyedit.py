@@ -15,21 +15,14 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
+from orchestrator.rendering import cannot_edit
+from orchestrator.rendering.cannot_edit import CannotEdit as CannotEdit
 from orchestrator.rendering.pysource import is_identifier, to_source
 
 APPEND = "+"
 """The last part of a place at the end of a list."""
 INDENT = 4
 Node: TypeAlias = ast.expr | ast.keyword | ast.stmt
-
-
-class CannotEdit(Exception):
-    """Why the text has no such place, and what was probably meant."""
-
-    def __init__(self, what: str, *, known: tuple[str, ...] = ()) -> None:
-        super().__init__(what)
-        self.what = what
-        self.known = known
 
 
 @dataclass(frozen=True)
@@ -107,7 +100,7 @@ def assign(text: str, path: tuple[str, ...], value: Any) -> str:
     if node is not None:
         return _replaced(whole, node, value).text
     if isinstance(parent, (ast.List, ast.Tuple)):
-        raise CannotEdit(f"{_said(path[:-1])} has {len(parent.elts)} items, counted from 0")
+        raise cannot_edit.no_item(_said(path[:-1]), len(parent.elts))
     return _added(whole, parent, last, value).text
 
 
@@ -118,7 +111,7 @@ def delete(text: str, path: tuple[str, ...]) -> str:
         return _without_variable(whole, path[0])
     items = _items(_parent(whole, path))
     if path[-1] not in items:
-        raise CannotEdit(f"{_said(path[:-1])} has no {path[-1]}", known=tuple(items))
+        raise cannot_edit.no_key(_said(path[:-1]), path[-1], items)
     start, end = whole.span(*items[path[-1]])
     rest = whole.raw[end:].lstrip(b" \n")
     if not rest.startswith(b","):  # the last one: the comma before it goes
@@ -137,7 +130,7 @@ def _without_variable(whole: Text, name: str) -> str:
             start, end = whole.span(node)
             line = whole.raw.find(b"\n", end) + 1
             return whole.spliced(start, line or len(whole.raw), "").text
-    raise CannotEdit(f"the config has no {name}", known=tuple(whole.variables))
+    raise cannot_edit.no_variable(name, whole.variables)
 
 
 def undefined(text: str) -> dict[str, int]:
@@ -224,12 +217,12 @@ def _said(path: tuple[str, ...]) -> str:
 def _parent(whole: Text, path: tuple[str, ...]) -> ast.expr:
     node: ast.expr | None = whole.variables.get(path[0])
     if node is None:
-        raise CannotEdit(f"the config has no {path[0]}", known=tuple(whole.variables))
+        raise cannot_edit.no_variable(path[0], whole.variables)
     node = _container(whole, node, path[:1])
     for depth, part in enumerate(path[1:-1], 2):
         child = _child(node, part)
         if child is None:
-            raise CannotEdit(f"there is no {_said(path[:depth])}", known=tuple(_items(node)))
+            raise cannot_edit.no_place(_said(path[:depth]), _items(node))
         node = _container(whole, child, path[:depth])
     return node
 
@@ -237,7 +230,7 @@ def _parent(whole: Text, path: tuple[str, ...]) -> ast.expr:
 def _container(whole: Text, node: ast.expr, path: tuple[str, ...]) -> ast.expr:
     node = _followed(whole, node)
     if not _is_container(node):
-        raise CannotEdit(f"{_said(path)} is {ast.unparse(node)}, which has no keys")
+        raise cannot_edit.no_keys(_said(path), ast.unparse(node))
     return node
 
 
@@ -255,14 +248,14 @@ def _with_variable(text: str, name: str, value: Any) -> str:
 
 def _appended(whole: Text, parent: ast.expr, value: Any, path: tuple[str, ...]) -> Text:
     if not isinstance(parent, ast.List):
-        raise CannotEdit(f"{_said(path[:-1])} is no list, so nothing can be appended")
+        raise cannot_edit.no_list(_said(path[:-1]))
     return _inserted(whole, parent, to_source(value, indent=_inner(whole, parent)))
 
 
 def _added(whole: Text, parent: ast.expr, key: str, value: Any) -> Text:
     if isinstance(parent, ast.Call):
         if not is_identifier(key):
-            raise CannotEdit(f"{key!r} cannot be a key of dict(...)")
+            raise cannot_edit.no_keyword(key)
         head = f"{key}="
     else:
         head = f"{to_source(key)}: "

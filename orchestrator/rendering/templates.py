@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.base.language import say
 from orchestrator.base.paths import templates_dir
 from orchestrator.base.text import printable
 from orchestrator.recipe.dump import one_line
@@ -41,7 +42,7 @@ def as_comment(text: object) -> Name:
 def as_name(text: str) -> Name:
     """A dotted identifier, printed bare; ValueError for anything else."""
     if not all(map(is_identifier, text.split("."))):
-        raise ValueError(f"{text!r} is no name of Python")
+        raise ValueError(say(f"{text!r} is no name of Python", f"{text!r} 不是 Python 名称"))
     return Name(text)
 
 
@@ -116,20 +117,27 @@ def render_file(path: Path, /, **values: Any) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise TemplateFault(f"{path} cannot be read", reason) from error
+        reason = getattr(error, "strerror", None) or say(
+            "it is not UTF-8 text", "它不是 UTF-8 文本"
+        )
+        raise TemplateFault(say(f"{path} cannot be read", f"无法读取 {path}"), reason) from error
     try:
         rendered = environment(python=True).from_string(text).render(**values)
     except TemplateSyntaxError as error:
-        raise TemplateFault(f"{path}:{error.lineno} is no template", str(error.message)) from error
+        place = f"{path}:{error.lineno}"
+        what = say(f"{place} is no template", f"{place} 不是模板")
+        raise TemplateFault(what, str(error.message)) from error
     except (TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        line = _line_of(error)
-        raise TemplateFault(f"{path}{line} cannot be filled in", str(error)) from error
+        place = f"{path}{_line_of(error)}"
+        what = say(f"{place} cannot be filled in", f"无法填写 {place}")
+        raise TemplateFault(what, str(error)) from error
     try:
         ast.parse(rendered)
     except (SyntaxError, ValueError) as error:
-        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise TemplateFault(f"what {path} gives is no Python{line}", str(error)) from error
+        what = say(f"what {path} gives is no Python", f"{path} 生成的不是 Python")
+        if isinstance(error, SyntaxError):
+            what += say(f" line {error.lineno}", f"，第 {error.lineno} 行")
+        raise TemplateFault(what, str(error)) from error
     return rendered
 
 
