@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from orchestrator.base.language import say
+
 _WIDTH = 88
 
 
@@ -46,14 +48,21 @@ def _atom(value: Any) -> str:
     if isinstance(value, Name):
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value!r} cannot be written as a Python number")
+        raise ValueError(
+            say(
+                f"{value!r} cannot be written as a Python number", f"{value!r} 不能写成 Python 数字"
+            )
+        )
     if type(value) is float:
         return _float(value)
     if isinstance(value, str):
         return _text(value)
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
-    raise TypeError(f"a {type(value).__name__} cannot be written as Python source")
+    kind = type(value).__name__
+    raise TypeError(
+        say(f"a {kind} cannot be written as Python source", f"{kind} 不能写成 Python 源码")
+    )
 
 
 def _text(value: str) -> str:
