@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.base.language import say
+
 TYPE_SIZES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1,
     "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1,
@@ -18,7 +20,13 @@ _EXPONENTS = {"F16": (1, 0x7C00), "BF16": (1, 0x7F80), "F32": (2, 0x7F80), "F64"
 #: A tensor is read whole up to this size; of a larger one only pieces, evenly spread.
 _WHOLE, _PIECES, _PIECE = 4 << 20, 8, 32 << 10
 
-CUT = "it was cut off while it was written, copied or downloaded (is the disk full?)"
+
+def cut() -> str:
+    """Why a file ends too early."""
+    return say(
+        "it was cut off while it was written, copied or downloaded (is the disk full?)",
+        "它在写入、复制或下载时被截断（磁盘是否已满？）",
+    )
 
 
 class DamagedWeights(ValueError):
@@ -40,13 +48,19 @@ def what_else(head: bytes) -> str | None:
     """What a file that should hold weights is instead, in words; None when it may hold some."""
     start = head.lstrip()
     if not head:
-        return "it is empty"
+        return say("it is empty", "它是空文件")
     if not head.strip(b"\0"):
-        return f"it begins with zero bytes: {CUT}"
+        return say(f"it begins with zero bytes: {cut()}", f"它以零字节开头：{cut()}")
     if start.startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer, a short text in the place of the file"
+        return say(
+            "it is a Git LFS pointer, a short text in the place of the file",
+            "它是 Git LFS 指针，即代替该文件的一段短文本",
+        )
     if start[:1] in (b"<", b"{"):
-        return "it is a text of a web site, not weights: a download that the site refused"
+        return say(
+            "it is a text of a web site, not weights: a download that the site refused",
+            "它是网站返回的文本，不是权重：下载被网站拒绝",
+        )
     return None
 
 
@@ -65,12 +79,17 @@ class Tensor:
 
     def pieces(self, spots: Iterable[tuple[int, int]]) -> Iterator[bytes]:
         """The bytes at each (begin, length), counted from the tensor's start."""
-        with as_damage("its bytes cannot be read"), self.file.open("rb") as stream:
+        with (
+            as_damage(say("its bytes cannot be read", "无法读取它的字节")),
+            self.file.open("rb") as stream,
+        ):
             for begin, length in spots:
                 stream.seek(self.offset + begin)
                 piece = stream.read(length)
                 if len(piece) < length:
-                    raise DamagedWeights("the file ends inside a tensor")
+                    raise DamagedWeights(
+                        say("the file ends inside a tensor", "文件在某个张量中间结束")
+                    )
                 yield piece
 
     def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:

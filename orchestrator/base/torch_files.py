@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from orchestrator.base.tensor import CUT, TYPE_SIZES, DamagedWeights, Tensor, as_damage, what_else
+from orchestrator.base.language import say
+from orchestrator.base.tensor import TYPE_SIZES, DamagedWeights, Tensor, as_damage, cut, what_else
 
 _STORAGES = {
     "DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16",
@@ -121,7 +122,7 @@ class TorchFile:
         for name, tensor in _named(self.value):
             kind = tensor.storage.dtype
             if tensor.storage.key not in self.starts:
-                raise DamagedWeights(f"the bytes of {name} are missing")
+                raise DamagedWeights(say(f"the bytes of {name} are missing", f"缺少 {name} 的字节"))
             offset = self.starts[tensor.storage.key] + tensor.offset * TYPE_SIZES.get(kind, 1)
             found[name] = Tensor(self.path, kind, tensor.shape, offset)
         return found
@@ -142,25 +143,40 @@ def opened(path: Path) -> TorchFile:
 
 def _cut_off(path: Path) -> str:
     size = path.stat().st_size
-    return (
+    return say(
         f"it ends after {size:,} bytes, before the table that every torch file has at its end: "
-        + CUT
+        f"{cut()}",
+        f"它在 {size:,} 字节处结束，缺少每个 torch 文件末尾都有的表：{cut()}",
     )
 
 
 def _no_torch_file(head: bytes) -> str:
     if head.startswith(b"\x80"):
-        return "it is a Python pickle that torch did not write, or only the beginning of a file"
+        return say(
+            "it is a Python pickle that torch did not write, or only the beginning of a file",
+            "它是并非由 torch 写出的 Python pickle，或只是文件的开头",
+        )
     other = what_else(head)
-    return other or "torch has not written it (cut off, or overwritten with something else)"
+    return other or say(
+        "torch has not written it (cut off, or overwritten with something else)",
+        "它不是 torch 写出的（被截断，或被其他内容覆盖）",
+    )
 
 
 def _zip(path: Path) -> TorchFile:
-    with as_damage("its list of tensors cannot be read"), zipfile.ZipFile(path) as archive:
+    with (
+        as_damage(say("its list of tensors cannot be read", "无法读取它的张量列表")),
+        zipfile.ZipFile(path) as archive,
+    ):
         inside = {one.filename: one for one in archive.infolist()}
         pickles = [name for name in inside if name.endswith("/data.pkl")]
         if len(pickles) != 1:
-            raise DamagedWeights("it is a zip without data.pkl, so torch did not write it")
+            raise DamagedWeights(
+                say(
+                    "it is a zip without data.pkl, so torch did not write it",
+                    "它是不含 data.pkl 的 zip，因此不是 torch 写出的",
+                )
+            )
         folder = pickles[0][: -len("data.pkl")] + "data/"
         with archive.open(pickles[0]) as pickled:
             value = _NamesOnly(pickled).load()
@@ -173,7 +189,12 @@ def _zip(path: Path) -> TorchFile:
 def _start(stream: IO[bytes], member: zipfile.ZipInfo) -> int:
     """Where the bytes of a zip's member begin: torch stores them as they are."""
     if member.compress_type != zipfile.ZIP_STORED:
-        raise DamagedWeights("its bytes are compressed, which torch never does")
+        raise DamagedWeights(
+            say(
+                "its bytes are compressed, which torch never does",
+                "它的字节经过压缩，而 torch 从不压缩",
+            )
+        )
     stream.seek(member.header_offset)
     name, extra = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
     return member.header_offset + _LOCAL_HEADER.size + int(name) + int(extra)
@@ -183,7 +204,12 @@ def _old(path: Path) -> TorchFile:
     """torch before 1.6: number, version, machine, the value, the keys, then every storage."""
     size = path.stat().st_size
     with path.open("rb") as stream:
-        with as_damage("it ends inside its list of tensors, or that was overwritten"):
+        with as_damage(
+            say(
+                "it ends inside its list of tensors, or that was overwritten",
+                "它在张量列表中间结束，或该列表被覆盖",
+            )
+        ):
             for _ in range(3):
                 _NamesOnly(stream).load()
             unpickler = _NamesOnly(stream)
@@ -191,12 +217,21 @@ def _old(path: Path) -> TorchFile:
             keys = [str(key) for key in _NamesOnly(stream).load()]
         starts, at = {}, stream.tell()
         for key in keys:
-            with as_damage(f"it ends before its last tensor: {CUT}"):
+            with as_damage(
+                say(
+                    f"it ends before its last tensor: {cut()}", f"它在最后一个张量之前结束：{cut()}"
+                )
+            ):
                 (count,) = struct.unpack("<q", stream.read(8))
             starts[key] = at + 8
             at += 8 + max(0, count) * TYPE_SIZES.get(unpickler.types.get(key, ""), 1)
             if at > size:
-                raise DamagedWeights(f"its list says {at:,} bytes or more, it has {size:,}: {CUT}")
+                raise DamagedWeights(
+                    say(
+                        f"its list says {at:,} bytes or more, it has {size:,}: {cut()}",
+                        f"按其列表至少应有 {at:,} 字节，实有 {size:,}：{cut()}",
+                    )
+                )
             stream.seek(at)
     return TorchFile(path, value, starts)
 
@@ -212,8 +247,11 @@ def check_bytes(path: Path) -> None:
         bad = archive.testzip()
     if bad is not None:
         raise DamagedWeights(
-            f"the bytes of {bad} are not those that were written: their checksum does not fit "
-            "(a fault of the disk or of a copy)"
+            say(
+                f"the bytes of {bad} are not those that were written: their checksum does not fit "
+                "(a fault of the disk or of a copy)",
+                f"{bad} 的字节与写入时不同：校验和不符（磁盘或复制有误）",
+            )
         )
 
 
