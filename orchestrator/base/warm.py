@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from orchestrator.base.language import say
 from orchestrator.base.process_group import end_group
 
 
@@ -57,7 +58,7 @@ class Worker:
     def _answer(self) -> dict[str, Any]:
         line = self._answers.readline()
         if not line:
-            raise OSError("the worker ended")
+            raise OSError(say("the worker ended", "常驻进程已结束"))
         answer: dict[str, Any] = json.loads(line)
         return answer
 

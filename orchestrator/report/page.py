@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from orchestrator.base.language import say
 from orchestrator.base.text import is_safe
 from orchestrator.rendering.templates import environment
 from orchestrator.report import words
@@ -43,7 +44,7 @@ def data_in(html: str) -> Any:
     """The values inside a page; ValueError when it holds none that can be read."""
     found = _DATA.search(html)
     if found is None:
-        raise ValueError("there are no figures in it")
+        raise ValueError(say("there are no figures in it", "其中没有数据"))
     return json.loads(found[1])
 
 

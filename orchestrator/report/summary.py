@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator import __version__
 from orchestrator.base import layout
+from orchestrator.base.language import say
 from orchestrator.engines import registry
 from orchestrator.engines.progress import Learning, Step
 from orchestrator.engines.protocol import TellsProgress
@@ -80,10 +81,12 @@ def marks(record: RunRecord, root: Path) -> dict[str, bool | None]:
     text = script.read_text(encoding="utf-8", errors="replace") if script.is_file() else ""
     has_standin = any(f"{name.removeprefix('./')}/".startswith(standin) for name in used)
     return {
-        "its record": record.rehearsal,
-        "what was typed": bool(record.request.get("rehearse")) if record.request else None,
-        "its model": has_standin or None,
-        "its commands": "THIS IS A REHEARSAL" in text or None,
+        say("its record", "运行记录"): record.rehearsal,
+        say("what was typed", "输入的命令"): bool(record.request.get("rehearse"))
+        if record.request
+        else None,
+        say("its model", "模型"): has_standin or None,
+        say("its commands", "命令脚本"): "THIS IS A REHEARSAL" in text or None,
     }
 
 

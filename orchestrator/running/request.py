@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator.base.errors import RecipeError
+from orchestrator.base.language import say
 from orchestrator.base.program import NAME, command_line
 from orchestrator.base.secrets import redacted, without_secrets
 from orchestrator.base.typed import misfits
@@ -92,7 +93,8 @@ class Request:
             if key in known
         }
         if wrong := misfits(Request, values):
-            raise TypeError(f"values of a wrong type: request.{', request.'.join(wrong)}")
+            listed = f"request.{', request.'.join(wrong)}"
+            raise TypeError(say(f"values of a wrong type: {listed}", f"类型不对的值：{listed}"))
         return Request(**values)
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from orchestrator.base.language import say
 from orchestrator.base.layout import RunPaths
 from orchestrator.base.plan import Command
 from orchestrator.base.process import Running, start_afresh
@@ -56,10 +57,20 @@ class Warm:
                 command = worker.start(argv, env=env, cwd=cwd)
             except OSError as error:
                 self._modules = ()
-                self._note(f"no warm worker: {error}; every command imports the engine again")
+                self._note(
+                    say(
+                        f"no warm worker: {error}; every command imports the engine again",
+                        f"没有常驻进程：{error}；每条命令都会重新导入引擎",
+                    )
+                )
                 return start_afresh(argv, env=env, cwd=cwd)
             if command.cold is not None:
-                self._note(f"started afresh, not by the warm worker: {command.cold}")
+                self._note(
+                    say(
+                        f"started afresh, not by the warm worker: {command.cold}",
+                        f"由新进程执行，未用常驻进程：{command.cold}",
+                    )
+                )
             return command
 
         return start
