@@ -22,6 +22,10 @@ VERBS = {
 
 错误会阻止运行（此处退出码为 1），警告不会。若某条规则不适合您，可在配方中按其 id 关闭并写明理由：
 preflight: {ignore: {disk-space: "…"}}。""",
+    "peek": """显示引擎将从 RECIPE 的数据中实际看到什么，由引擎自己的数据流程生成。
+
+参与训练的 token 会突出显示：用颜色，或放在 ⟦ 与 ⟧ 之间。行按训练顺序从 1 数起。
+只需要分词器，不需要 GPU，也不下载权重。""",
     "doctor": """检查这台机器：GPU、驱动、环境变量和已安装的引擎。
 
 会真正导入引擎的工具，每个最多约一分钟；`recipe env doctor` 只检查一个版本。""",
@@ -87,6 +91,7 @@ OPTIONS = {
         "含 data/dataset_info.json 的源码目录，或 dataset_info.json 所在的文件夹。"
     ),
     "A folder.": "目标文件夹。",
+    "A packed sequence, whole.": "一整条打包后的序列。",
     "A page in the browser instead of this terminal.": "用浏览器页面代替此终端。",
     "A rehearsal is what is wanted.": "要的就是预演的报告。",
     "Address of the page; by default 127.0.0.1, this machine alone.": (
@@ -105,6 +110,7 @@ OPTIONS = {
     "Do not ask.": "不再询问。",
     "Do not import the engines' tools.": "不导入引擎的工具。",
     "Earlier tries.": "先前各次尝试的结果。",
+    "Every token beside its label.": "逐个列出 token 及其标签。",
     "Folder for weights that do not fit into memory.": "存放内存放不下的权重的文件夹。",
     "Give the run a name of its own.": "为运行取一个名称。",
     "Go on in this run, whatever began it.": "在这次运行中继续，不论它由什么命令开始。",
@@ -125,6 +131,9 @@ OPTIONS = {
     "Load the weights in 4 or 8 bits.": "以 4 位或 8 位加载权重。",
     "Longest answer, in tokens.": "回答的最大长度（token 数）。",
     "Look at it as a rehearsal.": "按预演来检查。",
+    "Look at it as a rehearsal: a few rows, and the stand-in's tokenizer.": (
+        "按预演来看：几行数据和替身的分词器。"
+    ),
     "Look at this Python of your own instead.": "改为检查您自己的这个 Python。",
     "Name the rules that are content.": "也列出没有异议的规则。",
     "No system text at all.": "完全不用系统文本。",
@@ -170,12 +179,14 @@ OPTIONS = {
     "The environment variable with the key that clients must send. Never give the key itself.": (
         "存放客户端须发送的密钥的环境变量。切勿给出密钥本身。"
     ),
+    "The first N rows.": "前 N 行。",
     "The folder to write.": "要写入的文件夹。",
     "The model's name for clients; by default the recipe's.": (
         "客户端看到的模型名称；默认用配方的名称。"
     ),
     "The recipe to inherit.": "要继承的配方。",
     "The run, as an option.": "以选项形式指明运行。",
+    "This row.": "这一行。",
     "Torch build for the environment: cpu, cu124": "环境使用的 torch 构建：cpu、cu124",
     "Unused caches.": "不再使用的缓存。",
     "Use lagent (needs SERPER_API_KEY).": "使用 lagent（需要 SERPER_API_KEY）。",
@@ -186,6 +197,7 @@ OPTIONS = {
     "Use this release.": "使用这个版本。",
     "Word at which a command ends.": "命令结束处的词。",
     "Word at which an answer ends.": "回答结束处的词。",
+    "Write a page.": "写出网页。",
     "Write nothing; exit with 1 if a lock would change.": (
         "不写入任何内容；若锁文件会改变则退出码为 1。"
     ),
