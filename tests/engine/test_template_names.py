@@ -42,7 +42,9 @@ def asked(release: str, script: str, folder: Path, *words: str) -> list[str]:
 
 
 def test_every_release_has_a_table() -> None:
-    assert set(TABLES) == {release.name for release in registry.all_releases()}
+    """An upstream script has no names of templates: it writes the marks of its one model."""
+    named = {each.name for each in registry.all_releases() if each.native_standins}
+    assert set(TABLES) == named
 
 
 @pytest.mark.parametrize("release", TABLES)
