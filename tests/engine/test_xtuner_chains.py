@@ -17,11 +17,12 @@ from orchestrator.base.weights import tensors
 from orchestrator.engines import xtuner
 from orchestrator.envs.environment import Environment
 from orchestrator.recipe.listing import listing
+from orchestrator.recipe.load import load
 from orchestrator.report.run_report import NAMES
 from orchestrator.running import record as records
 from tests.support.engine_runs import Done, engine_slot, only_run, recipe, variables
 from tests.support.fake_engine import SAYS, FakeEngine
-from tests.support.training import PROMPTS, log
+from tests.support.training import log
 
 #: Shipped recipes whose whole chain runs here. Each other one shares its code path with one of
 #: these, and is taken as far as the check stage, where the engine itself looks at config and rows.
@@ -126,7 +127,8 @@ def test_what_it_says_of_a_training_is_read(finished: Path) -> None:
     steps = facts_of(root)["check"]["check.json"]["figures"]["iterations"]
     assert [one.step for one in learnt.steps] == list(range(1, steps + 1))
     assert all(one.loss and one.rate and one.total == steps for one in learnt.steps)
-    assert [one.prompt for one in learnt.answers[:2]] == list(PROMPTS)
+    prompts = load("medqa-qlora", environ={}).recipe.evaluate.prompts
+    assert [one.prompt for one in learnt.answers[:2]] == prompts
     assert (learnt.answers[0].step, learnt.answers[-1].step) == (0, steps)
     assert not [one for one in learnt.answers if "<|" in one.text or one.prompt in one.text]
 
