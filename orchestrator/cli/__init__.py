@@ -113,6 +113,12 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
         "Say why a run failed, or what any log means.",
         "说明运行为何失败，或任何日志的含义。",
     ),
+    "compare": (
+        "orchestrator.cli.compare",
+        "compare",
+        "Did it learn? Before and after, asked.",
+        "学到了吗？训练前后，同样提问。",
+    ),
     "report": (
         "orchestrator.cli.report",
         "report",

@@ -96,6 +96,15 @@ class Chats(Protocol):
 
 
 @runtime_checkable
+class Compares(Protocol):
+    """An engine whose models can be asked, before and after training, with its own template."""
+
+    def compare(self, job: Job, request: str, result: str, /) -> Command:
+        """The command that answers ``request`` (a JSON file in the run; its form, and that of
+        ``result``, are in ``probes/make_comparison.py``)."""
+
+
+@runtime_checkable
 class KnowsOwnCode(Protocol):
     """An engine that trains models which bring their own code, and says which fit which release."""
 

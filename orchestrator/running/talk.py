@@ -161,24 +161,29 @@ def _engine(root: Path) -> Engine:
     return registry.get(registry.release(records.read(root).engine).engine)
 
 
-def _made(root: Path, options: Mapping[str, Any]) -> _Made:
-    record = records.read(root)
-    if not (root / layout.LOCK).is_file():
-        raise _nothing_yet(root, record)
-    job = Job(
+def job_of(root: Path, record: RunRecord) -> Job:
+    """The job of what the run in ``root`` made, from the recipe that it keeps."""
+    return Job(
         name=record.recipe,
         recipe=load(str(root / layout.LOCK), environ={}).recipe,
         release=registry.release(record.engine),
         sources=(),
         standin=(record.standin or "native") if record.rehearsal else None,
     )
+
+
+def _made(root: Path, options: Mapping[str, Any]) -> _Made:
+    record = records.read(root)
+    if not (root / layout.LOCK).is_file():
+        raise nothing_yet(root, record)
+    job = job_of(root, record)
     weights = _weights(root, job, use_adapter=bool(options.get("use_adapter")))
     if weights is None:
-        raise _nothing_yet(root, record)
+        raise nothing_yet(root, record)
     return _Made(root, record, job, {**options, **weights})
 
 
-def _nothing_yet(root: Path, record: RunRecord) -> RecipeError:
+def nothing_yet(root: Path, record: RunRecord) -> RecipeError:
     done = ", ".join(stage.name for stage in record.stages if stage.state == "done")
     again = _again(root, record)
     return RecipeError(

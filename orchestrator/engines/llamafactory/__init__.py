@@ -47,6 +47,7 @@ _HERE = Path(__file__).parent
 _CHECK = _HERE / "probes" / "check.py"
 _PEEK = _HERE / "probes" / "peek.py"
 _COMPARE = _HERE / "probes" / "compare.py"
+_ANSWER = _HERE / "probes" / "answer.py"
 _TOOLS = (
     "llamafactory.cli",
     "llamafactory.launcher",
@@ -204,6 +205,11 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
 def serve(job: Job, options: Mapping[str, Any]) -> Command:
     """``llamafactory-cli api``: an OpenAI-compatible server."""
     return talking.serve(job, options)
+
+
+def compare(job: Job, request: str, result: str) -> Command:
+    """The answers of base, adapter and merged model to what ``request`` asks."""
+    return commands.command(job, "python", str(_ANSWER), request, result, by_hand=False)
 
 
 def newest_checkpoint(root: Path) -> Path | None:

@@ -207,6 +207,12 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
     return _with_bridge(commands.chat(job, options), job)
 
 
+def compare(job: Job, request: str, result: str) -> Command:
+    """The answers of base, adapter and merged model to what ``request`` asks."""
+    argv = ("python", str(_HERE / "probes" / "answer.py"), request, result)
+    return _with_bridge(commands.own_script(job, argv), job)
+
+
 def newest_checkpoint(root: Path) -> Path | None:
     """What ``work/last_checkpoint`` names, when it is whole."""
     return whole_checkpoint(root / "work")

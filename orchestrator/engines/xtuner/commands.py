@@ -163,6 +163,11 @@ def chat(job: Job, options: Mapping[str, Any]) -> Command:
     return Command(argv=tuple(argv), env={**MKL, **_variables(job)}, defaults=_threads(job))
 
 
+def own_script(job: Job, argv: tuple[Argument, ...]) -> Command:
+    """A script of this tool's own in the environment, with the variables of the engine's tools."""
+    return Command(argv=argv, env={**MKL, **_variables(job)}, defaults=_threads(job), by_hand=False)
+
+
 def _stop_words(given: Mapping[str, Any], job: Job) -> list[str]:
     """0.1.9 has a stop word for commands and one for answers; 0.2.0 takes a list of stop words."""
     words = {key: given[key] for key in ("command_stop_word", "answer_stop_word") if key in given}
