@@ -41,6 +41,11 @@ preflight: {ignore: {disk-space: "…"}}。""",
 
 RUN 是文件夹或配方名称（其最新的运行）。LOG 是任何程序的日志文件、含有多个 rank 日志的文件夹，
 或 -（标准输入）。退出码 1：原因未知。""",
+    "compare": (
+        "用同样的问题、按运行自己的模板，向运行的基座模型和它得到的模型提问（贪心解码）。\n\n"
+        "问题是配方的评估提问和留出数据的样本。结果保存在运行目录的 compare.json 中。"
+        "有坏的结论时以 1 结束（什么也没学到、导出损坏等）。"
+    ),
     "report": """写出 RUN 的报告：report.html、report.md 和 report.json。
 
 报告不需要网络，不含密钥，也不含这台机器的路径。--verify 根据运行目录重新计算
@@ -107,6 +112,9 @@ OPTIONS = {
     "Compare this report (.html, .md or .json) with the run.": (
         "把这份报告（.html、.md 或 .json）与运行核对。"
     ),
+    "Held-out rows that are asked, a seeded sample.": "从留出数据中按种子抽取多少条来提问。",
+    "Seed of that sample.": "抽样的种子。",
+    "Longest answer in tokens [128; in a rehearsal 16].": ("回答最多多少词元［128；预演中 16］。"),
     "Do not ask.": "不再询问。",
     "Do not import the engines' tools.": "不导入引擎的工具。",
     "Earlier tries.": "先前各次尝试的结果。",
