@@ -22,6 +22,7 @@ from orchestrator.engines import registry
 from orchestrator.engines.job import Job
 from orchestrator.engines.protocol import Compares
 from orchestrator.envs.install import ensure
+from orchestrator.envs.release import Release
 from orchestrator.recipe.trust import trusts_remote_code
 from orchestrator.running import execution, talk
 from orchestrator.running import record as records
@@ -39,6 +40,7 @@ def compare(root: Path, *, rows: int, seed: int, max_new_tokens: int) -> dict[st
     :class:`RecipeError` for a run that made nothing, and for a probe that ended early.
     """
     record = records.read(root)
+    engine_of(registry.release(record.engine))
     if not (root / layout.LOCK).is_file():
         raise talk.nothing_yet(root, record)
     job = talk.job_of(root, record)
@@ -88,19 +90,29 @@ def _folders(root: Path, job: Job) -> dict[str, str | None]:
     }
 
 
+def engine_of(release: Release) -> Compares:
+    """The engine of ``release``; UsageError where it cannot ask its models."""
+    engine = registry.get(release.engine)
+    if isinstance(engine, Compares):
+        return engine
+    raise UsageError(
+        say(
+            f"The engine {engine.name} cannot compare models yet.",
+            f"引擎 {engine.name} 还不能比较模型。",
+        ),
+        where=release.name,
+        fix=say("talk to what it made: recipe chat", "请直接与它的产物对话：recipe chat"),
+    )
+
+
 def _probe(root: Path, record: RunRecord, job: Job, request: dict[str, Any]) -> dict[str, Any]:
-    engine = registry.get(job.release.engine)
-    if not isinstance(engine, Compares):
-        raise UsageError(
-            say(f"{engine.name} cannot compare models yet.", f"{engine.name} 还不能比较模型。"),
-            fix=say(f"talk to what it made: {root}", f"请直接与它的产物对话：{root}"),
-        )
+    asking, engine = engine_of(job.release), registry.get(job.release.engine)
     environment = ensure(job.release, python=Path(record.python) if record.python else None)
     with tempfile.TemporaryDirectory(prefix="recipe-compare-") as folder:
         asks, result = Path(folder) / "request.json", Path(folder) / "result.json"
         request = {**request, "template": engine.template(job.recipe)}
         asks.write_text(json.dumps(request, ensure_ascii=False), encoding="utf-8")
-        command = engine.compare(job, str(asks), str(result))
+        command = asking.compare(job, str(asks), str(result))
         command = command.with_defaults(job.recipe.env)
         ended = execution.run(
             [str(word) for word in command.argv],

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.base.errors import RecipeError
+from orchestrator.base.errors import RecipeError, UsageError
 from orchestrator.comparing import compare as comparing
 from orchestrator.comparing import scores
 from orchestrator.comparing.asking import asked, conversation
 from orchestrator.comparing.verdicts import verdicts
+from orchestrator.engines import registry
+from orchestrator.engines.protocol import Compares
 from orchestrator.recipe.load import load
 
 KINDS = ("as_it_should", "as_base", "neither", "other_base", "missing", "not_finite")
@@ -162,6 +164,19 @@ def test_a_run_without_held_out_rows_asks_the_prompts_alone(tmp_path: Path) -> N
     found = asked(tmp_path, load("medqa-qlora", environ={}).recipe, rows=5, seed=0)
     assert found.items == found.prompts
     assert found.prompts
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_an_engine_without_a_comparison_says_so(name: str) -> None:
+    engine = registry.get(name)
+    release = engine.releases[0]
+    if isinstance(engine, Compares):
+        assert comparing.engine_of(release) is engine
+        return
+    with pytest.raises(UsageError) as caught:
+        comparing.engine_of(release)
+    assert name in caught.value.what
+    assert caught.value.fix
 
 
 def test_a_damaged_result_is_an_error_with_its_place(tmp_path: Path) -> None:
