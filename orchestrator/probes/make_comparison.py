@@ -30,6 +30,8 @@ def load(folder, request):
     on_gpu = torch.cuda.is_available() and not request["cpu"]
     more = {"trust_remote_code": request["own_code"], "output_loading_info": True}
     kind = "auto" if on_gpu else torch.float32  # the word torch_dtype is known to every release
+    if on_gpu:  # else a release of 2023 first fills the whole model with random numbers
+        more["low_cpu_mem_usage"] = True
     model, info = AutoModelForCausalLM.from_pretrained(folder, torch_dtype=kind, **more)
     unfit = [str(one) for key in ("missing_keys", "mismatched_keys") for one in info.get(key) or ()]
     return (model.cuda() if on_gpu else model).eval(), unfit
@@ -134,10 +136,10 @@ def unknown_marks(tokenizer, marks):
     return [] if any(known) else marks
 
 
-def free(model):
+def free():
+    """Give back what a model took that nobody holds any more: two of real size do not fit."""
     import torch
 
-    del model
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -167,8 +169,8 @@ def compare(request, tokenizer, encode, marks):
         else:
             found["models"]["adapter"] = look_at(model, tokenizer, items, ends, request)
             found["adapter"], kept = weights.of_adapter(model, kept)
-    free(model)
     del model
+    free()
     if request["merged"]:
         try:
             model, unfit = load(request["merged"], request)

@@ -7,13 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from orchestrator.base.weights import tensors
 from tests.support.engine_runs import recipe
 from tests.support.weight_files import Raw, safetensors
-
-pytestmark = pytest.mark.engine
 
 
 def compared(run: Path) -> dict[str, Any]:
