@@ -6,6 +6,24 @@ from orchestrator.causes.explanation import Explanation
 
 FAILURES: tuple[Explanation, ...] = (
     Explanation(
+        id="xtuner-rows-differ",
+        pattern=r"[Tt]he features can't be aligned because the key",
+        cause=(
+            "some rows have a system text and others none, and each of the 32 processes that "
+            "prepare them takes its own rows for the type of all",
+            "有的行有系统文本、有的没有，而 32 个处理进程各自按自己的行推断类型",
+        ),
+        fix=(
+            "prepare them in one process: --set engine_options.train_dataset.map_num_proc=1; or "
+            "give every row a system text: data.sources.0.system",
+            "只用一个进程处理：--set engine_options.train_dataset.map_num_proc=1；"
+            "或给每一行系统文本：data.sources.0.system",
+        ),
+        sample="ValueError: The features can't be aligned because the key conversation of features "
+        "{'conversation': [{'input': Value(dtype='string', id=None)}]} has unexpected type",
+        source="own run: 110 rows, every third with a system text, xtuner@0.2.0",
+    ),
+    Explanation(
         id="xtuner-map-function",
         pattern=r"KeyError: '(?:text|instruction_zh|instruction|output_zh)'",
         cause=(
