@@ -16,13 +16,17 @@ def as_kept(error: RecipeError) -> Failure:
     return told
 
 
+#: A next step with these words says itself how to go on; a download "again" does not.
+_GOES_ON = ("same command again", "train again", "--from", "同一命令", "重新训练", "再次运行")
+
+
 def add_stage(error: RecipeError, stage: str, log: Path | None) -> None:
     """Let the error name the stage, the log and how to go on."""
     log_line = say(f"log {log}", f"日志 {log}") if log else None
     of_stage = say(f"stage {stage}", f"阶段 {stage}")
     error.where = "\n         ".join(filter(None, (of_stage, error.where, log_line)))
     error.fix = error.fix or say("remove the cause", "排除原因")
-    if not any(word in error.fix for word in ("again", "再", "重新")):
+    if not any(words in error.fix for words in _GOES_ON):
         error.fix += say(
             "; then run the same command again: it goes on from this stage",
             "；然后再次运行同一命令：会从这个阶段继续",

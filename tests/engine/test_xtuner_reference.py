@@ -116,9 +116,17 @@ HELPERS = {
 
 _MODEL = "the tutorial's local model path, linked into the run under this name"
 _ROWS = "the tutorial's own rows instead of the hub's data set"
+_ASKED = "the recipe asks about medicines, XTuner's own config about Shanghai"
+_PROMPTS = (
+    "['Can I take ibuprofen while I am on warfarin?', 'What are the side effects of metformin?']",
+    "['请给我介绍五个上海的景点', 'Please tell me five scenic spots in Shanghai']",
+    _ASKED,
+)
 _NO_MAP = "the rows are conversations already: the tutorial sets dataset_map_fn=None"
 #: key -> (our value, XTuner's own, why it differs). None: absent.
 INTENDED: dict[str, tuple[str | None, str | None, str]] = {
+    "evaluation_inputs": _PROMPTS,
+    "custom_hooks.1.evaluation_inputs": _PROMPTS,
     "data_path": ("'data/train.jsonl'", "'timdettmers/openassistant-guanaco'", _ROWS),
     **{
         f"{place}pretrained_model_name_or_path": (
