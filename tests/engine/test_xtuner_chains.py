@@ -96,8 +96,8 @@ def test_the_fake_engine_of_the_unit_tests_says_and_makes_what_the_real_one_does
 def test_a_warm_worker_makes_what_the_plain_commands_make(
     xtuner_0_2_0: Environment, tmp_path: Path
 ) -> None:
-    """Byte for byte. The seeds are fixed, that of Python's sets too (adapter_config.json lists one);
-    a checkpoint holds the time of each iteration: what was converted from it is compared."""
+    """Byte for byte. The seeds are fixed, that of Python's sets too: adapter_config.json lists one.
+    A checkpoint holds the time of each iteration: what was converted from it is compared."""
     made = []
     for more in ((), ("--no-warm",)):
         here = tmp_path / f"run{len(more)}"
