@@ -16,7 +16,7 @@ from orchestrator.base.secrets import redacted, without_secrets
 _QUOTED = re.compile(r"(['\"])((?:~|file:/)?/[^'\"\n]+)\1")
 _ADDRESS = re.compile(r"file://([^\s'\"]+)")
 _PLACE = re.compile(r"(?<![\w./<*~…$}-])(?!//)~?/(?:[^\s/:;,'\"()<>|]+/?)+")
-_HOME = re.compile(r"/root/?|/(?:home|Users)/[^/]+/?")
+_HOME = re.compile(r"/(?:root|(?:home|Users)/[^/]+)/?")
 
 
 def shareable(text: str) -> str:

@@ -145,7 +145,7 @@ DATA: tuple[Explanation, ...] = (
             "file give its full path",
             "改正路径：相对路径从命令运行的目录算起；本地文件请写完整路径",
         ),
-        sample="FileNotFoundError: Unable to find '/root/data/train.jsonl'",
+        sample="FileNotFoundError: Unable to find '/home/user/data/train.jsonl'",
         source="datasets/data_files.py",
     ),
     Explanation(

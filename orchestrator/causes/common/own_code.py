@@ -46,7 +46,7 @@ OWN_CODE: tuple[Explanation, ...] = (
         ),
         fix=_FIX,
         sample="Traceback (most recent call last):\n"
-        '  File "/root/.cache/huggingface/modules/transformers_modules/standin/'
+        '  File "/home/user/.cache/huggingface/modules/transformers_modules/standin/'
         'modeling_internlm2.py", line 1210, in forward\n'
         "    past_key_values = DynamicCache.from_legacy_cache(past_key_values)\n"
         "AttributeError: type object 'DynamicCache' has no attribute 'from_legacy_cache'",
