@@ -38,7 +38,8 @@ ZIP_TROUBLE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError),
     *(NotImplementedError, OverflowError, RuntimeError),
 )
-"""What zipfile raises for one or the other kind of damage."""
+"""What zipfile raises for one or the other kind of damage; NotImplementedError is its word for a
+compression that it cannot read."""
 
 
 @dataclass(frozen=True)
